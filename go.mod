@@ -1,0 +1,3 @@
+module github.com/fanward/fanward
+
+go 1.26.0
