@@ -1,0 +1,108 @@
+// Package ids makes the house's identifiers: 63 bits of milliseconds, node and
+// counter. They grow with time, are unique across nodes, and can be guessed:
+// nothing public may rely on them being secret.
+package ids
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/fanward/fanward/internal/clock"
+)
+
+const (
+	counterBits = 12
+	nodeBits    = 9
+	// MaxNode is the largest node number that can be leased.
+	MaxNode = 1<<nodeBits - 1
+	epochMs = 1735689600000 // 2025-01-01T00:00:00Z
+)
+
+// ID identifies a row. Its JSON form is a decimal string, since JavaScript's
+// numbers end at 53 bits. The zero ID means "none" and is null in JSON.
+type ID int64
+
+// String is the decimal form.
+func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// MarshalJSON writes a decimal string, or null for zero.
+func (id ID) MarshalJSON() ([]byte, error) {
+	if id == 0 {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + id.String() + `"`), nil
+}
+
+// UnmarshalJSON reads a decimal string or null.
+func (id *ID) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*id = 0
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("an id is a decimal string: %w", err)
+	}
+	v, err := Parse(s)
+	if err != nil {
+		return err
+	}
+	*id = v
+	return nil
+}
+
+// Parse reads the decimal form; it refuses anything but a positive number in
+// canonical form.
+func Parse(s string) (ID, error) {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || v <= 0 || strconv.FormatInt(v, 10) != s {
+		return 0, fmt.Errorf("%.40q is not an id", s)
+	}
+	return ID(v), nil
+}
+
+// Source makes ids. It is safe for concurrent use.
+type Source struct {
+	clock clock.Clock
+	node  int64
+
+	mu      sync.Mutex
+	ms      int64
+	counter int64
+}
+
+// NewSource makes ids for a leased node number (0..MaxNode), all above
+// highWater, the largest id stored so far: a clock that was set back never
+// makes an id a second time.
+func NewSource(c clock.Clock, node int, highWater ID) (*Source, error) {
+	if node < 0 || node > MaxNode {
+		return nil, fmt.Errorf("node %d is outside 0..%d", node, MaxNode)
+	}
+	s := &Source{clock: c, node: int64(node)}
+	if highWater > 0 {
+		s.ms = int64(highWater)>>(nodeBits+counterBits) + 1
+	}
+	return s, nil
+}
+
+// Next returns a new id, larger than every earlier one of this source. When
+// the clock stands still or goes back, the last millisecond is counted on.
+func (s *Source) Next() ID {
+	now := clock.Millis(s.clock.Now()) - epochMs
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case now > s.ms:
+		s.ms, s.counter = now, 0
+	case s.counter == 1<<counterBits-1:
+		s.ms, s.counter = s.ms+1, 0
+	default:
+		s.counter++
+	}
+	return ID(s.ms<<(nodeBits+counterBits) | s.node<<counterBits | s.counter)
+}
+
+// Node is the node number this source stamps.
+func (s *Source) Node() int { return int(s.node) }

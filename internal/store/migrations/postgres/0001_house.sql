@@ -1,0 +1,329 @@
+-- +goose Up
+CREATE TABLE settings (
+  name  TEXT COLLATE "C" PRIMARY KEY,
+  value TEXT COLLATE "C" NOT NULL
+);
+
+CREATE TABLE nodes (
+  node       BIGINT PRIMARY KEY,
+  holder     TEXT COLLATE "C" NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+
+-- The change feed. xact is the writing transaction on PostgreSQL, 0 on SQLite.
+CREATE TABLE changes (
+  id              BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  xact            BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+  at              BIGINT NOT NULL,
+  kind            TEXT COLLATE "C" NOT NULL,
+  audience        TEXT COLLATE "C" NOT NULL,
+  conversation_id BIGINT NOT NULL DEFAULT 0,
+  customer_id     BIGINT NOT NULL DEFAULT 0,
+  teammate_id     BIGINT NOT NULL DEFAULT 0,
+  account_id      BIGINT NOT NULL DEFAULT 0,
+  team_before     BIGINT NOT NULL DEFAULT 0,
+  assignee_before BIGINT NOT NULL DEFAULT 0,
+  team_after      BIGINT NOT NULL DEFAULT 0,
+  assignee_after  BIGINT NOT NULL DEFAULT 0,
+  existed         BOOLEAN NOT NULL DEFAULT FALSE,
+  payload         TEXT COLLATE "C" NOT NULL,
+  visitor_payload TEXT COLLATE "C" NOT NULL DEFAULT ''
+);
+
+CREATE INDEX changes_order ON changes (xact, id);
+
+CREATE TABLE cursors (
+  name TEXT COLLATE "C" PRIMARY KEY,
+  xact BIGINT NOT NULL,
+  id   BIGINT NOT NULL
+);
+
+CREATE TABLE jobs (
+  id           BIGINT PRIMARY KEY,
+  kind         TEXT COLLATE "C" NOT NULL,
+  unique_key   TEXT COLLATE "C" UNIQUE,
+  payload      TEXT COLLATE "C" NOT NULL,
+  state        TEXT COLLATE "C" NOT NULL,
+  attempt      BIGINT NOT NULL DEFAULT 0,
+  max_attempts BIGINT NOT NULL,
+  run_at       BIGINT NOT NULL,
+  leased_by    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  lease_until  BIGINT NOT NULL DEFAULT 0,
+  last_error   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  created_at   BIGINT NOT NULL,
+  finished_at  BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX jobs_due ON jobs (run_at, id) WHERE state = 'available';
+CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
+CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at > 0;
+
+CREATE TABLE teammates (
+  id            BIGINT PRIMARY KEY,
+  email         TEXT COLLATE "C" NOT NULL UNIQUE,
+  name          TEXT COLLATE "C" NOT NULL,
+  role          TEXT COLLATE "C" NOT NULL,
+  password_hash TEXT COLLATE "C" NOT NULL DEFAULT '',
+  locale        TEXT COLLATE "C" NOT NULL,
+  theme         TEXT COLLATE "C" NOT NULL DEFAULT 'system',
+  availability  TEXT COLLATE "C" NOT NULL DEFAULT 'available',
+  scope         TEXT COLLATE "C" NOT NULL DEFAULT 'all',
+  account_ids   TEXT COLLATE "C" NOT NULL DEFAULT '[]',
+  rights_version BIGINT NOT NULL DEFAULT 1,
+  disabled_at   BIGINT NOT NULL DEFAULT 0,
+  last_seen_at  BIGINT NOT NULL DEFAULT 0,
+  created_at    BIGINT NOT NULL,
+  updated_at    BIGINT NOT NULL
+);
+
+CREATE TABLE teams (
+  id         BIGINT PRIMARY KEY,
+  name       TEXT COLLATE "C" NOT NULL UNIQUE,
+  created_at BIGINT NOT NULL
+);
+
+CREATE TABLE team_members (
+  team_id     BIGINT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+  teammate_id BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
+  PRIMARY KEY (team_id, teammate_id)
+);
+CREATE INDEX team_members_teammate ON team_members (teammate_id);
+
+CREATE TABLE sessions (
+  token_hash   TEXT COLLATE "C" PRIMARY KEY,
+  teammate_id  BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
+  created_at   BIGINT NOT NULL,
+  expires_at   BIGINT NOT NULL,
+  last_seen_at BIGINT NOT NULL,
+  user_agent   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  ip           TEXT COLLATE "C" NOT NULL DEFAULT ''
+);
+CREATE INDEX sessions_teammate ON sessions (teammate_id);
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+CREATE TABLE sign_in_links (
+  token_hash  TEXT COLLATE "C" PRIMARY KEY,
+  teammate_id BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
+  purpose     TEXT COLLATE "C" NOT NULL,
+  created_at  BIGINT NOT NULL,
+  expires_at  BIGINT NOT NULL,
+  used_at     BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX sign_in_links_teammate ON sign_in_links (teammate_id);
+
+CREATE TABLE tokens (
+  id           BIGINT PRIMARY KEY,
+  token_hash   TEXT COLLATE "C" NOT NULL UNIQUE,
+  name         TEXT COLLATE "C" NOT NULL,
+  role         TEXT COLLATE "C" NOT NULL,
+  created_by   BIGINT NOT NULL DEFAULT 0,
+  created_at   BIGINT NOT NULL,
+  last_used_at BIGINT NOT NULL DEFAULT 0,
+  revoked_at   BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE audit (
+  id         BIGINT PRIMARY KEY,
+  at         BIGINT NOT NULL,
+  actor_kind TEXT COLLATE "C" NOT NULL,
+  actor_id   BIGINT NOT NULL DEFAULT 0,
+  action     TEXT COLLATE "C" NOT NULL,
+  object     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  details    TEXT COLLATE "C" NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE accounts (
+  id              BIGINT PRIMARY KEY,
+  channel         TEXT COLLATE "C" NOT NULL,
+  name            TEXT COLLATE "C" NOT NULL,
+  public_key      TEXT COLLATE "C" NOT NULL UNIQUE,
+  status          TEXT COLLATE "C" NOT NULL,
+  sandbox         BOOLEAN NOT NULL DEFAULT FALSE,
+  config          TEXT COLLATE "C" NOT NULL,
+  sealed_secret   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  created_at      BIGINT NOT NULL,
+  updated_at      BIGINT NOT NULL
+);
+
+CREATE TABLE customers (
+  id           BIGINT PRIMARY KEY,
+  name         TEXT COLLATE "C" NOT NULL DEFAULT '',
+  search_text  TEXT COLLATE "C" NOT NULL DEFAULT '',
+  locale       TEXT COLLATE "C" NOT NULL DEFAULT '',
+  timezone     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  attributes   TEXT COLLATE "C" NOT NULL DEFAULT '{}',
+  last_seen_at BIGINT NOT NULL DEFAULT 0,
+  created_at   BIGINT NOT NULL,
+  updated_at   BIGINT NOT NULL,
+  merged_into  BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX customers_recent ON customers (last_seen_at DESC, id DESC) WHERE merged_into = 0;
+
+CREATE TABLE identities (
+  id          BIGINT PRIMARY KEY,
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  kind        TEXT COLLATE "C" NOT NULL,
+  namespace   TEXT COLLATE "C" NOT NULL,
+  value       TEXT COLLATE "C" NOT NULL,
+  verified    BOOLEAN NOT NULL DEFAULT FALSE,
+  created_at  BIGINT NOT NULL,
+  UNIQUE (kind, namespace, value)
+);
+CREATE INDEX identities_customer ON identities (customer_id);
+
+CREATE TABLE event_names (
+  id   BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name TEXT COLLATE "C" NOT NULL UNIQUE
+);
+
+CREATE TABLE events (
+  id          BIGINT PRIMARY KEY,
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  identity_id BIGINT NOT NULL DEFAULT 0,
+  name_id     BIGINT NOT NULL REFERENCES event_names (id),
+  at          BIGINT NOT NULL,
+  received_at BIGINT NOT NULL,
+  properties  TEXT COLLATE "C" NOT NULL DEFAULT '{}'
+);
+CREATE INDEX events_customer ON events (customer_id, name_id, at);
+CREATE INDEX events_timeline ON events (customer_id, at DESC, id DESC);
+
+CREATE TABLE conversations (
+  id                 BIGINT PRIMARY KEY,
+  number             BIGINT NOT NULL UNIQUE,
+  account_id         BIGINT NOT NULL REFERENCES accounts (id),
+  channel            TEXT COLLATE "C" NOT NULL,
+  customer_id        BIGINT NOT NULL REFERENCES customers (id),
+  identity_id        BIGINT NOT NULL REFERENCES identities (id),
+  status             TEXT COLLATE "C" NOT NULL,
+  assignee_id        BIGINT NOT NULL DEFAULT 0,
+  team_id            BIGINT NOT NULL DEFAULT 0,
+  snoozed_until      BIGINT NOT NULL DEFAULT 0,
+  waiting_since      BIGINT NOT NULL DEFAULT 0,
+  first_reply_at     BIGINT NOT NULL DEFAULT 0,
+  last_inbound_at    BIGINT NOT NULL DEFAULT 0,
+  last_activity_at   BIGINT NOT NULL,
+  reply_window_until BIGINT NOT NULL DEFAULT 0,
+  last_seq           BIGINT NOT NULL DEFAULT 0,
+  inbound_count      BIGINT NOT NULL DEFAULT 0,
+  customer_read_seq  BIGINT NOT NULL DEFAULT 0,
+  agent_read_seq     BIGINT NOT NULL DEFAULT 0,
+  last_message       TEXT COLLATE "C" NOT NULL DEFAULT '',
+  version            BIGINT NOT NULL DEFAULT 1,
+  created_at         BIGINT NOT NULL
+);
+CREATE INDEX conversations_recent ON conversations (status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_any ON conversations (last_activity_at DESC, id DESC);
+CREATE INDEX conversations_assignee ON conversations (assignee_id, status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_team ON conversations (team_id, status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_account ON conversations (account_id, status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_customer ON conversations (customer_id, account_id, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_identity ON conversations (identity_id);
+CREATE INDEX conversations_snoozed ON conversations (snoozed_until) WHERE status = 'snoozed';
+
+-- How many conversations stand where; kept in the transaction that moves one.
+CREATE TABLE conversation_counts (
+  account_id  BIGINT NOT NULL,
+  team_id     BIGINT NOT NULL,
+  assignee_id BIGINT NOT NULL,
+  status      TEXT COLLATE "C" NOT NULL,
+  n           BIGINT NOT NULL,
+  PRIMARY KEY (status, account_id, team_id, assignee_id)
+);
+
+CREATE TABLE messages (
+  id              BIGINT PRIMARY KEY,
+  conversation_id BIGINT NOT NULL REFERENCES conversations (id),
+  seq             BIGINT NOT NULL,
+  account_id      BIGINT NOT NULL,
+  identity_id     BIGINT NOT NULL DEFAULT 0,
+  direction       TEXT COLLATE "C" NOT NULL,
+  kind            TEXT COLLATE "C" NOT NULL,
+  author_kind     TEXT COLLATE "C" NOT NULL,
+  author_id       BIGINT NOT NULL DEFAULT 0,
+  author_name     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  body            TEXT COLLATE "C" NOT NULL,
+  payload         TEXT COLLATE "C" NOT NULL DEFAULT '',
+  external_id     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  client_key      TEXT COLLATE "C" NOT NULL DEFAULT '',
+  dedup_key       TEXT COLLATE "C" UNIQUE,
+  delivery_id     BIGINT NOT NULL DEFAULT 0,
+  attachments     BIGINT NOT NULL DEFAULT 0,
+  provider_at     BIGINT NOT NULL DEFAULT 0,
+  created_at      BIGINT NOT NULL,
+  UNIQUE (conversation_id, seq)
+);
+
+CREATE TABLE attachments (
+  id           BIGINT PRIMARY KEY,
+  message_id   BIGINT NOT NULL DEFAULT 0,
+  owner_kind   TEXT COLLATE "C" NOT NULL,
+  owner_key    TEXT COLLATE "C" NOT NULL,
+  blob_key     TEXT COLLATE "C" NOT NULL,
+  name         TEXT COLLATE "C" NOT NULL,
+  content_type TEXT COLLATE "C" NOT NULL,
+  size         BIGINT NOT NULL,
+  width        BIGINT NOT NULL DEFAULT 0,
+  height       BIGINT NOT NULL DEFAULT 0,
+  sha256       TEXT COLLATE "C" NOT NULL,
+  created_at   BIGINT NOT NULL
+);
+CREATE INDEX attachments_message ON attachments (message_id) WHERE message_id > 0;
+CREATE INDEX attachments_unbound ON attachments (created_at) WHERE message_id = 0;
+
+CREATE TABLE deliveries (
+  id              BIGINT PRIMARY KEY,
+  idempotency_key TEXT COLLATE "C" NOT NULL UNIQUE,
+  account_id      BIGINT NOT NULL,
+  conversation_id BIGINT NOT NULL DEFAULT 0,
+  message_id      BIGINT NOT NULL DEFAULT 0,
+  seq             BIGINT NOT NULL DEFAULT 0,
+  identity_id     BIGINT NOT NULL,
+  lane            BIGINT NOT NULL,
+  purpose         TEXT COLLATE "C" NOT NULL,
+  state           TEXT COLLATE "C" NOT NULL,
+  attempt         BIGINT NOT NULL DEFAULT 0,
+  next_at         BIGINT NOT NULL,
+  leased_by       TEXT COLLATE "C" NOT NULL DEFAULT '',
+  lease_until     BIGINT NOT NULL DEFAULT 0,
+  error_code      TEXT COLLATE "C" NOT NULL DEFAULT '',
+  error_detail    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  provider_ref    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  created_at      BIGINT NOT NULL,
+  updated_at      BIGINT NOT NULL
+);
+CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 'queued';
+CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE state IN ('queued', 'claimed', 'sending');
+CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed', 'sending');
+CREATE INDEX deliveries_trouble ON deliveries (updated_at DESC, id DESC) WHERE state IN ('failed', 'unknown');
+CREATE INDEX deliveries_unread ON deliveries (conversation_id, seq) WHERE state IN ('sent', 'delivered');
+
+CREATE TABLE delivery_attempts (
+  delivery_id BIGINT NOT NULL REFERENCES deliveries (id),
+  attempt     BIGINT NOT NULL,
+  started_at  BIGINT NOT NULL,
+  ended_at    BIGINT NOT NULL DEFAULT 0,
+  outcome     TEXT COLLATE "C" NOT NULL,
+  error_code  TEXT COLLATE "C" NOT NULL DEFAULT '',
+  PRIMARY KEY (delivery_id, attempt)
+);
+
+CREATE TABLE read_cursors (
+  teammate_id        BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
+  conversation_id    BIGINT NOT NULL REFERENCES conversations (id),
+  read_seq           BIGINT NOT NULL,
+  read_inbound_count BIGINT NOT NULL,
+  updated_at         BIGINT NOT NULL,
+  PRIMARY KEY (teammate_id, conversation_id)
+);
+
+CREATE TABLE drafts (
+  teammate_id     BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
+  conversation_id BIGINT NOT NULL REFERENCES conversations (id),
+  kind            TEXT COLLATE "C" NOT NULL,
+  body            TEXT COLLATE "C" NOT NULL,
+  updated_at      BIGINT NOT NULL,
+  PRIMARY KEY (teammate_id, conversation_id)
+);
+
+-- +goose Down
+SELECT 'the house has no way back: restore a backup';

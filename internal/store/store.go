@@ -1,0 +1,167 @@
+// Package store keeps rows: SQLite through one coalescing writer and a pool of
+// readers, or PostgreSQL, behind the same statements.
+//
+// Law 1 (accepted means durable) rests on Write: it returns nil only after the
+// transaction's COMMIT has been flushed.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/fanward/fanward/internal/fault"
+)
+
+// Engine names the database behind a DB.
+type Engine string
+
+// The engines.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres"
+)
+
+// FileName is the SQLite database inside the data folder.
+const FileName = "fanward.db"
+
+// ErrNoRows is what Row.Scan returns when nothing matched.
+var ErrNoRows = sql.ErrNoRows
+
+// Options say where the rows live.
+type Options struct {
+	// Dir is the data folder; used by SQLite.
+	Dir string
+	// URL of a PostgreSQL database; empty means SQLite in Dir.
+	URL string
+	Log *slog.Logger
+	// Notify is called after commit with each topic hinted in the committed
+	// transactions, once per topic and batch. It must not block. May be nil.
+	Notify func(topic string)
+	// Observe is called after every committed batch of the coalescing writer
+	// with its size and how long work and commit took. May be nil.
+	Observe func(members int, work, commit time.Duration)
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	engine Engine
+	log    *slog.Logger
+	notify func(string)
+
+	readers *sql.DB // SQLite: read-only pool; PostgreSQL: the only pool
+	stmts   stmtCache
+	writer  *writer // SQLite only
+	dsn     string
+}
+
+// Open opens the database and, on SQLite, checks that the writer really has
+// the durability it asks for. It does not migrate: see Migrate.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
+	if o.Observe == nil {
+		o.Observe = func(int, time.Duration, time.Duration) {}
+	}
+	if o.URL != "" {
+		return openPostgres(ctx, o)
+	}
+	return openSQLite(ctx, o, filepath.Join(o.Dir, FileName))
+}
+
+// Engine tells which database this is.
+func (db *DB) Engine() Engine { return db.engine }
+
+// Close waits for the writes under way and closes every connection. Writes
+// that come later fail with the code shutting_down.
+func (db *DB) Close() error {
+	var err error
+	if db.writer != nil {
+		err = db.writer.close()
+	}
+	db.stmts.close()
+	return errors.Join(err, db.readers.Close())
+}
+
+// Write runs fn in one transaction and returns after its COMMIT is durable.
+//
+// fn must only run SQL and must be repeatable: it may run several times (a
+// neighbour in the same batch that broke the transaction; a serialization
+// failure on PostgreSQL), so it assigns its results, never appends to what an
+// earlier run left. An error of fn undoes everything fn wrote and nothing
+// else, and is returned as it is. When ctx ends before fn has begun, Write
+// returns ctx's error and fn never runs; once begun, Write always waits for
+// the outcome, so a caller never has to guess.
+//
+// Write must not be called from within fn, nor while Rows of a Reader are open
+// in the same goroutine.
+func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if db.writer != nil {
+		return db.writer.do(ctx, fn)
+	}
+	return db.writePostgres(ctx, fn)
+}
+
+// Reader reads committed rows outside any transaction.
+func (db *DB) Reader(ctx context.Context) Querier {
+	return &conn{ctx: ctx, db: db, run: db.stmts.get}
+}
+
+// Snapshot runs fn's reads against one consistent state.
+func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
+	opts := &sql.TxOptions{ReadOnly: true}
+	if db.engine == Postgres {
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := db.readers.BeginTx(ctx, opts)
+	if err != nil {
+		return db.wrap("begin snapshot", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return fn(&conn{ctx: ctx, db: db, run: func(_ context.Context, q *Query) (statement, error) {
+		return txStatement{tx, q.text(db.engine)}, nil
+	}})
+}
+
+// Ping checks that the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	if err := db.readers.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return db.wrap("ping", err)
+	}
+	return nil
+}
+
+// SQL gives the pool to code that must speak to the engine itself: migrations,
+// schema checks, id high-water marks.
+func (db *DB) SQL() *sql.DB { return db.readers }
+
+func (q *Query) text(e Engine) string {
+	if e == Postgres {
+		return q.postgres
+	}
+	return q.sqlite
+}
+
+// wrap gives storage failures their codes; everything else keeps its cause
+// under what was being done.
+func (db *DB) wrap(doing string, err error) error {
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := fault.As(err); ok {
+		return err
+	}
+	if code := storageCode(err); code != "" {
+		return fault.Wrap(fmt.Errorf("%s: %w", doing, err), fault.Unavailable, code, nil).RetryIn(5 * time.Second)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+)
+
+// Querier runs statements: a Tx, a Reader or a Snapshot.
+type Querier interface {
+	// Exec runs a statement and returns the number of rows it changed.
+	Exec(q *Query, args ...any) (int64, error)
+	// Query returns rows; the caller closes them (Collect does).
+	Query(q *Query, args ...any) (*Rows, error)
+	// QueryRow returns the first row; its Scan gives ErrNoRows when there is none.
+	QueryRow(q *Query, args ...any) Row
+	// Engine tells which database answers.
+	Engine() Engine
+}
+
+// Rows are the rows of a query.
+type Rows = sql.Rows
+
+// Row is one row.
+type Row interface{ Scan(dest ...any) error }
+
+// Tx is a write transaction. It must not be used after its closure returned,
+// nor from another goroutine.
+//
+// The first statement that fails ends the transaction's usefulness: every later
+// one returns the same error, and the closure cannot succeed any more. So both
+// engines behave alike (PostgreSQL aborts its transaction, too), and a closure
+// that overlooks an error can never leave half of its work behind.
+type Tx struct {
+	conn
+	hints []string
+}
+
+// Hint names a topic to announce after commit. Hints carry no data and may be
+// lost: whoever listens reads the rows.
+func (tx *Tx) Hint(topic string) {
+	for _, h := range tx.hints {
+		if h == topic {
+			return
+		}
+	}
+	tx.hints = append(tx.hints, topic)
+}
+
+// statement is a prepared or plain statement of database/sql.
+type statement interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
+}
+
+type txStatement struct {
+	tx interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+	text string
+}
+
+func (s txStatement) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return s.tx.ExecContext(ctx, s.text, args...)
+}
+
+func (s txStatement) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return s.tx.QueryContext(ctx, s.text, args...)
+}
+
+func (s txStatement) QueryRowContext(ctx context.Context, args ...any) *sql.Row {
+	return s.tx.QueryRowContext(ctx, s.text, args...)
+}
+
+// conn implements Querier over whatever gives it statements.
+type conn struct {
+	ctx context.Context
+	db  *DB
+	run func(context.Context, *Query) (statement, error)
+	// sticky keeps the first failure of a Tx; nil for readers.
+	sticky *error
+}
+
+// begin returns the statement for q, or the failure that came before.
+func (c *conn) begin(q *Query) (statement, error) {
+	if c.sticky != nil && *c.sticky != nil {
+		return nil, *c.sticky
+	}
+	st, err := c.run(c.ctx, q)
+	return st, c.end(q.name, err)
+}
+
+// end wraps a statement's error and keeps it.
+func (c *conn) end(name string, err error) error {
+	err = c.db.wrap(name, err)
+	if err != nil && c.sticky != nil && !errors.Is(err, ErrNoRows) {
+		*c.sticky = err
+	}
+	return err
+}
+
+func (c *conn) Engine() Engine { return c.db.engine }
+
+func (c *conn) Exec(q *Query, args ...any) (int64, error) {
+	st, err := c.begin(q)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(c.ctx, args...)
+	if err != nil {
+		return 0, c.end(q.name, err)
+	}
+	n, err := res.RowsAffected()
+	return n, c.end(q.name, err)
+}
+
+func (c *conn) Query(q *Query, args ...any) (*Rows, error) {
+	st, err := c.begin(q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.QueryContext(c.ctx, args...)
+	return rows, c.end(q.name, err)
+}
+
+func (c *conn) QueryRow(q *Query, args ...any) Row {
+	st, err := c.begin(q)
+	if err != nil {
+		return failedRow{err}
+	}
+	return row{c, q.name, st.QueryRowContext(c.ctx, args...)}
+}
+
+type row struct {
+	c    *conn
+	name string
+	row  *sql.Row
+}
+
+func (r row) Scan(dest ...any) error { return r.c.end(r.name, r.row.Scan(dest...)) }
+
+type failedRow struct{ err error }
+
+func (r failedRow) Scan(...any) error { return r.err }
+
+// Collect reads every row with scan and closes them.
+func Collect[T any](rows *Rows, err error, scan func(Row) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// stmtCache prepares each statement once for a pool.
+type stmtCache struct {
+	db     *sql.DB
+	engine Engine
+	m      sync.Map // *Query → *sql.Stmt
+}
+
+func (c *stmtCache) get(ctx context.Context, q *Query) (statement, error) {
+	if c.engine == Postgres {
+		// pgx keeps its own cache per connection.
+		return txStatement{c.db, q.postgres}, nil
+	}
+	if st, ok := c.m.Load(q); ok {
+		return st.(*sql.Stmt), nil
+	}
+	st, err := c.db.PrepareContext(ctx, q.sqlite)
+	if err != nil {
+		return nil, err
+	}
+	if prev, loaded := c.m.LoadOrStore(q, st); loaded {
+		_ = st.Close()
+		return prev.(*sql.Stmt), nil
+	}
+	return st, nil
+}
+
+func (c *stmtCache) close() {
+	c.m.Range(func(_, st any) bool {
+		_ = st.(*sql.Stmt).Close()
+		return true
+	})
+}
