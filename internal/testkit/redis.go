@@ -1,0 +1,86 @@
+package testkit
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// RedisServer is one Redis of a test's own.
+type RedisServer struct {
+	// Addr is host:port.
+	Addr string
+	port int
+	dir  string
+	bin  string
+	cmd  *exec.Cmd
+}
+
+// URL is the address in the form of FANWARD_REDIS_URL.
+func (r *RedisServer) URL() string { return "redis://" + r.Addr + "/0" }
+
+// Redis starts a Redis of the test's own, so that the test may stop it. It is
+// ended when the test ends.
+func Redis(t testing.TB) *RedisServer {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		Missing(t, "redis-server is not in PATH: install redis-server")
+	}
+	port, err := FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &RedisServer{Addr: "127.0.0.1:" + strconv.Itoa(port), port: port, dir: t.TempDir(), bin: bin}
+	r.Start(t)
+	t.Cleanup(func() { r.Stop(t) })
+	return r
+}
+
+// Start starts the server again at the same address, empty.
+func (r *RedisServer) Start(t testing.TB) {
+	t.Helper()
+	r.cmd = exec.Command(r.bin, "--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.dir)
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := startLocked(r.cmd); err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	Eventually(t, 20*time.Second, "Redis answers a ping", func() bool { return r.ping() == nil })
+}
+
+// Stop ends the server at once; what it held is gone.
+func (r *RedisServer) Stop(t testing.TB) {
+	t.Helper()
+	if r.cmd == nil {
+		return
+	}
+	if err := r.cmd.Process.Signal(os.Kill); err != nil {
+		t.Errorf("stop redis-server: %v", err)
+	}
+	_ = r.cmd.Wait()
+	r.cmd = nil
+}
+
+func (r *RedisServer) ping() error {
+	c, err := net.DialTimeout("tcp", r.Addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	if _, err := c.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, "+PONG") {
+		err = fmt.Errorf("answered %q", line)
+	}
+	return err
+}
