@@ -1,0 +1,3 @@
+interface Window {
+  fanward?: (...args: unknown[]) => void;
+}
