@@ -4,6 +4,7 @@
 package ids
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -34,6 +35,20 @@ func (id ID) MarshalJSON() ([]byte, error) {
 	}
 	return []byte(`"` + id.String() + `"`), nil
 }
+
+// MarshalText writes the decimal form, so that an ID can be a key of a JSON
+// object and a schema sees a string.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads the decimal form.
+func (id *ID) UnmarshalText(b []byte) error {
+	v, err := Parse(string(b))
+	*id = v
+	return err
+}
+
+// Value gives the database a plain number.
+func (id ID) Value() (driver.Value, error) { return int64(id), nil }
 
 // UnmarshalJSON reads a decimal string or null.
 func (id *ID) UnmarshalJSON(b []byte) error {

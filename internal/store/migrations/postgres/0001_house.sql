@@ -4,6 +4,11 @@ CREATE TABLE settings (
   value TEXT COLLATE "C" NOT NULL
 );
 
+CREATE TABLE counters (
+  name TEXT COLLATE "C" PRIMARY KEY,
+  n    BIGINT NOT NULL
+);
+
 CREATE TABLE nodes (
   node       BIGINT PRIMARY KEY,
   holder     TEXT COLLATE "C" NOT NULL,
@@ -268,6 +273,7 @@ CREATE TABLE attachments (
   created_at   BIGINT NOT NULL
 );
 CREATE INDEX attachments_message ON attachments (message_id) WHERE message_id > 0;
+CREATE INDEX attachments_blob ON attachments (blob_key);
 CREATE INDEX attachments_unbound ON attachments (created_at) WHERE message_id = 0;
 
 CREATE TABLE deliveries (

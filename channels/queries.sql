@@ -1,0 +1,28 @@
+-- name: insert-account
+INSERT INTO accounts (id, channel, name, public_key, status, sandbox, config, created_at, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: update-account
+UPDATE accounts SET name = ?, status = ?, config = ?, updated_at = ? WHERE id = ?
+
+-- name: set-secret
+UPDATE accounts SET sealed_secret = ?, updated_at = ? WHERE id = ?
+
+-- name: list-accounts
+SELECT id, channel, name, public_key, status, sandbox, config, sealed_secret, created_at FROM accounts ORDER BY id
+
+-- name: get-account
+SELECT id, channel, name, public_key, status, sandbox, config, sealed_secret, created_at FROM accounts WHERE id = ?
+
+-- name: account-by-key
+SELECT id, channel, name, public_key, status, sandbox, config, sealed_secret, created_at FROM accounts WHERE public_key = ?
+
+-- name: sandbox-account
+SELECT id, channel, name, public_key, status, sandbox, config, sealed_secret, created_at FROM accounts
+WHERE channel = ? AND sandbox ORDER BY id LIMIT 1
+
+-- name: count-real-accounts
+SELECT count(*) FROM accounts WHERE NOT sandbox
+
+-- name: lock-account
+SELECT id, channel, name, public_key, status, sandbox, config, sealed_secret, created_at FROM accounts WHERE id = ? {lock}

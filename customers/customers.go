@@ -1,0 +1,164 @@
+// Package customers keeps who someone is and what they did: one record per
+// person, the identities under which channels know them, and their events.
+package customers
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/store/feed"
+)
+
+//go:embed queries.sql
+var queriesSQL string
+
+var queries = store.Load("customers", queriesSQL)
+
+// Kinds of identity.
+const (
+	// KindVisitor is a browser that chats; its namespace is the channel account.
+	KindVisitor = "visitor"
+	// KindExternal is the company's own user id, proven by an HMAC; its
+	// namespace is the installation, so all of a company's sites share it.
+	KindExternal = "external"
+	KindEmail    = "email"
+	KindPhone    = "phone"
+)
+
+// Installation is the namespace of identities that hold everywhere.
+const Installation = "installation"
+
+// Customer is the record of one person, at every stage.
+type Customer struct {
+	ID         ids.ID         `json:"id"`
+	Name       *string        `json:"name"`
+	Label      string         `json:"label" doc:"What to show: the name, or a short code; never empty"`
+	Locale     *string        `json:"locale"`
+	Timezone   *string        `json:"timezone" doc:"IANA name"`
+	Attributes map[string]any `json:"attributes"`
+	LastSeenAt *time.Time     `json:"last_seen_at"`
+	CreatedAt  time.Time      `json:"created_at"`
+	Online     bool           `json:"online" doc:"A hint: a socket of this customer is open"`
+}
+
+// Ref is how other records show a customer.
+type Ref struct {
+	ID    ids.ID  `json:"id"`
+	Name  *string `json:"name"`
+	Label string  `json:"label"`
+}
+
+// Identity is one name under which a channel knows a customer.
+type Identity struct {
+	ID         ids.ID    `json:"id"`
+	CustomerID ids.ID    `json:"-"`
+	Kind       string    `json:"kind"`
+	Namespace  string    `json:"namespace"`
+	Value      string    `json:"value"`
+	Verified   bool      `json:"verified"`
+	CreatedAt  time.Time `json:"created_at"`
+}
+
+// Service reads and writes customers. It is safe for concurrent use.
+type Service struct {
+	db  *store.DB
+	clk clock.Clock
+	ids *ids.Source
+	// names are the numbers of the house's own events, fixed by Prepare.
+	names map[string]int64
+	moved []Moved
+}
+
+// Moved tells a domain that an identity and what came through it now belong to
+// another customer. It moves its own rows in the same transaction.
+type Moved func(tx *store.Tx, identity, from, to ids.ID) error
+
+// OnMove registers a domain's Moved. Call it while the program starts.
+func (s *Service) OnMove(m Moved) { s.moved = append(s.moved, m) }
+
+// New returns the customer service.
+func New(db *store.DB, clk clock.Clock, src *ids.Source) *Service {
+	return &Service{db: db, clk: clk, ids: src}
+}
+
+// Label is what to show of a customer without a name: a short code made from
+// the id, stable and the same in every language.
+func Label(id ids.ID, name string) string {
+	if name != "" {
+		return name
+	}
+	code := strings.ToUpper(strconv.FormatInt(int64(id), 36))
+	return "#" + code[max(0, len(code)-5):]
+}
+
+// NewRef makes a Ref; name may be empty.
+func NewRef(id ids.ID, name string) Ref {
+	return Ref{ID: id, Name: optional(name), Label: Label(id, name)}
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// Get returns one customer. A merged record answers with the survivor.
+func (s *Service) Get(ctx context.Context, id ids.ID) (*Customer, error) {
+	return get(s.db.Reader(ctx), queries.Get("get"), id)
+}
+
+func get(q store.Querier, query *store.Query, id ids.ID) (*Customer, error) {
+	c, err := scan(q.QueryRow(query, id))
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, fault.Missing("customer")
+	}
+	return c, err
+}
+
+// Identities lists a customer's identities, oldest first.
+func (s *Service) Identities(ctx context.Context, id ids.ID) ([]Identity, error) {
+	rows, err := s.db.Reader(ctx).Query(queries.Get("identities"), id)
+	return store.Collect(rows, err, func(r store.Row) (Identity, error) {
+		var i Identity
+		var at int64
+		err := r.Scan(&i.ID, &i.CustomerID, &i.Kind, &i.Namespace, &i.Value, &i.Verified, &at)
+		i.CreatedAt = clock.FromMillis(at)
+		return i, err
+	})
+}
+
+func scan(r store.Row) (*Customer, error) {
+	var c Customer
+	var name, locale, zone string
+	var attributes []byte
+	var seen, created int64
+	if err := r.Scan(&c.ID, &name, &locale, &zone, &attributes, &seen, &created); err != nil {
+		return nil, err
+	}
+	c.Name, c.Locale, c.Timezone, c.Label = optional(name), optional(locale), optional(zone), Label(c.ID, name)
+	c.CreatedAt = clock.FromMillis(created)
+	if seen > 0 {
+		t := clock.FromMillis(seen)
+		c.LastSeenAt = &t
+	}
+	c.Attributes = map[string]any{}
+	return &c, json.Unmarshal(attributes, &c.Attributes)
+}
+
+func announce(tx *store.Tx, c *Customer, at time.Time) error {
+	payload, err := json.Marshal(map[string]any{"customer": c})
+	if err != nil {
+		return err
+	}
+	return feed.Append(tx, feed.Change{At: at, Kind: "customer", Audience: feed.Customers, Customer: c.ID, Payload: payload})
+}

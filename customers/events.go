@@ -1,0 +1,160 @@
+package customers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+)
+
+// The house's own event names.
+const (
+	EventMessageReceived     = "Message Received"
+	EventConversationOpened  = "Conversation Opened"
+	EventConversationClosed  = "Conversation Resolved"
+	EventPageViewed          = "Page Viewed"
+	EventCustomerIdentified  = "Customer Identified"
+	EventConversationReplied = "Reply Sent"
+)
+
+// Event is one thing a customer did, or that was done for them.
+type Event struct {
+	ID         ids.ID          `json:"id"`
+	CustomerID ids.ID          `json:"customer_id"`
+	Name       string          `json:"name"`
+	Properties json.RawMessage `json:"properties"`
+	At         time.Time       `json:"at"`
+	ReceivedAt time.Time       `json:"received_at"`
+}
+
+// Track describes an event to store.
+type Track struct {
+	Customer   ids.ID
+	Identity   ids.ID // through which it came; 0 = none
+	Name       string
+	At         time.Time
+	Properties map[string]any
+}
+
+var (
+	qEventName   = queries.Get("event-name")
+	qInternName  = queries.Get("intern-event-name")
+	qInsertEvent = queries.Get("insert-event")
+)
+
+var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied}
+
+// Prepare gives the house's own event names their numbers, so that storing one
+// costs no look-up. Call it once before the service is used.
+func (s *Service) Prepare(ctx context.Context) error {
+	numbers := map[string]int64{}
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		for _, name := range houseEvents {
+			id, err := s.internTx(tx, name)
+			if err != nil {
+				return err
+			}
+			numbers[name] = id
+		}
+		return nil
+	})
+	s.names = numbers
+	return err
+}
+
+// TrackTx stores an event in the caller's transaction.
+func (s *Service) TrackTx(tx *store.Tx, t Track, now time.Time) error {
+	id, err := s.internTx(tx, t.Name)
+	if err != nil {
+		return err
+	}
+	properties := []byte("{}")
+	if len(t.Properties) > 0 {
+		if properties, err = json.Marshal(t.Properties); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(qInsertEvent, s.ids.Next(), t.Customer, t.Identity, id, clock.Millis(t.At), clock.Millis(now), string(properties))
+	return err
+}
+
+func (s *Service) internTx(tx *store.Tx, name string) (int64, error) {
+	if id, ok := s.names[name]; ok {
+		return id, nil
+	}
+	var id int64
+	err := tx.QueryRow(qEventName, name).Scan(&id)
+	if errors.Is(err, store.ErrNoRows) {
+		if _, err := tx.Exec(qInternName, name); err != nil {
+			return 0, err
+		}
+		err = tx.QueryRow(qEventName, name).Scan(&id)
+	}
+	return id, err
+}
+
+// EventFilter narrows Events; zero fields do not.
+type EventFilter struct {
+	Customer ids.ID
+	Name     string
+	From, To time.Time // From <= at < To
+	Before   EventPosition
+	Limit    int
+}
+
+// EventPosition is where a page ended: events are listed newest first.
+type EventPosition struct {
+	At int64
+	ID ids.ID
+}
+
+// Events lists events, newest first.
+func (s *Service) Events(ctx context.Context, f EventFilter) ([]Event, error) {
+	var b store.Builder
+	b.Add("SELECT e.id, e.customer_id, n.name, e.properties, e.at, e.received_at FROM events e JOIN event_names n ON n.id = e.name_id")
+	f.where(&b)
+	if f.Before.ID != 0 {
+		b.Add("AND (e.at, e.id) < (?, ?)", f.Before.At, f.Before.ID)
+	}
+	b.Add("ORDER BY e.at DESC, e.id DESC LIMIT ?", f.Limit)
+	q, args := b.Query()
+	rows, err := s.db.Reader(ctx).Query(q, args...)
+	return store.Collect(rows, err, func(r store.Row) (Event, error) {
+		var e Event
+		var properties []byte
+		var at, received int64
+		err := r.Scan(&e.ID, &e.CustomerID, &e.Name, &properties, &at, &received)
+		e.Properties, e.At, e.ReceivedAt = append([]byte(nil), properties...), clock.FromMillis(at), clock.FromMillis(received)
+		return e, err
+	})
+}
+
+// CountEvents is the exact number behind a filter, without its page.
+func (s *Service) CountEvents(ctx context.Context, f EventFilter) (int64, error) {
+	var b store.Builder
+	b.Add("SELECT count(*) FROM events e JOIN event_names n ON n.id = e.name_id")
+	f.where(&b)
+	q, args := b.Query()
+	var n int64
+	return n, s.db.Reader(ctx).QueryRow(q, args...).Scan(&n)
+}
+
+func (f EventFilter) where(b *store.Builder) {
+	b.Add("WHERE TRUE")
+	if f.Customer != 0 {
+		b.Add("AND e.customer_id = ?", f.Customer)
+	}
+	if f.Name != "" {
+		b.Add("AND n.name = ?", f.Name)
+	}
+	if !f.From.IsZero() {
+		b.Add("AND e.at >= ?", clock.Millis(f.From))
+	}
+	if !f.To.IsZero() {
+		b.Add("AND e.at < ?", clock.Millis(f.To))
+	}
+}

@@ -1,0 +1,157 @@
+package customers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// Patch changes a profile; nil fields stay, an empty string clears. A nil value
+// in Attributes removes the attribute.
+type Patch struct {
+	Name       *string
+	Locale     *string
+	Timezone   *string
+	Attributes map[string]any
+}
+
+// Update applies a patch as a whole or not at all.
+func (s *Service) Update(ctx context.Context, id ids.ID, p Patch) (*Customer, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	var out *Customer
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		c, err := get(tx, qLock, id)
+		if err != nil {
+			return err
+		}
+		p.apply(c)
+		if len(c.Attributes) > maxAttributes {
+			return fault.AtField("attributes", "too_many", fault.Params{"max": maxAttributes})
+		}
+		now := s.clk.Now()
+		if err := s.saveTx(tx, c, now); err != nil {
+			return err
+		}
+		out = c
+		return announce(tx, c, now)
+	})
+	return out, err
+}
+
+func (p Patch) check() error {
+	var bad []fault.Field
+	add := func(field, code string, params fault.Params) {
+		bad = append(bad, fault.Field{Field: field, Code: code, Params: params})
+	}
+	if p.Name != nil && text.Length(text.CleanLine(*p.Name)) > maxName {
+		add("name", "too_long", fault.Params{"max": maxName})
+	}
+	if p.Locale != nil && *p.Locale != "" {
+		if _, err := language.Parse(*p.Locale); err != nil {
+			add("locale", "unknown_locale", fault.Params{"value": text.Preview(*p.Locale, 20)})
+		}
+	}
+	if p.Timezone != nil && *p.Timezone != "" {
+		if _, err := time.LoadLocation(*p.Timezone); err != nil || *p.Timezone == "Local" {
+			add("timezone", "unknown_timezone", fault.Params{"value": text.Preview(*p.Timezone, 60)})
+		}
+	}
+	for k, v := range p.Attributes {
+		if text.CleanLine(k) != k || k == "" || text.Length(k) > 64 {
+			add("attributes", "attribute_name_invalid", fault.Params{"name": text.Preview(k, 64)})
+		}
+		switch v := v.(type) {
+		case nil, bool, float64:
+		case string:
+			if text.Length(v) > 1000 {
+				add("attributes."+k, "too_long", fault.Params{"max": 1000})
+			}
+		default:
+			add("attributes."+k, "attribute_value_invalid", nil)
+		}
+	}
+	return fault.AtFields(bad...)
+}
+
+func (p Patch) apply(c *Customer) {
+	set := func(to **string, from *string) {
+		if from != nil {
+			*to = optional(text.CleanLine(*from))
+		}
+	}
+	set(&c.Name, p.Name)
+	set(&c.Locale, p.Locale)
+	set(&c.Timezone, p.Timezone)
+	for k, v := range p.Attributes {
+		if v == nil {
+			delete(c.Attributes, k)
+			continue
+		}
+		if s, ok := v.(string); ok {
+			v = text.Clean(s)
+		}
+		c.Attributes[k] = v
+	}
+}
+
+// ListFilter narrows List.
+type ListFilter struct {
+	// Query is looked for in names, identities and codes, folded.
+	Query  string
+	Before ListPosition
+	Limit  int
+}
+
+// ListPosition is where a page ended: last seen first.
+type ListPosition struct {
+	SeenAt int64
+	ID     ids.ID
+}
+
+// List lists customers, last seen first.
+func (s *Service) List(ctx context.Context, f ListFilter) ([]*Customer, error) {
+	var b store.Builder
+	b.Add("SELECT id, name, locale, timezone, attributes, last_seen_at, created_at FROM customers")
+	f.where(&b)
+	if f.Before.ID != 0 {
+		b.Add("AND (last_seen_at, id) < (?, ?)", f.Before.SeenAt, f.Before.ID)
+	}
+	b.Add("ORDER BY last_seen_at DESC, id DESC LIMIT ?", f.Limit)
+	q, args := b.Query()
+	rows, err := s.db.Reader(ctx).Query(q, args...)
+	return store.Collect(rows, err, scan)
+}
+
+// Count is the exact number behind a filter, without its page.
+func (s *Service) Count(ctx context.Context, f ListFilter) (int64, error) {
+	var b store.Builder
+	b.Add("SELECT count(*) FROM customers")
+	f.where(&b)
+	q, args := b.Query()
+	var n int64
+	return n, s.db.Reader(ctx).QueryRow(q, args...).Scan(&n)
+}
+
+func (f ListFilter) where(b *store.Builder) {
+	b.Add("WHERE merged_into = 0")
+	if q := text.Fold(text.CleanLine(f.Query)); q != "" {
+		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q)
+		b.Add(`AND search_text LIKE ? ESCAPE '\'`, "%"+escaped+"%")
+	}
+}
+
+func tooLong(field string, limit int) error {
+	return fault.AtField(field, "too_long", fault.Params{"max": limit})
+}
+
+func isNoRows(err error) bool { return errors.Is(err, store.ErrNoRows) }

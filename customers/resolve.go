@@ -1,0 +1,85 @@
+package customers
+
+import (
+	"errors"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// Key names an identity.
+type Key struct{ Kind, Namespace, Value string }
+
+// Resolved is what a Key led to.
+type Resolved struct {
+	Customer ids.ID
+	Identity ids.ID
+	Name     string
+	// Created is true when the person was unknown until now.
+	Created bool
+}
+
+var (
+	qByIdentity     = queries.Get("by-identity")
+	qInsertCustomer = queries.Get("insert")
+	qInsertIdentity = queries.Get("insert-identity")
+	qDeleteCustomer = queries.Get("delete-unused")
+	qSeen           = queries.Get("seen")
+)
+
+// FindTx looks an identity up; ok is false when nobody has it.
+func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
+	var r Resolved
+	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Name)
+	if errors.Is(err, store.ErrNoRows) {
+		return Resolved{}, false, nil
+	}
+	return r, err == nil, err
+}
+
+// ResolveTx finds the customer with an identity or creates both, marks the
+// customer as seen and leaves the customer's row locked. Two transactions that
+// meet a new identity at once agree on one customer.
+func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
+	r, found, err := FindTx(tx, k)
+	if err != nil {
+		return r, err
+	}
+	if !found {
+		if r, err = s.createTx(tx, k, verified, locale, now); err != nil {
+			return r, err
+		}
+	}
+	_, err = tx.Exec(qSeen, clock.Millis(now), locale, r.Customer)
+	return r, err
+}
+
+func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
+	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Created: true}
+	at := clock.Millis(now)
+	if _, err := tx.Exec(qInsertCustomer, r.Customer, "", searchText("", r.Customer), locale, at, at, at); err != nil {
+		return r, err
+	}
+	n, err := tx.Exec(qInsertIdentity, r.Identity, r.Customer, k.Kind, k.Namespace, k.Value, verified, at)
+	if err != nil || n == 1 {
+		return r, err
+	}
+	// Somebody else has just created the identity and committed.
+	if _, err := tx.Exec(qDeleteCustomer, r.Customer); err != nil {
+		return r, err
+	}
+	r, _, err = FindTx(tx, k)
+	return r, err
+}
+
+// searchText is the folded text in which the customer list searches.
+func searchText(name string, id ids.ID, values ...string) string {
+	s := text.Fold(name) + "\n" + text.Fold(Label(id, ""))
+	for _, v := range values {
+		s += "\n" + text.Fold(v)
+	}
+	return s
+}

@@ -1,0 +1,143 @@
+-- name: conversation
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at
+FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ?
+
+-- name: lock (sqlite)
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at
+FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ?
+
+-- name: lock (postgres)
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at
+FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ? FOR UPDATE OF c
+
+-- name: latest-of-customer
+SELECT id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
+
+-- name: next-number
+INSERT INTO counters (name, n) VALUES ('conversations', 1) ON CONFLICT (name) DO UPDATE SET n = counters.n + 1 RETURNING n
+
+-- name: insert-conversation
+INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, last_activity_at, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: save-conversation
+UPDATE conversations SET status = ?, assignee_id = ?, team_id = ?, snoozed_until = ?, waiting_since = ?, first_reply_at = ?, last_inbound_at = ?,
+  last_activity_at = ?, reply_window_until = ?, last_seq = ?, inbound_count = ?, last_message = ?, version = ?
+WHERE id = ?
+
+-- name: count-delta
+INSERT INTO conversation_counts (account_id, team_id, assignee_id, status, n) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (status, account_id, team_id, assignee_id) DO UPDATE SET n = conversation_counts.n + excluded.n
+
+-- name: insert-message
+INSERT INTO messages (id, conversation_id, seq, account_id, identity_id, direction, kind, author_kind, author_id, author_name, body, payload,
+  external_id, client_key, dedup_key, delivery_id, attachments, provider_at, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: by-dedup-key
+SELECT m.id, m.conversation_id, m.seq, c.customer_id, m.identity_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.dedup_key = ?
+
+-- name: message
+SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
+  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
+FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.id = ?
+
+-- name: messages-after
+SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
+  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
+FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.conversation_id = ? AND m.seq > ? ORDER BY m.seq LIMIT ?
+
+-- name: messages-before
+SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
+  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
+FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.conversation_id = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?
+
+-- name: count-messages
+SELECT count(*) FROM messages WHERE conversation_id = ?
+
+-- name: bind-attachment
+UPDATE attachments SET message_id = ? WHERE id = ? AND message_id = 0 AND owner_kind = ? AND owner_key = ?
+
+-- name: attachments
+SELECT id, name, content_type, size, width, height FROM attachments WHERE message_id = ? ORDER BY id
+
+-- name: insert-attachment
+INSERT INTO attachments (id, owner_kind, owner_key, blob_key, name, content_type, size, width, height, sha256, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: attachment-file
+SELECT blob_key, name, content_type, size FROM attachments WHERE id = ?
+
+-- name: stale-attachments
+SELECT id, blob_key FROM attachments WHERE message_id = 0 AND created_at < ? ORDER BY created_at LIMIT ?
+
+-- name: delete-attachment
+DELETE FROM attachments WHERE id = ? AND message_id = 0
+
+-- name: knows-blob
+SELECT count(*) FROM attachments WHERE blob_key = ?
+
+-- name: read-cursor
+SELECT read_seq, read_inbound_count FROM read_cursors WHERE teammate_id = ? AND conversation_id = ?
+
+-- name: inbound-until
+SELECT count(*) FROM messages WHERE conversation_id = ? AND seq <= ? AND direction = 'in'
+
+-- name: out-after
+SELECT count(*) FROM messages WHERE conversation_id = ? AND seq > ? AND direction = 'out'
+
+-- name: save-read-cursor
+INSERT INTO read_cursors (teammate_id, conversation_id, read_seq, read_inbound_count, updated_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (teammate_id, conversation_id) DO UPDATE SET read_seq = excluded.read_seq, read_inbound_count = excluded.read_inbound_count, updated_at = excluded.updated_at
+
+-- name: raise-agent-read
+UPDATE conversations SET agent_read_seq = ? WHERE id = ? AND agent_read_seq < ?
+
+-- name: raise-customer-read
+UPDATE conversations SET customer_read_seq = ? WHERE id = ? AND customer_read_seq < ?
+
+-- name: deliveries-read
+UPDATE deliveries SET state = 'read', updated_at = ? WHERE conversation_id = ? AND seq <= ? AND state IN ('sent', 'delivered')
+
+-- name: draft
+SELECT kind, body FROM drafts WHERE teammate_id = ? AND conversation_id = ?
+
+-- name: save-draft
+INSERT INTO drafts (teammate_id, conversation_id, kind, body, updated_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (teammate_id, conversation_id) DO UPDATE SET kind = excluded.kind, body = excluded.body, updated_at = excluded.updated_at
+
+-- name: delete-draft
+DELETE FROM drafts WHERE teammate_id = ? AND conversation_id = ?
+
+-- name: teammate-name
+SELECT name FROM teammates WHERE id = ? AND disabled_at = 0
+
+-- name: team-name
+SELECT name FROM teams WHERE id = ?
+
+-- name: of-identity
+SELECT id FROM conversations WHERE identity_id = ? AND customer_id = ? ORDER BY id
+
+-- name: set-customer
+UPDATE conversations SET customer_id = ?, version = version + 1 WHERE id = ?
+
+-- name: due-snoozes
+SELECT id FROM conversations WHERE status = 'snoozed' AND snoozed_until <= ? ORDER BY snoozed_until LIMIT ?
+
+-- name: next-snooze
+SELECT COALESCE(min(snoozed_until), 0) FROM conversations WHERE status = 'snoozed'
+
+-- name: delivery-conversation
+SELECT conversation_id, message_id FROM deliveries WHERE id = ?
+
+-- name: unread-of-mine
+SELECT count(*) FROM (
+  SELECT c.id FROM conversations c LEFT JOIN read_cursors r ON r.teammate_id = ? AND r.conversation_id = c.id
+  WHERE c.assignee_id = ? AND c.status = 'open' AND c.inbound_count > COALESCE(r.read_inbound_count, 0) LIMIT 1000
+) unread
