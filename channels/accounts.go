@@ -66,7 +66,7 @@ type Account struct {
 
 // Sealer keeps secrets at rest; internal/seal is one.
 type Sealer interface {
-	Seal(purpose string, plain []byte) (string, error)
+	Seal(purpose string, plain []byte) string
 	Unseal(purpose, sealed string) ([]byte, error)
 }
 
@@ -198,12 +198,9 @@ func (a *Accounts) NewSecret(ctx context.Context, id ids.ID) (string, error) {
 		return "", err
 	}
 	shown := hex.EncodeToString(secret)
-	sealed, err := a.sealer.Seal(SecretPurpose, []byte(shown))
-	if err != nil {
-		return "", err
-	}
+	sealed := a.sealer.Seal(SecretPurpose, []byte(shown))
 	var acc *Account
-	err = a.db.Write(ctx, func(tx *store.Tx) (err error) {
+	err := a.db.Write(ctx, func(tx *store.Tx) (err error) {
 		if acc, err = scanAccount(tx.QueryRow(qLock, id)); err != nil {
 			return missing(err)
 		}

@@ -141,3 +141,9 @@ SELECT count(*) FROM (
   SELECT c.id FROM conversations c LEFT JOIN read_cursors r ON r.teammate_id = ? AND r.conversation_id = c.id
   WHERE c.assignee_id = ? AND c.status = 'open' AND c.inbound_count > COALESCE(r.read_inbound_count, 0) LIMIT 1000
 ) unread
+
+-- name: outbound
+SELECT i.kind, i.namespace, i.value, i.verified, m.body FROM identities i JOIN messages m ON i.id = ? WHERE m.id = ?
+
+-- name: attachment-ids
+SELECT id FROM attachments WHERE message_id = ? ORDER BY id

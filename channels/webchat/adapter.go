@@ -1,0 +1,190 @@
+// Package webchat is the chat on a company's own website. Its customers read
+// our own rows, so the commit that stores an answer is its sending; the
+// sockets only make it quick.
+package webchat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// Channel is the adapter's name.
+const Channel = "webchat"
+
+// Limits of an account's configuration and of a message.
+const (
+	MaxBody    = 10_000
+	maxOrigins = 50
+	maxTitle   = 60
+	maxGreet   = 500
+)
+
+// Words is a text in both languages.
+type Words struct {
+	En string `json:"en"`
+	Zh string `json:"zh-CN"`
+}
+
+// Config is a web chat account's configuration.
+type Config struct {
+	// Origins that may carry the widget: "https://shop.example", or "*" for any.
+	Origins         []string `json:"origins"`
+	Color           string   `json:"color" doc:"#rrggbb"`
+	Greeting        Words    `json:"greeting"`
+	Title           Words    `json:"title"`
+	Position        string   `json:"position" enum:"right,left"`
+	DefaultLocale   string   `json:"default_locale" enum:"en,zh-CN"`
+	RequireIdentity bool     `json:"require_identity" doc:"Only visitors whom the site has identified may write"`
+}
+
+// DefaultConfig is what a new account has where nothing is said.
+func DefaultConfig() Config {
+	return Config{
+		Origins: []string{}, Color: "#1f6feb", Position: "right", DefaultLocale: "en",
+		Title:    Words{En: "Chat with us", Zh: "在线咨询"},
+		Greeting: Words{En: "Hello. How can we help?", Zh: "您好，有什么可以帮您？"},
+	}
+}
+
+// Adapter implements channels.Adapter.
+type Adapter struct{}
+
+// Channel implements channels.Adapter.
+func (Adapter) Channel() string { return Channel }
+
+// Capabilities implements channels.Adapter.
+func (Adapter) Capabilities() channels.Capabilities {
+	return channels.Capabilities{CommitSends: true, Deduplicates: true, MaxBody: MaxBody}
+}
+
+// Send implements channels.Adapter. Nothing is ever left to send.
+func (Adapter) Send(context.Context, channels.Outbound) (channels.Sent, error) {
+	return channels.Sent{}, nil
+}
+
+// Configure implements channels.Adapter: missing keys take their defaults.
+func (Adapter) Configure(raw json.RawMessage) (json.RawMessage, error) {
+	c := DefaultConfig()
+	if len(raw) > 0 {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&c); err != nil {
+			return nil, configFault(err)
+		}
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(c)
+}
+
+func configFault(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fault.AtField("config."+wrong.Field, "wrong_type", fault.Params{"expected": wrong.Type.String()})
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fault.AtField("config."+strings.Trim(name, `"`), "unknown_field", nil)
+	}
+	return fault.Wrap(err, fault.Malformed, "body_malformed", nil)
+}
+
+var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+func (c *Config) check() error {
+	var bad []fault.Field
+	add := func(field, code string, params fault.Params) {
+		bad = append(bad, fault.Field{Field: "config." + field, Code: code, Params: params})
+	}
+	if len(c.Origins) > maxOrigins {
+		add("origins", "too_many", fault.Params{"max": maxOrigins})
+	}
+	if c.Origins == nil {
+		c.Origins = []string{}
+	}
+	for i, o := range c.Origins {
+		canonical, err := Origin(o)
+		if err != nil {
+			add(fmt.Sprintf("origins[%d]", i), "origin_invalid", fault.Params{"value": text.Preview(o, 80)})
+			continue
+		}
+		c.Origins[i] = canonical
+	}
+	if !colorForm.MatchString(c.Color) {
+		add("color", "color_invalid", nil)
+	}
+	if c.Position != "right" && c.Position != "left" {
+		add("position", "not_one_of", fault.Params{"allowed": "right, left"})
+	}
+	if c.DefaultLocale != "en" && c.DefaultLocale != "zh-CN" {
+		add("default_locale", "not_one_of", fault.Params{"allowed": "en, zh-CN"})
+	}
+	for field, w := range map[string]*Words{"title": &c.Title, "greeting": &c.Greeting} {
+		limit := maxGreet
+		if field == "title" {
+			limit = maxTitle
+		}
+		for lang, s := range map[string]*string{"en": &w.En, "zh-CN": &w.Zh} {
+			if *s = text.Clean(*s); text.Length(*s) > limit {
+				add(field+"."+lang, "too_long", fault.Params{"max": limit})
+			}
+		}
+	}
+	return fault.AtFields(bad...)
+}
+
+// Origin brings a web origin into the form that browsers send: scheme, host
+// and a port that is not the scheme's own. "*" stands for any.
+func Origin(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if s == "*" {
+		return s, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", fmt.Errorf("%.80q is not a web origin", s)
+	}
+	host := strings.ToLower(u.Host)
+	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+	return u.Scheme + "://" + host, nil
+}
+
+// Allows tells whether a page of the given origin may carry the widget. own is
+// the hub's own origin, which always may.
+func (c *Config) Allows(origin, own string) bool {
+	if origin == "" {
+		return false
+	}
+	canonical, err := Origin(origin)
+	if err != nil || canonical == "*" {
+		return false
+	}
+	if canonical == own {
+		return true
+	}
+	for _, o := range c.Origins {
+		if o == "*" || o == canonical {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseConfig reads a stored configuration.
+func ParseConfig(raw json.RawMessage) (Config, error) {
+	c := DefaultConfig()
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return c, fmt.Errorf("stored web chat configuration: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,2 @@
+-- name: known
+SELECT count(*) FROM identities WHERE customer_id = ? AND kind = 'external' AND verified
