@@ -122,7 +122,7 @@ type change struct {
 func announceTx(tx *store.Tx, ch change, now time.Time) error {
 	payload := map[string]any{"conversation": ch.c}
 	f := feed.Change{
-		At: now, Kind: ch.kind, Audience: feed.Inbox, Conversation: ch.c.ID, Customer: ch.c.Customer.ID, Account: ch.c.AccountID, Existed: ch.existed,
+		At: now, Kind: ch.kind, Audience: feed.Inbox, Conversation: ch.c.ID, Customer: ch.c.Customer.ID, Identity: ch.c.IdentityID, Account: ch.c.AccountID, Existed: ch.existed,
 		Before: feed.Place{Team: ch.before.team, Assignee: ch.before.assignee},
 		After:  feed.Place{Team: ch.c.TeamID, Assignee: ch.c.AssigneeID},
 	}

@@ -177,7 +177,7 @@ func (b *Inbox) DeliveryChangedTx(tx *store.Tx, d channels.Enqueued, now time.Ti
 	}
 	at := feed.Place{Team: c.TeamID, Assignee: c.AssigneeID}
 	return feed.Append(tx, feed.Change{
-		At: now, Kind: "delivery", Audience: feed.Inbox, Conversation: c.ID, Customer: c.Customer.ID, Account: c.AccountID, Existed: true, Before: at, After: at,
+		At: now, Kind: "delivery", Audience: feed.Inbox, Conversation: c.ID, Customer: c.Customer.ID, Identity: c.IdentityID, Account: c.AccountID, Existed: true, Before: at, After: at,
 		Payload: mustJSON(map[string]any{"conversation_id": c.ID, "message_id": d.Message, "seq": d.Seq, "delivery": deliveryView(d)}),
 	})
 }

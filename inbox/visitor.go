@@ -193,7 +193,7 @@ func visitorStateTx(tx *store.Tx, c *Conversation, now time.Time) error {
 		return err
 	}
 	return feed.Append(tx, feed.Change{
-		At: now, Kind: "conversation", Audience: feed.Visitor, Conversation: c.ID, Customer: c.Customer.ID, Account: c.AccountID, Existed: true,
+		At: now, Kind: "conversation", Audience: feed.Visitor, Conversation: c.ID, Customer: c.Customer.ID, Identity: c.IdentityID, Account: c.AccountID, Existed: true,
 		Payload: []byte("{}"), VisitorPayload: mustJSON(map[string]any{"t": "conversation", "conversation": v}),
 	})
 }
@@ -222,7 +222,7 @@ func (b *Inbox) CustomerRead(ctx context.Context, v Visitor, conversation ids.ID
 		c.CustomerReadSeq = seq
 		at := feed.Place{Team: c.TeamID, Assignee: c.AssigneeID}
 		if err := feed.Append(tx, feed.Change{
-			At: now, Kind: "customer_read", Audience: feed.Inbox, Conversation: c.ID, Customer: c.Customer.ID, Account: c.AccountID, Existed: true, Before: at, After: at,
+			At: now, Kind: "customer_read", Audience: feed.Inbox, Conversation: c.ID, Customer: c.Customer.ID, Identity: c.IdentityID, Account: c.AccountID, Existed: true, Before: at, After: at,
 			Payload: mustJSON(map[string]any{"conversation_id": c.ID, "seq": seq}),
 		}); err != nil {
 			return err

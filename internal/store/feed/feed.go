@@ -95,8 +95,11 @@ type Change struct {
 	Audience     Audience
 	Conversation ids.ID
 	Customer     ids.ID
-	Teammate     ids.ID
-	Account      ids.ID
+	// Identity the conversation runs through: a customer without proven
+	// identity sees only their own device's.
+	Identity ids.ID
+	Teammate ids.ID
+	Account  ids.ID
 	// Existed is false for a conversation that this change creates.
 	Existed       bool
 	Before, After Place
@@ -108,7 +111,7 @@ type Change struct {
 
 // Append writes a change into tx and hints Topic.
 func Append(tx *store.Tx, c Change) error {
-	_, err := tx.Exec(qAppend, clock.Millis(c.At), c.Kind, string(c.Audience), int64(c.Conversation), int64(c.Customer), int64(c.Teammate),
+	_, err := tx.Exec(qAppend, clock.Millis(c.At), c.Kind, string(c.Audience), int64(c.Conversation), int64(c.Customer), int64(c.Identity), int64(c.Teammate),
 		int64(c.Account), int64(c.Before.Team), int64(c.Before.Assignee), int64(c.After.Team), int64(c.After.Assignee),
 		c.Existed, string(c.Payload), string(c.VisitorPayload))
 	tx.Hint(Topic)
@@ -127,7 +130,7 @@ func After(q store.Querier, p Position, limit int) ([]Change, error) {
 		var c Change
 		var at int64
 		var payload, visitor []byte
-		err := r.Scan(&c.Position.Xact, &c.Position.ID, &at, &c.Kind, &c.Audience, &c.Conversation, &c.Customer, &c.Teammate, &c.Account,
+		err := r.Scan(&c.Position.Xact, &c.Position.ID, &at, &c.Kind, &c.Audience, &c.Conversation, &c.Customer, &c.Identity, &c.Teammate, &c.Account,
 			&c.Before.Team, &c.Before.Assignee, &c.After.Team, &c.After.Assignee, &c.Existed, &payload, &visitor)
 		c.At, c.Payload, c.VisitorPayload = clock.FromMillis(at), payload, visitor
 		return c, err

@@ -1,15 +1,15 @@
 -- name: append
-INSERT INTO changes (at, kind, audience, conversation_id, customer_id, teammate_id, account_id,
+INSERT INTO changes (at, kind, audience, conversation_id, customer_id, identity_id, teammate_id, account_id,
   team_before, assignee_before, team_after, assignee_after, existed, payload, visitor_payload)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: after (sqlite)
-SELECT xact, id, at, kind, audience, conversation_id, customer_id, teammate_id, account_id,
+SELECT xact, id, at, kind, audience, conversation_id, customer_id, identity_id, teammate_id, account_id,
   team_before, assignee_before, team_after, assignee_after, existed, payload, visitor_payload
 FROM changes WHERE id > ? ORDER BY id LIMIT ?
 
 -- name: after (postgres)
-SELECT xact, id, at, kind, audience, conversation_id, customer_id, teammate_id, account_id,
+SELECT xact, id, at, kind, audience, conversation_id, customer_id, identity_id, teammate_id, account_id,
   team_before, assignee_before, team_after, assignee_after, existed, payload, visitor_payload
 FROM changes
 WHERE xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint AND (xact, id) > (?::bigint, ?::bigint)

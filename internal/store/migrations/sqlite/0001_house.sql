@@ -24,6 +24,7 @@ CREATE TABLE changes (
   audience        TEXT NOT NULL,
   conversation_id BIGINT NOT NULL DEFAULT 0,
   customer_id     BIGINT NOT NULL DEFAULT 0,
+  identity_id     BIGINT NOT NULL DEFAULT 0,
   teammate_id     BIGINT NOT NULL DEFAULT 0,
   account_id      BIGINT NOT NULL DEFAULT 0,
   team_before     BIGINT NOT NULL DEFAULT 0,
