@@ -3,72 +3,28 @@ import type { Attachment, Message, SessionAnswer, SessionRequest } from './proto
 
 const REQUEST_TIMEOUT = 20_000;
 
-/** The visitors' REST calls. Every method rejects with a CodedError. */
-export class Api {
-  private readonly origin: string;
-  private readonly root: string;
-  /** Token of the current visitor; calls other than session carry it. */
-  token: string | null = null;
+export type Api = ReturnType<typeof createApi>;
 
-  constructor(origin: string, account: string) {
-    this.origin = origin;
-    this.root = `${origin}/channels/webchat/${encodeURIComponent(account)}`;
-  }
+/** The visitors' REST calls; `token` gives the visitor's token. Every call rejects with a CodedError. */
+export function createApi(origin: string, account: string, token: () => string | undefined) {
+  const root = `${origin}/channels/webchat/${encodeURIComponent(account)}`;
 
-  session(request: SessionRequest): Promise<SessionAnswer> {
-    return this.call('POST', '/session', JSON.stringify(request), false);
-  }
-
-  /** Messages before a position (`<conversation_id>:<seq>`), or the newest ones; ascending. */
-  messages(before: string | null, limit: number): Promise<{ items: Message[]; has_more: boolean }> {
-    const query = before ? `before=${encodeURIComponent(before)}&limit=${limit}` : `limit=${limit}`;
-    return this.call('GET', `/messages?${query}`);
-  }
-
-  send(clientKey: string, body: string, attachmentIds: string[]): Promise<Message> {
-    return this.call('POST', '/messages', JSON.stringify({ client_key: clientKey, body, attachment_ids: attachmentIds }));
-  }
-
-  upload(file: File): Promise<Attachment> {
-    const form = new FormData();
-    form.append('file', file, file.name);
-    return this.call('POST', '/files', form);
-  }
-
-  socketURL(): string {
-    return `${this.root.replace(/^http/, 'ws')}/socket`;
-  }
-
-  /** Address of a file; the server may give it relative to itself. */
-  fileURL(url: string): string {
-    return new URL(url, this.origin).href;
-  }
-
-  /** Whether the server answers at all, cross-origin rules aside. */
-  async reachable(): Promise<boolean> {
-    try {
-      await fetch(`${this.origin}/widget.js`, { method: 'HEAD', mode: 'no-cors', cache: 'no-store' });
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  private async call<T>(method: string, path: string, body?: string | FormData, signed = true): Promise<T> {
-    const headers: Record<string, string> = {};
-    if (typeof body === 'string') headers['Content-Type'] = 'application/json';
-    if (signed && this.token) headers['Authorization'] = `Visitor ${this.token}`;
+  async function call<T>(path: string, body?: object): Promise<T> {
+    const upload = body instanceof FormData;
     const abort = new AbortController();
     // An upload may take as long as it needs; only small calls are cut.
-    const timer = body instanceof FormData ? 0 : setTimeout(() => abort.abort(), REQUEST_TIMEOUT);
+    const timer = upload ? 0 : setTimeout(() => abort.abort(), REQUEST_TIMEOUT);
     try {
-      const response = await fetch(this.root + path, {
-        method,
-        headers,
+      const response = await fetch(root + path, {
+        method: body ? 'POST' : 'GET',
+        headers: {
+          ...(path === '/session' ? {} : { Authorization: `Visitor ${token() ?? ''}` }),
+          ...(body && !upload ? { 'Content-Type': 'application/json' } : {}),
+        },
+        body: body ? (upload ? body : JSON.stringify(body)) : null,
         credentials: 'omit',
         cache: 'no-store',
         signal: abort.signal,
-        ...(body === undefined ? {} : { body }),
       });
       if (!response.ok) throw await problem(response);
       return (await response.json()) as T;
@@ -78,22 +34,35 @@ export class Api {
       clearTimeout(timer);
     }
   }
+
+  return {
+    session: (request: SessionRequest) => call<SessionAnswer>('/session', request),
+
+    /** Messages before a position, or the newest ones; ascending. */
+    messages: (before?: string) => call<{ items: Message[]; has_more: boolean }>(`/messages?limit=30${before ? `&before=${before}` : ''}`),
+
+    send: (client_key: string, body: string, attachment_ids: string[]) => call<Message>('/messages', { client_key, body, attachment_ids }),
+
+    upload(file: File): Promise<Attachment> {
+      const form = new FormData();
+      form.append('file', file, file.name);
+      return call('/files', form);
+    },
+
+    socketURL: `${root.replace(/^http/, 'ws')}/socket`,
+
+    /** Address of a file; the server may give it relative to itself. */
+    fileURL: (url: string) => new URL(url, origin).href,
+
+    /** Rejects when the server does not answer at all, cross-origin rules aside. */
+    probe: () => fetch(`${origin}/widget.js`, { method: 'HEAD', mode: 'no-cors', cache: 'no-store' }),
+  };
 }
 
 async function problem(response: Response): Promise<CodedError> {
-  const retryAfter = Number(response.headers.get('Retry-After')) || null;
-  try {
-    const document = (await response.json()) as { code?: unknown; params?: Record<string, unknown> };
-    if (typeof document.code === 'string') return new CodedError(document.code, document.params ?? {}, retryAfter);
-  } catch {
-    // Not from Fanward but from something in between; the status has to do.
-  }
-  return new CodedError(codeOfStatus(response.status), {}, retryAfter);
-}
-
-function codeOfStatus(status: number): string {
-  if (status === 413) return 'file_too_large';
-  if (status === 415) return 'file_type_refused';
-  if (status === 429) return 'rate_limited';
-  return status >= 500 ? UNREACHABLE : 'internal_refused';
+  const { status, headers } = response;
+  // An answer without a code is not from Fanward but from something in between; the status has to do.
+  const coded = (await response.json().catch(() => ({}))) as { code?: string; params?: Record<string, unknown> };
+  const code = status === 413 ? 'file_too_large' : status === 415 ? 'file_type_refused' : status === 429 ? 'rate_limited' : status >= 500 ? UNREACHABLE : 'refused';
+  return new CodedError(coded.code ?? code, coded.params, Number(headers.get('Retry-After')));
 }

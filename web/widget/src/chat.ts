@@ -1,404 +1,436 @@
-import { effect } from '@preact/signals';
-import { Api } from './api';
-import { Connection } from './connection';
-import { asCoded, CodedError, isTemporary } from './errors';
+import { effect } from './reactive';
+import { createApi } from './api';
+import { createConnection } from './connection';
+import { CodedError, isTemporary, UNREACHABLE } from './errors';
 import { locale } from './locale';
-import { Poller } from './poller';
-import type { Config, HelloFrame, Identity, Limits } from './protocol';
-import { SendQueue } from './queue';
-import { Sender } from './sender';
-import { Session, SUPERSEDED } from './session';
-import { State } from './state';
-import { AccountStorage } from './storage';
-import { ThreadSync } from './sync';
-import { formatPosition, mergeMessages, type Position } from './thread';
+import type { Config, Identity, Limits, Message, ServerFrame } from './protocol';
+import { createQueue } from './queue';
+import { createSession, SUPERSEDED, type Established } from './session';
+import { createState, type ConnectionView } from './state';
+import { createStorage, listenTo } from './storage';
+import { createSync } from './sync';
+import { formatPosition, later, mergeMessages, type Position } from './thread';
 
 const TYPING_REPEAT = 4_000;
-const PAGE_SIZE = 30;
-/** Refusals that no other request of this page would escape. */
-const final = new Set(['account_disabled', 'origin_refused', 'not_found']);
+const ACK_WITHIN = 15_000;
+const POLL_EVERY = 5_000;
+const POLL_HIDDEN = 30_000;
 const RETRY_FIRST = 2_000;
 const RETRY_MOST = 60_000;
 
+/** Refusals that no other request of this page would escape. */
+const FINAL = ['account_disabled', 'origin_refused', 'not_found'];
+
 export interface ChatHandlers {
   /** The chat may not be used here (any more), for this reason; everything has stopped. */
-  onGone(error: CodedError): void;
+  gone(error: CodedError): void;
   /** No session could be had; it is tried again. */
-  onUnreachable(): void;
+  unreachable(): void;
+  /** The page named its visitor wrongly; the visitor stays anonymous. */
+  identityRefused(code: string): void;
 }
 
-/** The conversation of one visitor with one account: joins session, socket, queue and what is shown. */
-export class Chat {
-  readonly state = new State();
-  readonly queue: SendQueue;
-  readonly api: Api;
-  private readonly storage: AccountStorage;
-  private readonly session: Session;
-  private readonly connection: Connection;
-  private readonly sender: Sender;
-  private readonly sync: ThreadSync;
-  private readonly poller = new Poller(() => this.poll());
-  private readonly undo: (() => void)[] = [];
-  private readonly handlers: ChatHandlers;
-  private identity: Identity | undefined;
-  private established = false;
-  private beginning = false;
-  private beginTimer: ReturnType<typeof setTimeout> | undefined;
-  private beginDelay = RETRY_FIRST;
-  private over = false;
-  private pageShown = '';
-  private typingSaid = 0;
+export type Chat = ReturnType<typeof createChat>;
 
-  constructor(origin: string, account: string, handlers: ChatHandlers) {
-    this.handlers = handlers;
-    this.storage = new AccountStorage(account);
-    this.api = new Api(origin, account);
-    this.session = new Session(account, this.api, this.storage);
-    this.connection = new Connection({
-      url: () => this.api.socketURL(),
-      hello: () => ({ t: 'hello', visitor: this.api.token ?? '', after: this.sync.after }),
-      onHello: (frame) => this.onHello(frame),
-      onFrame: (frame) => this.sync.onFrame(frame),
-      onState: () => this.onConnection(),
-      onBehind: () => this.sync.forgetPosition(),
-      onRefused: () => this.renewToken(),
-      onDisabled: () => this.gone(new CodedError('account_disabled')),
-      onDefect: () => this.onDefect(),
-      onBlocked: () => this.poller.start(),
+/** The conversation of one visitor with one account: joins session, socket, queue and what is shown. */
+export function createChat(origin: string, account: string, on: ChatHandlers) {
+  const storage = createStorage(account);
+  const state = createState();
+  const api = createApi(origin, account, () => session.token());
+  const session = createSession(account, storage, api.session);
+  const acks = new Map<string, { resolve(message: Message): void; reject(error: CodedError): void }>();
+  let identity: Identity | undefined;
+  let established = false;
+  let beginning = false;
+  let beginTimer: ReturnType<typeof setTimeout> | undefined;
+  let beginDelay = RETRY_FIRST;
+  let polling = false;
+  /** Whether the last plain request in place of the socket worked. */
+  let pollWorks = false;
+  let pollTimer: ReturnType<typeof setTimeout> | undefined;
+  let over = false;
+  let pageShown = '';
+  let typingSaid = 0;
+  /** Key of the message last given to the socket; without an answer it may be what broke the socket. */
+  let suspect = '';
+
+  const connection = createConnection({
+    url: api.socketURL,
+    hello: () => ({ t: 'hello', visitor: session.token() ?? '', after: sync.after() }),
+    frame: onFrame,
+    state: onConnection,
+    behind: () => sync.forgetPosition(),
+    refused: renewToken,
+    disabled: () => gone(new CodedError('account_disabled')),
+    defect() {
+      queue.fail(suspect, new CodedError('internal')); // Not sent again by itself.
+      startPolling();
+    },
+    blocked: startPolling,
+  });
+  const queue = createQueue(account, storage, {
+    ready: () => connection.state() === 'online' || pollWorks,
+    send,
+    upload: api.upload,
+    sent: (message) => sync.receive([message]),
+  });
+  const sync = createSync(state, connection, queue);
+
+  function send(key: string, body: string, attachmentIds: string[]): Promise<Message> {
+    if (connection.state() !== 'online') return api.send(key, body, attachmentIds);
+    suspect = key;
+    // A socket that answers pings but not this is of no use.
+    const timer = setTimeout(connection.restart, ACK_WITHIN);
+    return new Promise<Message>((resolve, reject) => {
+      acks.set(key, { resolve, reject });
+      if (!connection.send({ t: 'send', client_key: key, body, attachment_ids: attachmentIds })) reject(new CodedError(UNREACHABLE));
+    }).finally(() => {
+      clearTimeout(timer);
+      acks.delete(key);
     });
-    this.sender = new Sender(this.api, this.connection);
-    this.queue = new SendQueue(account, this.storage, this.sender);
-    this.sync = new ThreadSync(this.state, this.connection, this.queue, this.sender);
-    this.queue.onSent = (message) => this.sync.receive([message]);
-    this.state.draft.value = this.storage.get('draft') ?? '';
-    this.state.previewPutAway.value = this.storage.getJSON<Position>('preview');
-    this.undo.push(this.storage.listen((name) => this.onStorage(name)), ...this.followPage());
+  }
+
+  /** What waits for an ack has to be sent again. */
+  function interrupt(): void {
+    acks.forEach(({ reject }) => reject(new CodedError(UNREACHABLE)));
+  }
+
+  function onFrame(frame: ServerFrame): void {
+    if (frame.t === 'hello') {
+      stopPolling();
+      pageShown = '';
+      if (sync.hello(frame)) {
+        reportPage();
+        queue.drain();
+      } else connection.restart();
+    } else if (frame.t === 'message') {
+      sync.received([frame.message]);
+      if (frame.message.direction === 'out') sync.showTyping(null);
+    } else if (frame.t === 'ack') {
+      suspect = '';
+      acks.get(frame.client_key)?.resolve(frame.message);
+      sync.receive([frame.message]);
+    } else if (frame.t === 'error') {
+      suspect = '';
+      acks.get(frame.client_key ?? '')?.reject(new CodedError(frame.code, frame.params, Number(frame.params?.['retry_after']) || 0));
+    } else if (frame.t === 'conversation') sync.setConversation(frame.conversation);
+    else if (frame.t === 'typing') sync.showTyping(frame.on ? (frame.name ?? '') : null);
+    else if (frame.t === 'online') state.teammates.value = frame.teammates;
   }
 
   /** Makes a session, trying again for as long as only the network stands in the way. */
-  begin(): void {
-    if (this.beginning || this.over) return;
-    this.beginning = true;
-    clearTimeout(this.beginTimer);
-    const identity = this.identity;
-    void this.establish().then(
+  function begin(): void {
+    if (beginning || over) return;
+    beginning = true;
+    clearTimeout(beginTimer);
+    const named = identity;
+    establish().then(
       () => {
-        this.beginning = false;
-        this.beginDelay = RETRY_FIRST;
-        if (identity !== this.identity) this.begin();
+        beginning = false;
+        beginDelay = RETRY_FIRST;
+        if (named !== identity) begin();
       },
-      (error: unknown) => {
-        this.beginning = false;
-        this.onSessionRefused(asCoded(error), identity);
+      (error: CodedError) => {
+        beginning = false;
+        onSessionRefused(error, named);
       },
     );
   }
 
-  /** Shows what was configured the last time, so that a visitor without network finds the chat; false when nothing is known. */
-  showRemembered(): boolean {
-    const known = this.storage.getJSON<{ config: Config; limits: Limits }>('config');
-    if (!known) return false;
-    this.state.config.value ??= known.config;
-    this.state.limits.value = known.limits;
-    return true;
+  async function establish(): Promise<void> {
+    const named = identity;
+    const result = await session.establish({ locale: locale.value, page: page(), ...(named && { identity: named }) });
+    if (!over) applySession(result, named !== undefined);
   }
 
-  /** Names the visitor. Before the first session it only goes along with it. */
-  identify(identity: Identity): void {
-    if (JSON.stringify(identity) === JSON.stringify(this.identity)) return;
-    this.identity = identity;
-    if (this.state.config.value) this.begin();
-  }
-
-  /** The visitor signed out: nothing of them stays on this device. The next session begins when it is needed. */
-  reset(): void {
-    this.identity = undefined;
-    this.session.forget();
-    this.startOver(true);
-    this.stopTraffic();
-    if (this.state.open.value) this.ensureConnected();
-  }
-
-  open(): void {
-    this.state.open.value = true;
-    this.ensureConnected();
-  }
-
-  close(): void {
-    this.state.open.value = false;
-    this.typed(false);
-  }
-
-  /** Sends the draft and the chosen files; a reason not to is shown as a notice. */
-  send(): void {
-    const body = this.state.draft.value.trim();
-    const files = [...this.state.tray.value];
-    if ((!body && files.length === 0) || characters(body) > this.state.limits.value.body) return;
-    this.ensureConnected();
-    if (!this.queue.add(body, files)) {
-      this.state.notice.value = { code: 'queue_full', params: {} };
-      return;
-    }
-    this.state.draft.value = '';
-    this.state.tray.value = [];
-    this.state.notice.value = null;
-    this.typed(false);
-    this.reportPage();
-  }
-
-  /** Chooses files for the next message, as far as the account's limits allow. */
-  addFiles(files: readonly File[]): void {
-    const { file_bytes, files: most } = this.state.limits.value;
-    const tray = [...this.state.tray.value];
-    this.state.notice.value = null;
-    for (const file of files) {
-      if (file.size > file_bytes) this.notice('file_too_large', { name: file.name, max: file_bytes });
-      else if (file.size === 0) this.notice('file_empty', { name: file.name });
-      else if (tray.length >= most) this.notice('too_many_files', { max: most });
-      else tray.push(file);
-    }
-    this.state.tray.value = tray;
-  }
-
-  /** Tells the teammates that the visitor is writing, or has stopped. */
-  typed(on: boolean): void {
-    const now = Date.now();
-    if (on ? now - this.typingSaid < TYPING_REPEAT : this.typingSaid === 0) return;
-    this.typingSaid = on ? now : 0;
-    this.connection.send({ t: 'typing', on });
-  }
-
-  putPreviewAway(): void {
-    const message = this.state.preview.value;
-    if (!message) return;
-    const place = { conversation_id: message.conversation_id, seq: message.seq };
-    this.state.previewPutAway.value = place;
-    this.storage.setJSON('preview', place);
-  }
-
-  async loadEarlier(): Promise<void> {
-    const { messages, hasEarlier, loadingEarlier } = this.state;
-    const oldest = messages.value[0];
-    if (!oldest || !hasEarlier.value || loadingEarlier.value) return;
-    loadingEarlier.value = true;
-    try {
-      const page = await this.api.messages(formatPosition(oldest), PAGE_SIZE);
-      if (messages.value[0] !== oldest) return; // The thread was replaced meanwhile.
-      messages.value = mergeMessages(messages.value, page.items);
-      hasEarlier.value = page.has_more;
-    } catch (error) {
-      this.notice(asCoded(error).code);
-    } finally {
-      loadingEarlier.value = false;
-    }
-  }
-
-  /** Ends all activity and lets go of the page; what the visitor left stays stored. */
-  shutdown(): void {
-    this.over = true;
-    this.stopTraffic();
-    this.queue.close();
-    for (const undo of this.undo.splice(0)) undo();
-  }
-
-  private async establish(): Promise<void> {
-    const { state } = this;
-    const identity = this.identity;
-    const result = await this.session.establish({ locale: locale.value, page: this.page(), ...(identity ? { identity } : {}) });
-    if (this.over) return;
-    const { answer } = result;
-    if (result.otherPerson) this.startOver(answer.replaced && result.formerIdentified);
-    this.established = true;
-    state.config.value = answer.config;
-    state.limits.value = answer.limits;
-    this.storage.setJSON('config', { config: answer.config, limits: answer.limits });
+  function applySession({ answer, renewed, otherPerson, dropUnsent }: Established, named: boolean): void {
+    const { config, limits, conversation } = answer;
+    if (otherPerson) startOver(dropUnsent);
+    established = true;
+    state.config.value = config;
+    state.limits.value = limits;
+    storage.set('config', { config, limits });
     if (!state.loaded.value) {
       state.sessionUnread.value = answer.unread;
-      state.conversation.value = answer.conversation;
+      state.conversation.value = conversation;
     }
-    if (this.connection.state !== 'stopped' && (result.renewed || identity)) {
-      this.sync.forgetPosition(); // Proving who one is may bring earlier threads into sight.
-      this.connection.restart();
-    } else if (answer.conversation || state.open.value || this.queue.items.value.length > 0) {
-      this.connection.start();
-    }
+    if (connection.state() !== 'stopped' && (renewed || named)) {
+      sync.forgetPosition(); // Proving who one is may bring earlier threads into sight.
+      connection.restart();
+    } else if (conversation || state.open.value || queue.items.value.length > 0) connection.start();
   }
 
-  private onSessionRefused(error: CodedError, identity: Identity | undefined): void {
-    if (this.over) return;
+  function onSessionRefused(error: CodedError, named: Identity | undefined): void {
+    if (over) return;
     if (error.code === SUPERSEDED) {
-      if (this.identity || this.state.open.value || !this.state.config.value) this.begin();
-    } else if (identity && !isTemporary(error) && !final.has(error.code)) {
-      console.warn(
-        `[fanward] The identity was refused (${error.code}). Check that hash is the hex HMAC-SHA256 of user_id with the identity secret of this account. The visitor stays anonymous.`,
-      );
-      if (this.identity === identity) this.identity = undefined;
-      if (this.session.identified) this.reset(); // The page says this is somebody else; the former person's thread is not theirs.
-      this.begin();
-    } else if (isTemporary(error)) {
-      this.state.connection.value = 'offline';
-      this.handlers.onUnreachable();
-      this.beginTimer = setTimeout(() => this.begin(), error.retryAfter ? error.retryAfter * 1000 : this.beginDelay);
-      this.beginDelay = Math.min(this.beginDelay * 2, RETRY_MOST);
+      if (identity || state.open.value || !state.config.value) begin();
+    } else if (FINAL.includes(error.code)) gone(error);
+    else if (named && !isTemporary(error)) {
+      on.identityRefused(error.code);
+      if (identity === named) identity = undefined;
+      if (session.identified()) reset(); // The page says this is somebody else; the former person's thread is not theirs.
+      begin();
     } else {
-      this.gone(error);
+      state.connection.value = 'offline';
+      const known = storage.get<{ config: Config; limits: Limits }>('config');
+      if (known) {
+        state.config.value ??= known.config;
+        state.limits.value = known.limits;
+      } else on.unreachable();
+      beginTimer = setTimeout(begin, error.wait * 1000 || beginDelay);
+      beginDelay = Math.min(beginDelay * 2, RETRY_MOST);
     }
-  }
-
-  private ensureConnected(): void {
-    if (this.established) this.connection.start();
-    else if (this.state.config.value) this.begin();
-  }
-
-  private stopTraffic(): void {
-    this.established = false;
-    clearTimeout(this.beginTimer);
-    this.connection.stop();
-    this.poller.stop();
-    this.sender.polling = false;
-    this.showConnection();
-  }
-
-  /** Drops what belongs to another person. */
-  private startOver(dropUnsent: boolean): void {
-    this.sender.interrupt();
-    this.sync.forgetPosition();
-    this.state.forgetPerson();
-    this.storage.remove('preview');
-    if (!dropUnsent) return;
-    this.queue.clear();
-    this.dropDraft();
-  }
-
-  private dropDraft(): void {
-    this.state.draft.value = '';
-    this.state.tray.value = [];
-  }
-
-  private onHello(frame: HelloFrame): void {
-    this.poller.stop();
-    this.sender.polling = false;
-    this.pageShown = '';
-    if (!this.sync.onHello(frame)) {
-      this.connection.restart();
-      return;
-    }
-    this.reportPage();
-    this.queue.drain();
-  }
-
-  private onConnection(): void {
-    if (this.connection.state !== 'online') {
-      this.sender.interrupt();
-      this.sync.showTyping(null);
-      this.typingSaid = 0;
-    }
-    this.showConnection();
-  }
-
-  private showConnection(): void {
-    const { state } = this.connection;
-    const view = this.state.connection;
-    if (state === 'online') view.value = 'online';
-    else if (this.poller.running) view.value = this.sender.polling ? 'polling' : 'offline';
-    else if (state === 'stopped') view.value = 'idle';
-    else if (state === 'waiting') view.value = 'offline';
-    else if (view.value !== 'offline') view.value = 'connecting';
   }
 
   /** The token is no longer good for this account: the same person gets a new one. */
-  private async renewToken(): Promise<void> {
-    this.session.forget();
-    this.sync.forgetPosition();
-    await this.establish().catch((error: unknown) => {
-      if (!isTemporary(error)) this.onSessionRefused(asCoded(error), this.identity);
+  function renewToken(): Promise<void> {
+    session.forget();
+    sync.forgetPosition();
+    return establish().catch((error: CodedError) => {
+      if (!isTemporary(error)) onSessionRefused(error, identity);
     });
   }
 
-  /** The server calls this client broken; the message in flight is the likely cause and is not sent again by itself. */
-  private onDefect(): void {
-    if (this.sender.suspect) this.queue.fail(this.sender.suspect, new CodedError('internal'));
-    this.poller.start();
+  function ensureConnected(): void {
+    if (established) connection.start();
+    else if (state.config.value) begin();
   }
 
-  private async poll(): Promise<void> {
+  function stopTraffic(): void {
+    established = false;
+    clearTimeout(beginTimer);
+    stopPolling();
+    connection.stop();
+    showConnection();
+  }
+
+  /** Drops what belongs to another person. */
+  function startOver(dropUnsent: boolean): void {
+    interrupt();
+    sync.clear();
+    state.sessionUnread.value = 0;
+    state.teammates.value = null;
+    state.previewPutAway.value = null;
+    storage.remove('preview');
+    if (!dropUnsent) return;
+    queue.clear();
+    dropDraft();
+  }
+
+  function dropDraft(): void {
+    state.draft.value = '';
+    state.tray.value = [];
+    state.notice.value = null;
+  }
+
+  /** The visitor signed out: nothing of them stays on this device. The next session begins when it is needed. */
+  function reset(): void {
+    identity = undefined;
+    session.forget();
+    startOver(true);
+    stopTraffic();
+    if (state.open.value) ensureConnected();
+  }
+
+  function onConnection(): void {
+    if (connection.state() !== 'online') {
+      interrupt();
+      sync.showTyping(null);
+      typingSaid = 0;
+    }
+    showConnection();
+  }
+
+  function showConnection(): void {
+    const now = connection.state();
+    const views: Record<string, ConnectionView> = { online: 'online', stopped: 'idle', waiting: 'offline' };
+    // An attempt after a loss does not make it better yet.
+    const view = views[now] ?? (state.connection.value === 'offline' ? 'offline' : 'connecting');
+    state.connection.value = polling && now !== 'online' ? (pollWorks ? 'polling' : 'offline') : view;
+  }
+
+  /** Asks for messages again and again while no socket can be had. */
+  function startPolling(): void {
+    if (polling) return;
+    polling = true;
+    void poll();
+  }
+
+  function stopPolling(): void {
+    polling = pollWorks = false;
+    clearTimeout(pollTimer);
+  }
+
+  async function poll(): Promise<void> {
     try {
-      const page = await this.api.messages(null, PAGE_SIZE);
-      if (!this.poller.running) return;
-      this.sync.onPage(page.items, page.has_more);
-      this.sender.polling = true;
-      this.queue.drain();
+      const { items, has_more } = await api.messages();
+      if (!polling) return;
+      pollWorks = true;
+      sync.page(items, has_more);
+      queue.drain();
     } catch (error) {
-      this.sender.polling = false;
-      if (asCoded(error).code === 'account_disabled') this.gone(asCoded(error));
-      else if (!isTemporary(error)) await this.renewToken();
+      pollWorks = false;
+      if (FINAL.includes((error as CodedError).code)) gone(error as CodedError);
+      else if (!isTemporary(error as CodedError)) await renewToken();
     }
-    if (this.poller.running) this.showConnection();
+    if (!polling) return;
+    showConnection();
+    pollTimer = setTimeout(() => void poll(), document.hidden ? POLL_HIDDEN : POLL_EVERY);
   }
 
-  private onStorage(name: string | null): void {
-    if (this.session.changedElsewhere(name) === 'other') {
-      this.startOver(false);
-      this.dropDraft();
-      this.stopTraffic();
-      if (this.api.token || this.state.open.value) this.begin();
+  function onStorage(name: string | null): void {
+    if (session.changedElsewhere(name)) {
+      startOver(false);
+      dropDraft();
+      stopTraffic();
+      if (session.token() || state.open.value) begin();
     }
-    if (name === null || name.startsWith('q:')) {
-      this.queue.refresh();
-      if (this.queue.items.value.length > 0) this.ensureConnected();
-      this.queue.drain();
+    if (!name || name.startsWith('q:')) {
+      queue.refresh();
+      if (queue.items.value.length > 0) ensureConnected();
+      queue.drain();
     }
-    if (name === 'preview') this.state.previewPutAway.value = this.storage.getJSON<Position>('preview');
+    if (name === 'preview') state.previewPutAway.value = storage.get<Position>(name);
   }
 
-  /** Follows what the page and the person do; returns the undoing. */
-  private followPage(): (() => void)[] {
-    return [
-      effect(() => this.storage.set('draft', this.state.draft.value)),
-      effect(() => this.sync.markRead()),
-      listenTo(document, 'visibilitychange', () => {
-        this.state.visible.value = !document.hidden;
-        if (!document.hidden) this.nudge();
-      }),
-      listenTo(window, 'online', () => this.nudge()),
-      listenTo(window, 'pagehide', (event) => {
-        if (!(event as PageTransitionEvent).persisted) this.queue.abandon();
-      }),
-      listenTo(window, 'popstate', () => this.reportPage()),
-      listenTo(window, 'hashchange', () => this.reportPage()),
-    ];
-  }
-
-  private nudge(): void {
-    this.connection.nudge();
-    if (!this.established && this.state.connection.value === 'offline') this.begin();
-  }
-
-  private reportPage(): void {
-    const page = this.page();
-    if (page.url !== this.pageShown && this.connection.send({ t: 'page', ...page })) this.pageShown = page.url;
-  }
-
-  private page(): { url: string; title: string } {
+  function page(): { url: string; title: string } {
     return { url: location.href.slice(0, 2000), title: document.title.slice(0, 200) };
   }
 
-  private notice(code: string, params: Record<string, unknown> = {}): void {
-    this.state.notice.value = { code, params };
+  function reportPage(): void {
+    if (location.href !== pageShown && connection.send({ t: 'page', ...page() })) pageShown = location.href;
   }
 
-  private gone(error: CodedError): void {
-    this.shutdown();
-    this.handlers.onGone(error);
+  function nudge(): void {
+    connection.nudge();
+    if (!established && state.connection.value === 'offline') begin();
   }
+
+  /** Tells the teammates that the visitor is writing, or has stopped. */
+  function typed(writing: boolean): void {
+    const now = Date.now();
+    if (writing ? now - typingSaid < TYPING_REPEAT : !typingSaid) return;
+    typingSaid = writing ? now : 0;
+    connection.send({ t: 'typing', on: writing });
+  }
+
+  function notice(code: string, params: Record<string, unknown> = {}): void {
+    state.notice.value = { code, params };
+  }
+
+  /** Ends all activity and lets go of the page; what the visitor left stays stored. */
+  function shutdown(): void {
+    over = true;
+    stopTraffic();
+    queue.close();
+    undo.forEach((step) => step());
+  }
+
+  function gone(error: CodedError): void {
+    if (over) return;
+    shutdown();
+    on.gone(error);
+  }
+
+  let draftKept = storage.get<string>('draft') ?? '';
+  state.draft.value = draftKept;
+  state.previewPutAway.value = storage.get<Position>('preview');
+  const undo = [
+    storage.listen(onStorage),
+    effect(() => {
+      if (state.draft.value === draftKept) return;
+      draftKept = state.draft.value;
+      storage.set('draft', draftKept);
+    }),
+    effect(sync.markRead),
+    listenTo(document, 'visibilitychange' as keyof WindowEventMap, () => {
+      state.visible.value = !document.hidden;
+      if (!document.hidden) nudge();
+    }),
+    listenTo(window, 'online', nudge),
+    listenTo(window, 'popstate', reportPage),
+    listenTo(window, 'hashchange', reportPage),
+  ];
+
+  return {
+    state,
+    queue,
+    fileURL: api.fileURL,
+    probe: api.probe,
+    begin,
+    reset,
+    typed,
+    shutdown,
+
+    /** Names the visitor. Before the first session it only goes along with it. */
+    identify(who: Identity): void {
+      if (JSON.stringify(who) === JSON.stringify(identity)) return;
+      identity = who;
+      if (state.config.value) begin();
+    },
+
+    open(): void {
+      state.open.value = true;
+      ensureConnected();
+    },
+
+    close(): void {
+      state.open.value = false;
+      typed(false);
+    },
+
+    /** Sends the draft and the chosen files; a reason not to is shown as a notice. */
+    send(): void {
+      const { draft, tray, limits } = state;
+      const body = draft.value.trim();
+      if ((!body && tray.value.length === 0) || characters(body) > limits.value.body) return;
+      ensureConnected();
+      if (!queue.add(body, tray.value)) return notice('queue_full');
+      dropDraft();
+      typed(false);
+      reportPage();
+    },
+
+    /** Chooses files for the next message, as far as the account's limits allow. */
+    addFiles(files: Iterable<File>): void {
+      const { file_bytes, files: most } = state.limits.value;
+      const tray = [...state.tray.value];
+      state.notice.value = null;
+      for (const file of files) {
+        if (file.size > file_bytes) notice('file_too_large', { name: file.name, max: file_bytes });
+        else if (file.size === 0) notice('file_empty', { name: file.name });
+        else if (tray.length >= most) notice('too_many_files', { max: most });
+        else tray.push(file);
+      }
+      state.tray.value = tray;
+    },
+
+    putPreviewAway(): void {
+      const place = later(null, state.preview());
+      storage.set('preview', place);
+      state.previewPutAway.value = place;
+    },
+
+    async loadEarlier(): Promise<void> {
+      const { messages, hasEarlier, loadingEarlier } = state;
+      const oldest = messages.value[0];
+      if (!oldest || !hasEarlier.value || loadingEarlier.value) return;
+      loadingEarlier.value = true;
+      try {
+        const { items, has_more } = await api.messages(formatPosition(oldest));
+        if (messages.value[0] !== oldest) return; // The thread was replaced meanwhile.
+        messages.value = mergeMessages(messages.value, items);
+        hasEarlier.value = has_more;
+      } catch (error) {
+        notice((error as CodedError).code);
+      } finally {
+        loadingEarlier.value = false;
+      }
+    },
+  };
 }
 
 /** Length as the server counts it: Unicode code points. */
 export function characters(text: string): number {
   return [...text].length;
-}
-
-function listenTo(target: EventTarget, type: string, listener: (event: Event) => void): () => void {
-  target.addEventListener(type, listener);
-  return () => target.removeEventListener(type, listener);
 }

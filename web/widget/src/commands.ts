@@ -1,75 +1,64 @@
-import { effect } from '@preact/signals';
+import { effect } from './reactive';
 import type { Chat } from './chat';
 import { locale, matchLocale } from './locale';
 import type { Identity } from './protocol';
 
 /** What `fanward(name, …)` does. Wrong use is told on the console and changes nothing. */
-export class Commands {
-  private readonly chat: Chat;
-  private readonly end: () => void;
-  /** Whether the page set the language itself. */
-  localeChosen = false;
-  private readonly undo: (() => void)[] = [];
+export function createCommands(chat: Chat, shutdown: () => void) {
+  const undo: (() => void)[] = [];
+  let localeChosen = false;
 
-  constructor(chat: Chat, end: () => void) {
-    this.chat = chat;
-    this.end = end;
+  function identify(who?: Partial<Identity>): void {
+    const given = (value: unknown): boolean => typeof value === 'string' && value !== '';
+    if (given(who?.user_id) && given(who?.hash)) chat.identify(who as Identity);
+    else warn('identify needs user_id and hash, both strings');
   }
 
-  run(args: ArrayLike<unknown>): void {
-    const [name, first, second] = Array.from(args);
-    switch (name) {
-      case 'identify':
-        if (isIdentity(first)) this.chat.identify(first);
-        else warn("fanward('identify', {user_id, hash, …}) needs user_id and hash, both strings that are not empty.");
-        return;
-      case 'reset':
-        return this.chat.reset();
-      case 'open':
-        return this.chat.open();
-      case 'close':
-        return this.chat.close();
-      case 'toggle':
-        return this.chat.state.open.value ? this.chat.close() : this.chat.open();
-      case 'locale': {
-        const match = matchLocale(typeof first === 'string' ? first : null);
-        if (match) {
-          this.localeChosen = true;
-          locale.value = match;
-        } else warn("fanward('locale', …) takes 'en' or 'zh-CN'.");
-        return;
-      }
-      case 'on':
-        if (first === 'unread' && typeof second === 'function') this.follow(second as (count: number) => void);
-        else warn("fanward('on', 'unread', fn) is the only event.");
-        return;
-      case 'shutdown':
-        return this.end();
-      default:
-        warn(`There is no command ${JSON.stringify(name)}.`);
-    }
+  function setLocale(tag: unknown): void {
+    const match = matchLocale(String(tag));
+    if (!match) return warn("locale is 'en' or 'zh-CN'");
+    localeChosen = true;
+    locale.value = match;
   }
 
-  stop(): void {
-    for (const undo of this.undo.splice(0)) undo();
-  }
-
-  private follow(listener: (count: number) => void): void {
+  function on(event: unknown, listener: unknown): void {
+    if (event !== 'unread' || typeof listener !== 'function') return warn("on takes 'unread' and a function");
     let told = -1;
-    this.undo.push(
+    undo.push(
       effect(() => {
-        const count = this.chat.state.unread.value;
-        if (count === told) return;
+        const count = chat.state.unread();
+        // Told apart from the change, so that a listener that throws does not disturb the widget.
+        if (count !== told) queueMicrotask(() => (listener as (count: number) => void)(count));
         told = count;
-        queueMicrotask(() => listener(count)); // A listener that throws or reads signals must not disturb the widget.
       }),
     );
   }
-}
 
-function isIdentity(value: unknown): value is Identity {
-  const { user_id, hash } = (value ?? {}) as Record<string, unknown>;
-  return typeof user_id === 'string' && user_id !== '' && typeof hash === 'string' && hash !== '';
+  const commands: Record<string, (...args: never[]) => void> = {
+    identify,
+    reset: chat.reset,
+    open: chat.open,
+    close: chat.close,
+    toggle: () => (chat.state.open.value ? chat.close() : chat.open()),
+    locale: setLocale,
+    on,
+    shutdown,
+  };
+
+  return {
+    localeChosen: () => localeChosen,
+
+    run(args: ArrayLike<unknown>): void {
+      const [name, ...rest] = Array.from(args);
+      const command = commands[String(name)];
+      if (command) command(...(rest as never[]));
+      else warn(`no command ${String(name)}`);
+    },
+
+    stop(): void {
+      undo.forEach((step) => step());
+    },
+  };
 }
 
 export function warn(text: string): void {

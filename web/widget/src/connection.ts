@@ -1,223 +1,190 @@
-import { Close } from './protocol';
-import type { ClientFrame, HelloFrame, ServerFrame } from './protocol';
+import type { ClientFrame, ServerFrame } from './protocol';
 
-const CONNECT_TIMEOUT = 15_000;
-const HELLO_TIMEOUT = 10_000;
+const CONNECT_WITHIN = 15_000;
+const HELLO_WITHIN = 10_000;
 const PING_EVERY = 25_000;
 const PONG_WITHIN = 10_000;
 /** A connection that lived this long was a good one: the next attempt starts without back-off. */
 const STABLE_AFTER = 5_000;
 const BLOCKED_AFTER = 3;
+const LOST = 1006;
 
 export type ConnectionState = 'stopped' | 'connecting' | 'online' | 'waiting';
 
 export interface ConnectionHandlers {
-  url(): string;
+  url: string;
   hello(): ClientFrame;
-  onHello(frame: HelloFrame): void;
-  onFrame(frame: Exclude<ServerFrame, HelloFrame>): void;
-  onState(state: ConnectionState): void;
+  frame(frame: ServerFrame): void;
+  state(state: ConnectionState): void;
   /** The position is no longer good: the next hello has to ask for a snapshot. */
-  onBehind(): void;
+  behind(): void;
   /** The token is refused: make a new session; connecting goes on when the promise is settled. */
-  onRefused(): Promise<void>;
+  refused(): Promise<unknown>;
   /** The account is disabled; the connection has stopped. */
-  onDisabled(): void;
-  /** The socket will not come back, but the account is fine: use plain requests. `code` is the close code. */
-  onDefect(code: number): void;
+  disabled(): void;
+  /** The socket will not come back, but the account is fine: use plain requests. */
+  defect(): void;
   /** No socket could be opened several times in a row; attempts go on. */
-  onBlocked(): void;
+  blocked(): void;
 }
 
+export type Connection = ReturnType<typeof createConnection>;
+
 /** One socket that comes back by itself, as the close codes of the protocol demand. */
-export class Connection {
-  state: ConnectionState = 'stopped';
-  private readonly handlers: ConnectionHandlers;
-  private socket: WebSocket | null = null;
-  private attempt = 0;
-  private neverOpened = 0;
-  private onlineSince = 0;
-  private holdUntil = 0;
-  private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private deadline: ReturnType<typeof setTimeout> | undefined;
-  private pingTimer: ReturnType<typeof setInterval> | undefined;
+export function createConnection(on: ConnectionHandlers) {
+  let state: ConnectionState = 'stopped';
+  let socket: WebSocket | null = null;
+  let attempt = 0;
+  let neverOpened = 0;
+  let onlineSince = 0;
+  let holdUntil = 0;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+  let deadline: ReturnType<typeof setTimeout> | undefined;
+  let pingTimer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(handlers: ConnectionHandlers) {
-    this.handlers = handlers;
+  function setState(to: ConnectionState): void {
+    if (state === to) return;
+    state = to;
+    on.state(to);
   }
 
-  start(): void {
-    if (this.state === 'stopped') this.open();
+  /** Ends the present socket without a word to anyone. */
+  function drop(): void {
+    clearTimeout(retryTimer);
+    clearTimeout(deadline);
+    clearInterval(pingTimer);
+    deadline = undefined;
+    const old = socket;
+    socket = null;
+    old?.close(1000);
   }
 
-  stop(): void {
-    this.drop();
-    clearTimeout(this.retryTimer);
-    this.attempt = 0;
-    this.setState('stopped');
+  /** Counts the connection as dead unless something is heard in time. */
+  function expect(milliseconds: number): void {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => lost(LOST), milliseconds);
   }
 
-  /** Closes and connects again at once, for a new token or a new position. */
-  restart(): void {
-    this.stop();
-    this.open();
+  function heard(): void {
+    clearTimeout(deadline);
+    deadline = undefined;
   }
 
-  /** Something suggests the network is back or the visitor looks: try now, or prove that the socket lives. */
-  nudge(): void {
-    if (this.state === 'waiting' && Date.now() >= this.holdUntil) this.open();
-    else if (this.state === 'online') this.ping();
+  function open(): void {
+    drop();
+    setState('connecting');
+    neverOpened++; // Taken back as soon as it opens.
+    let fresh: WebSocket;
+    try {
+      fresh = new WebSocket(on.url);
+    } catch {
+      lost(LOST); // The page's content policy refuses the address outright.
+      return;
+    }
+    socket = fresh;
+    expect(CONNECT_WITHIN);
+    fresh.onopen = () => {
+      if (socket !== fresh) return;
+      neverOpened = 0;
+      expect(HELLO_WITHIN);
+      fresh.send(JSON.stringify(on.hello()));
+    };
+    fresh.onmessage = ({ data }) => {
+      if (socket === fresh) receive(JSON.parse(data as string) as ServerFrame | { t: 'pong' });
+    };
+    fresh.onclose = ({ code }) => {
+      if (socket === fresh) lost(code);
+    };
   }
 
-  /** Sends a frame; false when there is no live socket. */
-  send(frame: ClientFrame): boolean {
-    if (this.state !== 'online' || this.socket?.readyState !== WebSocket.OPEN) return false;
-    this.socket.send(JSON.stringify(frame));
+  function receive(frame: ServerFrame): void {
+    if (frame.t === 'pong') heard();
+    else {
+      if (frame.t === 'hello') {
+        heard();
+        onlineSince = Date.now();
+        pingTimer = setInterval(ping, PING_EVERY);
+        setState('online');
+      }
+      on.frame(frame);
+    }
+  }
+
+  function ping(): void {
+    if (deadline === undefined && send({ t: 'ping' })) expect(PONG_WITHIN);
+  }
+
+  function send(frame: ClientFrame): boolean {
+    if (state !== 'online' || socket?.readyState !== 1) return false;
+    socket.send(JSON.stringify(frame));
     return true;
   }
 
-  private open(): void {
-    this.drop();
-    clearTimeout(this.retryTimer);
-    this.setState('connecting');
-    let socket: WebSocket;
-    try {
-      socket = new WebSocket(this.handlers.url());
-    } catch {
-      this.neverOpened++;
-      this.lost(1006); // A page's content policy may refuse the address outright.
-      return;
-    }
-    this.socket = socket;
-    let opened = false;
-    this.deadline = setTimeout(() => fail(1006), CONNECT_TIMEOUT);
-    const fail = (code: number): void => {
-      if (this.socket !== socket) return;
-      if (!opened) this.neverOpened++;
-      this.lost(code);
-    };
-    socket.onopen = () => {
-      if (this.socket !== socket) return;
-      opened = true;
-      this.neverOpened = 0;
-      clearTimeout(this.deadline);
-      this.deadline = setTimeout(() => fail(1006), HELLO_TIMEOUT);
-      socket.send(JSON.stringify(this.handlers.hello()));
-    };
-    socket.onmessage = (event) => {
-      if (this.socket === socket) this.receive(String(event.data));
-    };
-    socket.onclose = (event) => fail(event.code);
-  }
-
-  private receive(data: string): void {
-    let frame: ServerFrame;
-    try {
-      frame = JSON.parse(data) as ServerFrame;
-    } catch {
-      return;
-    }
-    if (frame.t === 'pong') {
-      clearTimeout(this.deadline);
-      this.deadline = undefined;
-    } else if (frame.t === 'hello') {
-      clearTimeout(this.deadline);
-      this.deadline = undefined;
-      this.onlineSince = Date.now();
-      clearInterval(this.pingTimer);
-      this.pingTimer = setInterval(() => this.ping(), PING_EVERY);
-      this.setState('online');
-      this.handlers.onHello(frame);
+  /** Acts on a close code; the numbers are those of section 5 of the protocol. */
+  function lost(code: number): void {
+    drop();
+    if (onlineSince && Date.now() - onlineSince >= STABLE_AFTER) attempt = 0;
+    onlineSince = 0;
+    const stop = [4001, 4003, 4006, 1009].includes(code);
+    setState(stop ? 'stopped' : 'waiting');
+    if (code === 4006) on.disabled();
+    else if (stop) on.defect();
+    else if (code === 4005) {
+      const retry = (): void => {
+        if (state === 'waiting') retryIn(backoff());
+      };
+      on.refused().then(retry, retry);
+    } else if (code === 4007) {
+      holdUntil = Date.now() + 30_000;
+      retryIn(30_000);
+    } else if (code === 1012) retryIn(1000 + Math.random() * 4000);
+    else if (code === 4002 || code === 4004 || code === 4008) {
+      if (code !== 4002) on.behind();
+      // At once, but a server that keeps saying so is asked ever more slowly.
+      retryIn(attempt ? backoff() : attempt++);
     } else {
-      this.handlers.onFrame(frame);
+      retryIn(backoff());
+      if (neverOpened >= BLOCKED_AFTER && navigator.onLine !== false) on.blocked();
     }
-  }
-
-  private ping(): void {
-    if (this.deadline !== undefined || !this.send({ t: 'ping' })) return;
-    const socket = this.socket;
-    this.deadline = setTimeout(() => {
-      if (this.socket === socket) this.lost(1006);
-    }, PONG_WITHIN);
-  }
-
-  private lost(code: number): void {
-    this.drop();
-    const stable = this.onlineSince > 0 && Date.now() - this.onlineSince >= STABLE_AFTER;
-    this.onlineSince = 0;
-    if (stable) this.attempt = 0;
-    switch (code) {
-      case Close.accountDisabled:
-        this.setState('stopped');
-        this.handlers.onDisabled();
-        return;
-      case Close.frameInvalid:
-      case Close.frameTooLarge:
-      case Close.signedOut:
-        this.setState('stopped');
-        this.handlers.onDefect(code);
-        return;
-      case Close.visitorRefused:
-        this.setState('waiting');
-        void this.handlers
-          .onRefused()
-          .catch(() => undefined)
-          .then(() => {
-            if (this.state === 'waiting') this.retryIn(this.backoff());
-          });
-        return;
-      case Close.rightsChanged:
-      case Close.behind:
-        this.handlers.onBehind();
-        this.retryIn(this.atOnce());
-        return;
-      case Close.tooSlow:
-        this.retryIn(this.atOnce());
-        return;
-      case Close.rateLimited:
-        this.holdUntil = Date.now() + 30_000;
-        this.retryIn(30_000);
-        return;
-      case Close.restart:
-        this.retryIn(1000 + Math.random() * 4000);
-        return;
-      default:
-        this.retryIn(this.backoff());
-    }
-    if (this.neverOpened >= BLOCKED_AFTER && navigator.onLine !== false) this.handlers.onBlocked();
-  }
-
-  /** Zero for a first repeat; a server that keeps saying "at once" is asked ever more slowly. */
-  private atOnce(): number {
-    return this.attempt === 0 ? (this.attempt++, 0) : this.backoff();
   }
 
   /** Half a second to half a minute, with jitter. */
-  private backoff(): number {
-    const ceiling = Math.min(30_000, 1000 * 2 ** this.attempt++);
-    return Math.max(500, ceiling / 2 + (Math.random() * ceiling) / 2);
+  function backoff(): number {
+    const ceiling = Math.min(30_000, 1000 * 2 ** attempt++);
+    return (ceiling + Math.random() * ceiling) / 2;
   }
 
-  private retryIn(milliseconds: number): void {
-    clearTimeout(this.retryTimer);
-    this.setState('waiting');
-    this.retryTimer = setTimeout(() => this.open(), milliseconds);
+  function retryIn(milliseconds: number): void {
+    retryTimer = setTimeout(open, milliseconds);
   }
 
-  private drop(): void {
-    clearTimeout(this.deadline);
-    clearInterval(this.pingTimer);
-    this.deadline = undefined;
-    const socket = this.socket;
-    this.socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(1000);
+  function stop(): void {
+    drop();
+    attempt = 0;
+    setState('stopped');
   }
 
-  private setState(state: ConnectionState): void {
-    if (this.state === state) return;
-    this.state = state;
-    this.handlers.onState(state);
-  }
+  return {
+    state: () => state,
+    stop,
+
+    /** Sends a frame; false when there is no live socket. */
+    send,
+
+    start(): void {
+      if (state === 'stopped') open();
+    },
+
+    /** Closes and connects again at once, for a new token or a new position. */
+    restart(): void {
+      stop();
+      open();
+    },
+
+    /** Something suggests the network is back or the visitor looks: try now, or prove that the socket lives. */
+    nudge(): void {
+      if (state === 'online') ping();
+      else if (state === 'waiting' && Date.now() >= holdUntil) open();
+    },
+  };
 }

@@ -1,3 +1,4 @@
 interface Window {
-  fanward?: (...args: unknown[]) => void;
+  /** Before the widget is there a stub keeps the calls in `q`; `live` marks the widget's own function. */
+  fanward?: ((...args: unknown[]) => void) & { q?: ArrayLike<unknown>[]; live?: boolean };
 }

@@ -1,3 +1,5 @@
+import { attempt } from './storage';
+
 export interface TextPart {
   text: string;
   /** Set when the part is an http or https address. */
@@ -12,7 +14,7 @@ export function linkify(body: string): TextPart[] {
   let end = 0;
   for (const match of body.matchAll(address)) {
     const text = trimTail(match[0]);
-    const href = toHref(text);
+    const href = attempt(() => new URL(text).href);
     if (!href) continue;
     if (match.index > end) parts.push({ text: body.slice(end, match.index) });
     parts.push({ text, href });
@@ -22,22 +24,7 @@ export function linkify(body: string): TextPart[] {
   return parts;
 }
 
-/** Punctuation after an address belongs to the sentence, a closing bracket only when it was opened inside. */
+/** Punctuation after an address belongs to the sentence; so does a closing bracket, unless one was opened inside. */
 function trimTail(text: string): string {
-  let kept = text;
-  for (;;) {
-    const last = kept.slice(-1);
-    const unopened = last === ')' && kept.split('(').length < kept.split(')').length;
-    if (!/[.,;:!?\]]/.test(last) && !unopened) return kept;
-    kept = kept.slice(0, -1);
-  }
-}
-
-function toHref(text: string): string | null {
-  try {
-    const url = new URL(text);
-    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
-  } catch {
-    return null;
-  }
+  return text.replace(text.includes('(') ? /[.,;:!?\]]+$/ : /[.,;:!?\])]+$/, '');
 }

@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { signal } from './reactive';
 import en from '../../../internal/locale/catalog/en/widget.json';
 import zh from '../../../internal/locale/catalog/zh-CN/widget.json';
 import type { LocaleCode } from './protocol';

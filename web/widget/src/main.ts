@@ -1,9 +1,7 @@
-import { boot, readSettings } from './boot';
+import { boot } from './boot';
 
 // The element is known only while the script runs for the first time.
-const script = document.currentScript as HTMLScriptElement | null;
-const settings = readSettings(script ?? document.querySelector<HTMLScriptElement>('script[data-account][src*="widget.js"]'));
-if (settings) {
-  if (document.body) boot(settings);
-  else addEventListener('DOMContentLoaded', () => boot(settings), { once: true });
-}
+const script = document.currentScript ?? document.querySelector('script[data-account][src*="widget.js"]');
+const start = (): void => boot(script as HTMLScriptElement | null);
+if (document.body) start();
+else addEventListener('DOMContentLoaded', start, { once: true });

@@ -1,6 +1,5 @@
-import { signal } from '@preact/signals';
-import { asCoded, CodedError, isTemporary } from './errors';
-import { holdLock, lockIsHeld, withLock } from './locks';
+import { signal } from './reactive';
+import { CodedError, isTemporary } from './errors';
 import type { Attachment, Message } from './protocol';
 import type { AccountStorage } from './storage';
 import { last } from './thread';
@@ -10,7 +9,6 @@ export const QUEUE_LIMIT = 50;
 
 /** Without Web Locks a tab cannot be asked whether it lives; its unfinished uploads count as lost after this. */
 const ORPHAN_AGE = 600_000;
-const INTERNAL_TRIES = 5;
 
 export interface QueuedFile {
   name: string;
@@ -22,7 +20,7 @@ export interface QueuedFile {
 
 export interface QueuedMessage {
   /** Made once per message; the server stores a message once per key. */
-  client_key: string;
+  key: string;
   /** Place in the queue; equal numbers of two tabs are ordered by key. */
   order: number;
   body: string;
@@ -37,236 +35,195 @@ export interface QueuedMessage {
 /** What carries messages to the server; both calls reject with a CodedError. */
 export interface Transport {
   ready(): boolean;
-  send(clientKey: string, body: string, attachmentIds: string[]): Promise<Message>;
+  send(key: string, body: string, attachmentIds: string[]): Promise<Message>;
   upload(file: File): Promise<Attachment>;
+  /** Told what the server stored, before the entry leaves the queue. */
+  sent(message: Message): void;
 }
+
+export type SendQueue = ReturnType<typeof createQueue>;
 
 /**
  * Messages on their way to the server. They live in the browser's storage, one entry each, so that tabs add and remove
  * without overwriting each other, and a closed tab loses nothing but the bytes of files not uploaded yet.
  * One tab at a time sends them, in order, one in flight.
  */
-export class SendQueue {
-  readonly items = signal<readonly QueuedMessage[]>([]);
-  private readonly storage: AccountStorage;
-  private readonly transport: Transport;
-  private readonly lock: string;
-  private readonly tab: string;
-  private readonly releaseTab: () => void;
-  private readonly bytes = new Map<string, File[]>();
-  private readonly tries = new Map<string, number>();
-  private draining = false;
-  private again = false;
-  private closed = false;
-  private wake: (() => void) | null = null;
-  /** Called with what the server stored, before the entry leaves the queue. */
-  onSent: (message: Message) => void = () => undefined;
+export function createQueue(account: string, storage: AccountStorage, transport: Transport) {
+  const items = signal<readonly QueuedMessage[]>([]);
+  const tab = randomKey();
+  const bytes = new Map<string, { file: File; url: string }[]>();
+  const locks = navigator.locks as LockManager | undefined; // Absent without TLS and in older browsers.
+  let draining = false;
+  let again = false;
+  let closed = false;
+  let wake = (): void => undefined;
+  let releaseTab = (): void => undefined;
+  locks?.request(tabLock(tab), () => new Promise<void>((resolve) => (releaseTab = resolve))).catch(() => undefined);
 
-  constructor(account: string, storage: AccountStorage, transport: Transport) {
-    this.storage = storage;
-    this.transport = transport;
-    this.tab = randomKey();
-    this.lock = `fanward:${account}:queue`;
-    this.releaseTab = holdLock(this.tabLock(this.tab));
-    this.refresh();
+  const find = (key: string): QueuedMessage | undefined => items.value.find((item) => item.key === key);
+  const incomplete = (item: QueuedMessage): boolean => item.files.some((file) => !file.id);
+  const next = (): QueuedMessage | undefined => items.value.find((item) => !item.failure);
+
+  /** Reads the queue again after another tab changed it. */
+  function refresh(): void {
+    items.value = storage
+      .names('q:')
+      .map((name) => storage.get<QueuedMessage>(name))
+      .filter((item) => item !== null)
+      .sort((a, b) => a.order - b.order || (a.key < b.key ? -1 : 1));
   }
 
-  /** Adds a message and starts sending; null when the queue is full. */
-  add(body: string, files: File[]): QueuedMessage | null {
-    this.refresh();
-    if (this.items.value.length >= QUEUE_LIMIT) return null;
-    const newest = last(this.items.value);
-    const item: QueuedMessage = {
-      client_key: randomKey(),
-      order: (newest?.order ?? 0) + 1,
-      body,
-      files: files.map((file) => ({ name: file.name, size: file.size, type: file.type, id: null })),
-      at: Date.now(),
-      tab: this.tab,
-      failure: null,
-    };
-    if (files.length > 0) this.bytes.set(item.client_key, files);
-    this.save(item);
-    this.drain();
-    return item;
+  function save(item: QueuedMessage): void {
+    storage.set(`q:${item.key}`, item);
+    refresh();
   }
 
-  /** Bytes of a waiting file, when this tab has them. */
-  file(item: QueuedMessage, index: number): File | undefined {
-    return this.bytes.get(item.client_key)?.[index];
-  }
-
-  /** Whether sending again needs the visitor to choose the files again. */
-  needsFiles(item: QueuedMessage): boolean {
-    return item.files.some((file, index) => !file.id && !this.file(item, index));
-  }
-
-  /** Sends a failed message again, with its files chosen anew when their bytes are gone. */
-  retry(clientKey: string, files?: File[]): void {
-    const item = this.find(clientKey);
-    if (!item) return;
-    const fresh = files?.length ? files : null;
-    if (fresh) this.bytes.set(clientKey, fresh);
-    this.tries.delete(clientKey);
-    this.save({
-      ...item,
-      failure: null,
-      tab: this.tab,
-      files: fresh ? fresh.map((file) => ({ name: file.name, size: file.size, type: file.type, id: null })) : item.files,
-    });
-    this.drain();
+  function fail(key: string, { code, params }: CodedError): void {
+    const item = find(key);
+    if (item) save({ ...item, failure: { code, params } });
   }
 
   /** Takes a message out: it was stored, or the visitor gave it up. */
-  remove(clientKey: string): void {
-    this.bytes.delete(clientKey);
-    this.tries.delete(clientKey);
-    this.storage.remove(`q:${clientKey}`);
-    this.refresh();
+  function remove(key: string): void {
+    dropBytes(key);
+    storage.remove(`q:${key}`);
+    refresh();
   }
 
-  fail(clientKey: string, error: CodedError): void {
-    const item = this.find(clientKey);
-    if (item) this.save({ ...item, failure: { code: error.code, params: error.params } });
+  function dropBytes(key: string): void {
+    bytes.get(key)?.forEach(({ url }) => URL.revokeObjectURL(url));
+    bytes.delete(key);
   }
 
-  /** Forgets everything that waits. */
-  clear(): void {
-    for (const item of this.items.value) this.remove(item.client_key);
-  }
-
-  /** Reads the queue again after another tab changed it. */
-  refresh(): void {
-    const items: QueuedMessage[] = [];
-    for (const name of this.storage.names('q:')) {
-      const item = this.storage.getJSON<QueuedMessage>(name);
-      if (item && Array.isArray(item.files)) items.push(item);
-    }
-    items.sort((a, b) => a.order - b.order || (a.client_key < b.client_key ? -1 : 1));
-    this.items.value = items;
-  }
-
-  /** Marks what would be lost with this page; call when it ends for good. */
-  abandon(): void {
-    for (const item of this.items.value) {
-      if (item.tab === this.tab && !item.failure && item.files.some((file) => !file.id)) this.fail(item.client_key, new CodedError('file_lost'));
-    }
-  }
-
-  close(): void {
-    this.closed = true;
-    this.wake?.();
-    this.releaseTab();
+  function keepBytes(key: string, files: readonly File[]): QueuedFile[] {
+    dropBytes(key);
+    bytes.set(
+      key,
+      files.map((file) => ({ file, url: URL.createObjectURL(file) })),
+    );
+    return files.map(({ name, size, type }) => ({ name, size, type, id: null }));
   }
 
   /** Starts sending whatever waits; harmless to call at any time. */
-  drain(): void {
-    this.wake?.();
-    if (this.draining) {
-      this.again = true;
-      return;
-    }
-    if (!this.canSend()) return;
-    this.draining = true;
-    void withLock(this.lock, () => this.run())
-      .catch(() => undefined)
-      .finally(() => {
-        this.draining = false;
-        if (this.again) {
-          this.again = false;
-          this.drain();
-        }
-      });
+  function drain(): void {
+    wake();
+    again = draining;
+    if (draining || closed || !transport.ready() || !next()) return;
+    draining = true;
+    // Without locks tabs may send the same message; the server stores it once.
+    void (locks ? locks.request(`fanward:${account}:queue`, run) : run()).finally(() => {
+      draining = false;
+      if (again) drain();
+    });
   }
 
-  private canSend(): boolean {
-    return !this.closed && this.transport.ready() && this.items.value.some((item) => !item.failure);
-  }
-
-  private async run(): Promise<void> {
+  async function run(): Promise<void> {
     for (let delay = 1000; ; ) {
-      this.refresh();
-      if (!this.canSend()) return;
-      const item = this.items.value.find((candidate) => !candidate.failure);
-      if (!item || (await this.belongsElsewhere(item))) return;
-      if (this.find(item.client_key)?.failure) continue;
+      refresh();
+      const item = next();
+      if (!item || closed || !transport.ready() || (await belongsElsewhere(item))) return;
       try {
-        await this.sendOne(item);
+        await sendOne(item);
         delay = 1000;
       } catch (error) {
-        const coded = asCoded(error);
-        if (!this.mayRepeat(item, coded)) {
-          this.fail(item.client_key, coded);
-          continue;
+        const coded = error instanceof CodedError ? error : new CodedError('internal');
+        if (!isTemporary(coded)) fail(item.key, coded);
+        else {
+          await pause(coded.wait * 1000 || delay);
+          delay = Math.min(delay * 2, 30_000);
         }
-        if (!this.transport.ready()) return;
-        await this.pause(coded.retryAfter ? coded.retryAfter * 1000 : delay);
-        delay = Math.min(delay * 2, 30_000);
       }
     }
   }
 
-  private async sendOne(item: QueuedMessage): Promise<void> {
-    let current = item;
-    for (let i = 0; i < current.files.length; i++) {
-      if (current.files[i]?.id) continue;
-      const file = this.file(item, i);
+  async function sendOne(item: QueuedMessage): Promise<void> {
+    const files = [...item.files];
+    for (const [index, entry] of files.entries()) {
+      if (entry.id) continue;
+      const file = bytes.get(item.key)?.[index]?.file;
       if (!file) throw new CodedError('file_lost');
-      const uploaded = await this.transport.upload(file);
-      if (!this.find(item.client_key)) return; // Given up while it was uploading.
-      current = { ...current, files: current.files.map((entry, at) => (at === i ? { ...entry, id: uploaded.id } : entry)) };
-      this.save(current);
+      const { id } = await transport.upload(file);
+      if (!find(item.key)) return; // Given up while it was uploading.
+      files[index] = { ...entry, id };
+      save({ ...item, files: [...files] });
     }
-    const ids = current.files.map((file) => file.id).filter((id) => id !== null);
-    const message = await this.transport.send(item.client_key, item.body, ids);
-    if (!this.find(item.client_key)) return; // Already seen as stored, or the visitor was forgotten meanwhile.
-    this.onSent(message);
-    this.remove(item.client_key);
+    const message = await transport.send(
+      item.key,
+      item.body,
+      files.flatMap(({ id }) => id ?? []),
+    );
+    if (!find(item.key)) return; // Already seen as stored, or the visitor was forgotten meanwhile.
+    transport.sent(message);
+    remove(item.key);
   }
 
-  /** True when another living tab holds the bytes and has to send this one; an orphan is marked as failed. */
-  private async belongsElsewhere(item: QueuedMessage): Promise<boolean> {
-    if (item.tab === this.tab || item.files.every((file) => file.id)) return false;
-    const alive = (await lockIsHeld(this.tabLock(item.tab))) ?? Date.now() - item.at < ORPHAN_AGE;
-    if (!alive) this.fail(item.client_key, new CodedError('file_lost'));
-    return alive;
-  }
-
-  private mayRepeat(item: QueuedMessage, error: CodedError): boolean {
-    if (!isTemporary(error)) return false;
-    if (error.code !== 'internal') return true;
-    const tries = (this.tries.get(item.client_key) ?? 0) + 1;
-    this.tries.set(item.client_key, tries);
-    return tries < INTERNAL_TRIES;
+  /** True when another living tab holds the bytes and has to send this one; an orphan fails as soon as it is tried. */
+  async function belongsElsewhere(item: QueuedMessage): Promise<boolean> {
+    if (item.tab === tab || !incomplete(item)) return false;
+    if (!locks) return Date.now() - item.at < ORPHAN_AGE;
+    return ((await locks.query()).held ?? []).some(({ name }) => name === tabLock(item.tab));
   }
 
   /** Waits before a repeat; losing the connection ends the wait. */
-  private pause(milliseconds: number): Promise<void> {
+  function pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
-      const finish = (): void => {
+      const timer = setTimeout(resolve, milliseconds);
+      wake = () => {
+        if (transport.ready() && !closed) return;
         clearTimeout(timer);
-        this.wake = null;
         resolve();
       };
-      const timer = setTimeout(finish, milliseconds);
-      this.wake = () => {
-        if (this.closed || !this.transport.ready()) finish();
-      };
+      wake();
     });
   }
 
-  private find(clientKey: string): QueuedMessage | undefined {
-    return this.items.value.find((item) => item.client_key === clientKey);
-  }
+  refresh();
+  return {
+    items,
+    refresh,
+    remove,
+    fail,
+    drain,
 
-  private save(item: QueuedMessage): void {
-    this.storage.setJSON(`q:${item.client_key}`, item);
-    this.refresh();
-  }
+    /** Adds a message and starts sending; false when the queue is full. */
+    add(body: string, files: readonly File[]): boolean {
+      refresh();
+      if (items.value.length >= QUEUE_LIMIT) return false;
+      const key = randomKey();
+      save({ key, order: (last(items.value)?.order ?? 0) + 1, body, files: keepBytes(key, files), at: Date.now(), tab, failure: null });
+      drain();
+      return true;
+    },
 
-  private tabLock(tab: string): string {
-    return `fanward:tab:${tab}`;
-  }
+    /** Address of a waiting file's bytes, when this tab has them. */
+    preview: (key: string, index: number) => bytes.get(key)?.[index]?.url,
+
+    /** Whether sending again needs the visitor to choose the files again. */
+    needsFiles: (item: QueuedMessage) => incomplete(item) && !bytes.has(item.key),
+
+    /** Sends a failed message again, with its files chosen anew when their bytes are gone. */
+    retry(key: string, files: readonly File[] = []): void {
+      const item = find(key);
+      if (!item) return;
+      save({ ...item, failure: null, tab, files: files.length > 0 ? keepBytes(key, files) : item.files });
+      drain();
+    },
+
+    /** Forgets everything that waits. */
+    clear(): void {
+      items.value.forEach(({ key }) => remove(key));
+    },
+
+    close(): void {
+      closed = true;
+      wake();
+      releaseTab();
+    },
+  };
+}
+
+function tabLock(tab: string): string {
+  return `fanward:tab:${tab}`;
 }
 
 /** 128 random bits as hex. */

@@ -1,6 +1,4 @@
-import type { Api } from './api';
 import { CodedError } from './errors';
-import { withLock } from './locks';
 import type { SessionAnswer, SessionRequest } from './protocol';
 import { randomKey } from './queue';
 import type { AccountStorage } from './storage';
@@ -25,73 +23,54 @@ export interface Established {
   /** Another person than before: nothing held may be shown. */
   otherPerson: boolean;
   /** The former person had proved who they are, so their unsent messages are not this person's. */
-  formerIdentified: boolean;
+  dropUnsent: boolean;
 }
 
+export type Session = ReturnType<typeof createSession>;
+
 /** Who this browser is to the account, shared by its tabs. */
-export class Session {
-  private readonly api: Api;
-  private readonly storage: AccountStorage;
-  private readonly lock: string;
-  private record: VisitorRecord | null;
-  private forgotten = 0;
+export function createSession(account: string, storage: AccountStorage, ask: (request: SessionRequest) => Promise<SessionAnswer>) {
+  let record = storage.get<VisitorRecord>(RECORD);
+  let forgotten = 0;
 
-  constructor(account: string, api: Api, storage: AccountStorage) {
-    this.api = api;
-    this.storage = storage;
-    this.lock = `fanward:${account}:session`;
-    this.record = this.read();
-    api.token = this.record?.token ?? null;
+  async function take(request: SessionRequest): Promise<Established> {
+    const before = storage.get<VisitorRecord>(RECORD);
+    const asked = forgotten;
+    const answer = await ask(before ? { ...request, visitor: before.token } : request);
+    if (asked !== forgotten) throw new CodedError(SUPERSEDED); // The visitor signed out meanwhile.
+    const held = record;
+    const { visitor: token, replaced, identified } = answer;
+    record = { token, person: before && !replaced ? before.person : randomKey(), identified };
+    storage.set(RECORD, record);
+    return {
+      answer,
+      renewed: token !== held?.token,
+      otherPerson: replaced || held?.person !== before?.person,
+      dropUnsent: replaced && before?.identified === true,
+    };
   }
 
-  get identified(): boolean {
-    return this.record?.identified ?? false;
-  }
+  return {
+    token: () => record?.token,
+    identified: () => record?.identified,
 
-  /** Asks the server who this is; rejects with a CodedError. Tabs that start together take turns, so that they become one visitor, not several. */
-  establish(request: SessionRequest): Promise<Established> {
-    return withLock(this.lock, async () => {
-      const before = this.read();
-      const forgotten = this.forgotten;
-      const answer = await this.api.session(before ? { ...request, visitor: before.token } : request);
-      if (forgotten !== this.forgotten) throw new CodedError(SUPERSEDED); // The visitor signed out meanwhile.
-      const otherPerson = answer.replaced || this.record?.person !== before?.person;
-      const renewed = answer.visitor !== this.api.token;
-      this.write({
-        token: answer.visitor,
-        person: answer.replaced || !before ? randomKey() : before.person,
-        identified: answer.identified,
-      });
-      return { answer, renewed, otherPerson, formerIdentified: before?.identified ?? false };
-    });
-  }
+    /** Asks the server who this is; rejects with a CodedError. Tabs that start together take turns, so that they become one visitor. */
+    establish: (request: SessionRequest): Promise<Established> =>
+      navigator.locks ? (navigator.locks.request(`fanward:${account}:session`, () => take(request)) as unknown as Promise<Established>) : take(request),
 
-  /** Forgets the visitor on this device, in every tab. */
-  forget(): void {
-    this.forgotten++;
-    this.record = null;
-    this.api.token = null;
-    this.storage.remove(RECORD);
-  }
+    /** Forgets the visitor on this device, in every tab. */
+    forget(): void {
+      forgotten++;
+      record = null;
+      storage.remove(RECORD);
+    },
 
-  /** Whether a change another tab made to `name` (null: everything) means another person; takes over what it stored. */
-  changedElsewhere(name: string | null): 'same' | 'other' {
-    if (name !== null && name !== RECORD) return 'same';
-    const found = this.read();
-    const same = !this.record || found?.person === this.record.person;
-    this.record = found;
-    this.api.token = found?.token ?? null;
-    return same ? 'same' : 'other';
-  }
-
-  private read(): VisitorRecord | null {
-    const found = this.storage.getJSON<VisitorRecord>(RECORD);
-    return found && typeof found.token === 'string' ? found : null;
-  }
-
-  private write(record: VisitorRecord): void {
-    this.record = record;
-    this.api.token = record.token;
-    this.storage.setJSON(RECORD, record);
-  }
+    /** Takes over what another tab stored under `name` (null: everything is gone); true when it is another person. */
+    changedElsewhere(name: string | null): boolean {
+      if (name !== null && name !== RECORD) return false;
+      const held = record;
+      record = storage.get<VisitorRecord>(RECORD);
+      return held !== null && record?.person !== held.person;
+    },
+  };
 }

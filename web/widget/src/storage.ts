@@ -1,93 +1,62 @@
+export type AccountStorage = ReturnType<typeof createStorage>;
+
 /**
- * What the widget remembers in this browser, under `fanward:<account>:`.
- * A browser that blocks or fills its storage gets a copy in memory, which lasts as long as the page.
+ * What the widget remembers in this browser, as JSON under `fanward:<account>:`. A browser that blocks or fills its
+ * storage gets a copy in memory, which lasts as long as the page.
  */
-export class AccountStorage {
-  private readonly prefix: string;
-  private readonly memory = new Map<string, string>();
-  private readonly backing: Storage | null;
+export function createStorage(account: string, backing = attempt(() => localStorage)) {
+  const prefix = `fanward:${account}:`;
+  const memory = new Map<string, string>();
 
-  constructor(account: string, backing: Storage | null = usableStorage()) {
-    this.prefix = `fanward:${account}:`;
-    this.backing = backing;
-  }
+  return {
+    get<T>(name: string): T | null {
+      const text = memory.get(name) ?? attempt(() => backing?.getItem(prefix + name));
+      return (text && attempt(() => JSON.parse(text) as T)) || null;
+    },
 
-  get(name: string): string | null {
-    const kept = this.memory.get(name);
-    if (kept !== undefined) return kept;
-    try {
-      return this.backing?.getItem(this.prefix + name) ?? null;
-    } catch {
-      return null;
-    }
-  }
+    set(name: string, value: unknown): void {
+      const text = JSON.stringify(value);
+      memory.set(name, text);
+      attempt(() => {
+        if (!backing) return;
+        backing.setItem(prefix + name, text); // Throws where storage is full or blocked.
+        memory.delete(name);
+      });
+    },
 
-  /** Stores a value; when the browser refuses, this page alone remembers it. */
-  set(name: string, value: string): void {
-    try {
-      if (this.backing) {
-        this.backing.setItem(this.prefix + name, value);
-        this.memory.delete(name);
-        return;
-      }
-    } catch {
-      // Full or blocked: the copy in memory below is what is left.
-    }
-    this.memory.set(name, value);
-  }
+    remove(name: string): void {
+      memory.delete(name);
+      attempt(() => backing?.removeItem(prefix + name));
+    },
 
-  remove(name: string): void {
-    this.memory.delete(name);
-    try {
-      this.backing?.removeItem(this.prefix + name);
-    } catch {
-      // Nothing is stored where nothing can be removed.
-    }
-  }
+    /** Names that begin with `start`, in no order. */
+    names(start: string): string[] {
+      const stored = attempt(() => Object.keys(backing ?? {})) ?? [];
+      const own = stored.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+      return [...new Set([...own, ...memory.keys()])].filter((name) => name.startsWith(start));
+    },
 
-  getJSON<T>(name: string): T | null {
-    const text = this.get(name);
-    if (!text) return null;
-    try {
-      return JSON.parse(text) as T;
-    } catch {
-      return null;
-    }
-  }
+    /** Calls `listener` with the name another tab changed, or null when it cleared everything. Returns the undo. */
+    listen(listener: (name: string | null) => void): () => void {
+      return listenTo(window, 'storage', ({ key }) => {
+        if (key === null) listener(null);
+        else if (key.startsWith(prefix)) listener(key.slice(prefix.length));
+      });
+    },
+  };
+}
 
-  setJSON(name: string, value: unknown): void {
-    this.set(name, JSON.stringify(value));
-  }
-
-  /** Names stored for this account that begin with `start`, in no order. */
-  names(start: string): string[] {
-    const found = new Set<string>([...this.memory.keys()].filter((name) => name.startsWith(start)));
-    try {
-      for (let i = 0; i < (this.backing?.length ?? 0); i++) {
-        const key = this.backing?.key(i);
-        if (key?.startsWith(this.prefix + start)) found.add(key.slice(this.prefix.length));
-      }
-    } catch {
-      // Blocked: only the copy in memory is known.
-    }
-    return [...found];
-  }
-
-  /** Calls `listener` with the name another tab changed, or null when it cleared everything. Returns the undo. */
-  listen(listener: (name: string | null) => void): () => void {
-    const onStorage = (event: StorageEvent): void => {
-      if (event.key === null) listener(null);
-      else if (event.key.startsWith(this.prefix)) listener(event.key.slice(this.prefix.length));
-    };
-    addEventListener('storage', onStorage);
-    return () => removeEventListener('storage', onStorage);
+/** The result of `work`, or undefined when it throws. */
+export function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
   }
 }
 
-function usableStorage(): Storage | null {
-  try {
-    return window.localStorage;
-  } catch {
-    return null; // Reading the property itself throws where the browser blocks storage.
-  }
+/** Adds a listener and returns its removal. */
+export function listenTo<K extends keyof WindowEventMap>(target: EventTarget, type: K, listener: (event: WindowEventMap[K]) => void): () => void {
+  target.addEventListener(type, listener as EventListener);
+  return () => target.removeEventListener(type, listener as EventListener);
 }

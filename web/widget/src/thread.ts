@@ -20,16 +20,13 @@ export function formatPosition(place: Position): string {
 
 /** Joins two ascending lists; a message that is in both is kept once, in its newer form. */
 export function mergeMessages(held: readonly Message[], more: readonly Message[]): Message[] {
-  const byPlace = new Map<string, Message>();
-  for (const message of held) byPlace.set(formatPosition(message), message);
-  for (const message of more) byPlace.set(formatPosition(message), message);
-  return [...byPlace.values()].sort(comparePositions);
+  return [...new Map([...held, ...more].map((message) => [formatPosition(message), message])).values()].sort(comparePositions);
 }
 
 /** The later of two places. */
-export function later(a: Position | null, b: Position | null): Position | null {
-  if (!a || !b) return a ?? b;
-  return comparePositions(a, b) >= 0 ? { conversation_id: a.conversation_id, seq: a.seq } : { conversation_id: b.conversation_id, seq: b.seq };
+export function later(a: Position | null | undefined, b: Position | null | undefined): Position | null {
+  const place = a && b ? (comparePositions(a, b) < 0 ? b : a) : (a ?? b);
+  return place ? { conversation_id: place.conversation_id, seq: place.seq } : null;
 }
 
 /** The last element, or undefined. */

@@ -1,125 +1,104 @@
-import type { JSX } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { h, type VNode } from 'preact';
 import type { Chat } from '../chat';
 import { characters } from '../chat';
-import { CompositionGuard } from '../ime';
+import type { CompositionGuard } from '../ime';
 import { errorText, fileSize, t } from '../locale';
-import { ClipIcon, CloseIcon, SendIcon } from './icons';
+import { IconButton } from './button';
+import { Icon } from './icons';
 
-/** Where the visitor writes. */
-export function Composer({ chat, guard }: { chat: Chat; guard: CompositionGuard }): JSX.Element {
-  const { state } = chat;
-  const area = useRef<HTMLTextAreaElement>(null);
-  const left = state.limits.value.body - characters(state.draft.value.trim());
-  const empty = !state.draft.value.trim() && state.tray.value.length === 0;
-  const near = left < Math.max(100, state.limits.value.body / 20);
-
-  useLayoutEffect(() => {
-    const element = area.current;
-    if (!element) return;
-    element.style.height = 'auto';
-    element.style.height = `${Math.min(element.scrollHeight, 132)}px`;
-  }, [state.draft.value]);
-
-  const submit = (): void => {
-    chat.send();
-    area.current?.focus();
+/** Where the visitor writes. `settle` has to run after each drawing: it fits the height to the text. */
+export function createComposer(chat: Chat, guard: CompositionGuard): { view: () => VNode; settle: () => void } {
+  const { draft, tray, limits, notice } = chat.state;
+  let area: HTMLTextAreaElement | null = null;
+  const hold = (element: HTMLTextAreaElement | null): void => {
+    area = element;
   };
-  return (
-    <form
-      class="composer"
-      onSubmit={(event) => {
-        event.preventDefault();
-        submit();
+
+  function submit(event: Event): void {
+    event.preventDefault();
+    chat.send();
+    area?.focus();
+  }
+
+  function settle(): void {
+    if (!area) return;
+    area.style.height = 'auto';
+    area.style.height = `${area.scrollHeight}px`; // CSS sets the most.
+  }
+
+  const textarea = (): VNode => (
+    <textarea
+      ref={hold}
+      rows={1}
+      data-testid="input"
+      placeholder={t('input')}
+      aria-label={t('input')}
+      value={draft.value}
+      onInput={({ currentTarget }) => {
+        draft.value = currentTarget.value;
+        chat.typed(draft.value.trim() !== '');
       }}
-    >
-      <NoticeLine chat={chat} />
-      <Tray chat={chat} />
-      {near && (
-        <div class={left < 0 ? 'counter over' : 'counter'} role="status" data-testid="counter">
-          {left < 0 ? t('characters_over', { count: -left }) : t('characters_left', { count: left })}
-        </div>
-      )}
-      <div class="line">
-        <label class="tool" title={t('attach')}>
-          <input
-            class="hidden"
-            type="file"
-            multiple
-            data-testid="attach"
-            aria-label={t('attach')}
-            onChange={(event) => {
-              chat.addFiles([...(event.currentTarget.files ?? [])]);
-              event.currentTarget.value = ''; // The same file may be chosen again.
-              area.current?.focus();
-            }}
-          />
-          <ClipIcon />
-        </label>
-        <textarea
-          ref={area}
-          rows={1}
-          data-testid="input"
-          placeholder={t('input')}
-          aria-label={t('input')}
-          value={state.draft.value}
-          onInput={(event) => {
-            state.draft.value = event.currentTarget.value;
-            chat.typed(event.currentTarget.value.trim() !== '');
-          }}
-          onCompositionStart={() => guard.start()}
-          onCompositionEnd={(event) => guard.end(event.timeStamp)}
-          onBlur={() => chat.typed(false)}
-          onKeyDown={(event) => {
-            if (!guard.sends(event)) return;
-            event.preventDefault();
-            submit();
-          }}
-          onPaste={(event) => {
-            const data = event.clipboardData;
-            // Office programs offer a picture of every copied text; the text is what was meant.
-            if (!data || data.files.length === 0 || data.types.includes('text/plain')) return;
-            event.preventDefault();
-            chat.addFiles([...data.files]);
-          }}
-        />
-        <button type="submit" class="tool send" data-testid="send" title={t('send')} aria-label={t('send')} disabled={empty || left < 0}>
-          <SendIcon />
-        </button>
-      </div>
-    </form>
+      onCompositionStart={() => guard.start()}
+      onCompositionEnd={({ timeStamp }) => guard.end(timeStamp)}
+      onBlur={() => chat.typed(false)}
+      onKeyDown={(event) => guard.sends(event) && submit(event)}
+      onPaste={(event) => {
+        const data = event.clipboardData;
+        // Office programs offer a picture of every copied text; the text is what was meant.
+        if (!data?.files.length || data.types.includes('text/plain')) return;
+        event.preventDefault();
+        chat.addFiles(data.files);
+      }}
+    />
   );
-}
 
-function NoticeLine({ chat }: { chat: Chat }): JSX.Element | null {
-  const notice = chat.state.notice.value;
-  if (!notice) return null;
-  const { max } = notice.params;
-  const params = notice.code === 'file_too_large' && typeof max === 'number' ? { ...notice.params, max: fileSize(max) } : notice.params;
-  return (
-    <div class="notice" role="alert" data-testid="notice" data-code={notice.code}>
-      <span>{errorText(notice.code, params)}</span>
-      <button type="button" aria-label={t('dismiss')} title={t('dismiss')} onClick={() => (chat.state.notice.value = null)}>
-        <CloseIcon />
-      </button>
-    </div>
-  );
-}
-
-function Tray({ chat }: { chat: Chat }): JSX.Element | null {
-  const { tray } = chat.state;
-  if (tray.value.length === 0) return null;
-  return (
-    <ul class="tray">
-      {tray.value.map((file, index) => (
-        <li data-testid="tray-file">
-          <span class="file-name">{file.name}</span>
-          <span class="file-size">{fileSize(file.size)}</span>
-          <button type="button" aria-label={t('remove_file', { name: file.name })} title={t('remove_file', { name: file.name })} onClick={() => (tray.value = tray.value.filter((_, at) => at !== index))}>
-            <CloseIcon />
+  const view = (): VNode => {
+    const { body } = limits.value;
+    const left = body - characters(draft.value.trim());
+    const max = notice.value?.params['max'];
+    return (
+      <form class="composer" onSubmit={submit}>
+        {notice.value && (
+          <div class="entry danger" role="alert" data-testid="notice" data-code={notice.value.code}>
+            <span class="grow">{errorText(notice.value.code, { ...notice.value.params, ...(notice.value.code === 'file_too_large' && { max: fileSize(Number(max)) }) })}</span>
+            <IconButton name="close" label={t('dismiss')} onClick={() => (notice.value = null)} />
+          </div>
+        )}
+        {tray.value.map((file) => (
+          <div class="entry" data-testid="tray-file">
+            <span class="name grow">{file.name}</span>
+            <span class="soft">{fileSize(file.size)}</span>
+            <IconButton name="close" label={t('remove_file', { name: file.name })} onClick={() => (tray.value = tray.value.filter((other) => other !== file))} />
+          </div>
+        ))}
+        {left < Math.max(100, body / 20) && (
+          <div class={`soft ${left < 0 ? 'danger' : ''}`} role="status" data-testid="counter">
+            {t(left < 0 ? 'characters_over' : 'characters_left', { count: Math.abs(left) })}
+          </div>
+        )}
+        <div class="line">
+          <label class="tool" title={t('attach')}>
+            <input
+              class="hidden"
+              type="file"
+              multiple
+              data-testid="attach"
+              aria-label={t('attach')}
+              onChange={({ currentTarget }) => {
+                chat.addFiles([...(currentTarget.files ?? [])]);
+                currentTarget.value = ''; // The same file may be chosen again.
+                area?.focus();
+              }}
+            />
+            <Icon name="clip" />
+          </label>
+          {textarea()}
+          <button type="submit" class="tool send" data-testid="send" title={t('send')} aria-label={t('send')} disabled={left < 0 || (left === body && tray.value.length === 0)}>
+            <Icon name="send" />
           </button>
-        </li>
-      ))}
-    </ul>
-  );
+        </div>
+      </form>
+    );
+  };
+  return { view, settle };
 }

@@ -1,106 +1,118 @@
-import { useSignal } from '@preact/signals';
-import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { effect, signal } from '../reactive';
+import { h, type VNode } from 'preact';
 import type { Chat } from '../chat';
 import { CompositionGuard } from '../ime';
 import { locale, t } from '../locale';
-import { Composer } from './composer';
-import { CloseIcon } from './icons';
-import { Thread } from './thread';
-import { useViewport } from './viewport';
+import { listenTo } from '../storage';
+import { IconButton } from './button';
+import { createComposer } from './composer';
+import { createThread } from './thread';
 
 /** A connection that comes back sooner than this is not worth a word. */
 const SETTLE = 1_500;
 
-/** The open chat. */
-export function Panel({ chat, onClose }: { chat: Chat; onClose: () => void }): JSX.Element {
-  const guard = useMemo(() => new CompositionGuard(), []);
-  const dragging = useSignal(0);
-  const panel = useRef<HTMLDivElement>(null);
-  useViewport(panel);
-  useEffect(() => {
+/** The open chat. `settle` has to run after each drawing. */
+export function createPanel(chat: Chat, close: () => void): { view: () => VNode; settle: () => void; stop: () => void } {
+  const { config, conversation, connection, teammates } = chat.state;
+  const guard = new CompositionGuard();
+  const thread = createThread(chat);
+  const composer = createComposer(chat, guard);
+  /** Depth of elements a dragged file is over. */
+  const dragging = signal(0);
+  const troubled = signal(false);
+  let panel: HTMLElement | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Keeps a full-screen panel above the on-screen keyboard: CSS reads the visible part of the page. */
+  function measure(): void {
+    const view = window.visualViewport;
+    panel?.style.setProperty('--view-height', view ? `${view.height}px` : null);
+    panel?.style.setProperty('--view-top', view ? `${view.offsetTop}px` : null);
+  }
+  const stops = [
+    ...(window.visualViewport ? [listenTo(window.visualViewport, 'resize', measure), listenTo(window.visualViewport, 'scroll', measure)] : []),
+    effect(() => {
+      if (/off|con/.test(connection.value)) timer ??= setTimeout(() => (troubled.value = true), SETTLE);
+      else {
+        clearTimeout(timer);
+        timer = undefined;
+        troubled.value = false;
+      }
+    }),
+  ];
+
+  function hold(element: HTMLElement | null): void {
+    panel = element;
+    measure();
     // On touch screens focus in the text would cover the thread with the keyboard before anything was read.
     const target = matchMedia('(pointer: coarse)').matches ? '[data-testid=close]' : 'textarea';
-    panel.current?.querySelector<HTMLElement>(target)?.focus({ preventScroll: true });
-  }, []);
-  return (
-    <div
-      ref={panel}
-      class="panel"
-      role="dialog"
-      aria-label={chat.state.config.value?.title[locale.value] || t('panel')}
-      data-testid="panel"
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape' || guard.holds(event)) return;
-        event.preventDefault();
-        onClose();
-      }}
-      onDragEnter={(event) => {
-        if (hasFiles(event)) dragging.value++;
-      }}
-      onDragLeave={(event) => {
-        if (hasFiles(event)) dragging.value = Math.max(0, dragging.value - 1);
-      }}
-      onDragOver={(event) => {
-        if (hasFiles(event)) event.preventDefault();
-      }}
-      onDrop={(event) => {
-        dragging.value = 0;
-        if (!hasFiles(event)) return;
-        event.preventDefault();
-        chat.addFiles([...(event.dataTransfer?.files ?? [])]);
-      }}
-    >
-      <Header chat={chat} onClose={onClose} />
-      <Thread chat={chat} />
-      <ConnectionLine chat={chat} />
-      <Composer chat={chat} guard={guard} />
-      {dragging.value > 0 && <div class="drop">{t('drop')}</div>}
-    </div>
-  );
-}
+    element?.querySelector<HTMLElement>(target)?.focus({ preventScroll: true });
+  }
 
-function Header({ chat, onClose }: { chat: Chat; onClose: () => void }): JSX.Element {
-  const { config, teammates, conversation } = chat.state;
-  const online = teammates.value !== null && teammates.value > 0;
-  const assignee = conversation.value?.status === 'open' ? conversation.value.assignee_name : null;
-  const line = assignee ? t('with', { name: assignee }) : online ? t('online') : teammates.value === 0 ? t('away') : '';
-  return (
-    <header>
-      <div class="heading">
-        <h2>{config.value?.title[locale.value] || t('panel')}</h2>
-        {line && (
-          <p>
-            {online && <i class="dot" />}
-            {line}
-          </p>
-        )}
+  const onDrag = (step: number) => (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    dragging.value += step;
+  };
+
+  function onDrop(event: DragEvent): void {
+    dragging.value = 0;
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    chat.addFiles(event.dataTransfer.files);
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if (event.key !== 'Escape' || guard.holds(event)) return;
+    event.preventDefault();
+    close();
+  }
+
+  const view = (): VNode => {
+    const title = config.value?.title[locale.value] || t('panel');
+    const name = conversation.value?.status === 'open' && conversation.value.assignee_name;
+    const online = teammates.value !== null && teammates.value > 0;
+    return (
+      <div
+        ref={hold}
+        class="panel"
+        role="dialog"
+        aria-label={title}
+        data-testid="panel"
+        onKeyDown={onKeyDown}
+        onDragEnter={onDrag(1)}
+        onDragLeave={onDrag(-1)}
+        onDragOver={onDrag(0)}
+        onDrop={onDrop}
+      >
+        <header>
+          <div class="grow">
+            <h2 class="name">{title}</h2>
+            {(name || teammates.value !== null) && (
+              <p>
+                {online && <i />}
+                {name ? t('with', { name }) : t(online ? 'online' : 'away')}
+              </p>
+            )}
+          </div>
+          <IconButton name="close" label={t('close')} testid="close" onClick={close} />
+        </header>
+        {thread.view()}
+        <div class="soft connection" role="status" data-testid="connection" data-state={connection.value}>
+          {troubled.value && t(connection.value === 'connecting' ? 'connecting' : 'offline')}
+        </div>
+        {composer.view()}
+        {dragging.value > 0 && <div class="drop">{t('drop')}</div>}
       </div>
-      <button type="button" class="tool" data-testid="close" aria-label={t('close')} title={t('close')} onClick={onClose}>
-        <CloseIcon />
-      </button>
-    </header>
-  );
-}
+    );
+  };
 
-/** Says when what is written does not leave the device at once. */
-function ConnectionLine({ chat }: { chat: Chat }): JSX.Element {
-  const { connection } = chat.state;
-  const lasting = useSignal(false);
-  const bad = connection.value === 'offline' || connection.value === 'connecting';
-  useEffect(() => {
-    lasting.value = false;
-    if (!bad) return undefined;
-    const timer = setTimeout(() => (lasting.value = true), SETTLE);
-    return () => clearTimeout(timer);
-  }, [bad]);
-  return (
-    <div class="connection" role="status" data-testid="connection" data-state={connection.value}>
-      {bad && lasting.value && t(connection.value === 'offline' ? 'offline' : 'connecting')}
-    </div>
-  );
-}
-
-function hasFiles(event: DragEvent): boolean {
-  return event.dataTransfer?.types.includes('Files') ?? false;
+  return {
+    view,
+    settle(): void {
+      composer.settle();
+      thread.settle();
+    },
+    stop: () => stops.forEach((step) => step()),
+  };
 }

@@ -1,132 +1,97 @@
-import { useComputed, useSignal } from '@preact/signals';
-import type { JSX } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { memo, signal } from '../reactive';
+import { h, type VNode } from 'preact';
 import type { Chat } from '../chat';
-import { dayName, locale, t } from '../locale';
-import type { Message } from '../protocol';
-import { comparePositions } from '../thread';
-import { DownIcon } from './icons';
+import { locale, t } from '../locale';
+import { broken } from './file';
+import { Icon } from './icons';
 import { MessageView } from './message';
 import { toRows } from './rows';
 
 /** Distance from the end, in pixels, within which the thread follows what arrives. */
 const FOLLOW = 80;
 
-/** The messages, newest last. */
-export function Thread({ chat }: { chat: Chat }): JSX.Element {
-  const { state, queue } = chat;
-  const rows = useComputed(() => {
-    const conversation = state.conversation.value;
-    const seen = (message: Message): boolean =>
-      conversation !== null && comparePositions(message, { conversation_id: conversation.id, seq: conversation.agent_read_seq }) <= 0;
-    return toRows(state.messages.value, queue.items.value, seen);
-  });
-  const { box, away, follow } = useFollowing(chat);
-  return (
-    <div class="thread-frame">
-      <div
-        class="thread"
-        ref={box}
-        role="log"
-        aria-label={t('thread')}
-        tabIndex={0}
-        onScroll={(event) => {
-          follow();
-          if (event.currentTarget.scrollTop < 40) void chat.loadEarlier();
-        }}
-      >
-        {state.hasEarlier.value ? (
-          <button type="button" class="load-earlier" data-testid="load-earlier" disabled={state.loadingEarlier.value} onClick={() => void chat.loadEarlier()}>
-            {t(state.loadingEarlier.value ? 'loading' : 'load_earlier')}
-          </button>
-        ) : (
-          <Greeting chat={chat} />
-        )}
-        {rows.value.map((row) =>
-          row.kind === 'day' ? (
-            <div class="day" key={row.key}>
-              {dayName(row.at)}
-            </div>
-          ) : (
-            <MessageView key={row.key} chat={chat} row={row} />
-          ),
-        )}
-        {state.conversation.value?.status === 'resolved' && queue.items.value.length === 0 && <div class="day">{t('resolved')}</div>}
-        <Typing chat={chat} />
-      </div>
-      {away.value && (
-        <button type="button" class="newest" onClick={() => box.current?.scrollTo({ top: box.current.scrollHeight, behavior: 'smooth' })}>
-          <DownIcon />
-          {t('newest')}
-        </button>
-      )}
-    </div>
+/** The messages, newest last. `settle` has to run after each drawing: it keeps the place the visitor reads. */
+export function createThread(chat: Chat): { view: () => VNode; settle: () => void } {
+  const { conversation, hasEarlier, loadingEarlier, messages, typing, config, connection } = chat.state;
+  const items = chat.queue.items;
+  const rows = memo(
+    () => [messages.value, items.value, conversation.value, connection.value, locale.value, broken.value],
+    () => toRows(messages.value, items.value).map((row) => <MessageView key={row.key} chat={chat} row={row} />),
   );
-}
+  /** Whether something arrived below what the visitor reads. */
+  const below = signal(false);
+  let box: HTMLElement | null = null;
+  let atEnd = true;
+  let height = 0;
+  let firstKey: unknown;
+  let count = 0;
+  let waiting = 0;
 
-function Greeting({ chat }: { chat: Chat }): JSX.Element | null {
-  const greeting = chat.state.config.value?.greeting[locale.value];
-  return greeting ? (
-    <div class="message out first" data-testid="greeting">
-      <div class="bubble">{greeting}</div>
-    </div>
-  ) : null;
-}
-
-function Typing({ chat }: { chat: Chat }): JSX.Element | null {
-  const name = chat.state.typing.value;
-  if (name === null) return null;
-  return (
-    <div class="message out first" data-testid="typing">
-      <div class="bubble dots" role="img" aria-label={name ? t('typing_name', { name }) : t('typing')}>
-        <i />
-        <i />
-        <i />
-      </div>
-    </div>
-  );
-}
-
-/** Keeps the end in view while the visitor is there, and the place they read when earlier messages arrive above. */
-function useFollowing(chat: Chat) {
-  const box = useRef<HTMLDivElement>(null);
-  const away = useSignal(false);
-  const atEnd = useRef(true);
-  const held = useRef({ first: '', count: 0, height: 0, queued: 0 });
-  const { messages, typing } = chat.state;
-  const first = messages.value[0];
-  const firstKey = first ? `${first.conversation_id}:${first.seq}` : '';
-  const queued = chat.queue.items.value.length;
-
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const before = held.current;
-    if (firstKey !== before.first && before.first && messages.value.length > before.count && !atEnd.current) {
-      element.scrollTop += element.scrollHeight - before.height;
-    } else if (atEnd.current || queued > before.queued) {
-      element.scrollTop = element.scrollHeight;
-    } else if (messages.value.length > before.count) {
-      away.value = true;
-    }
-    held.current = { first: firstKey, count: messages.value.length, height: element.scrollHeight, queued };
-  }, [messages.value, queued, typing.value]);
-
-  useEffect(() => {
-    const element = box.current;
-    if (!element || typeof ResizeObserver === 'undefined') return undefined;
-    const watcher = new ResizeObserver(() => {
-      if (atEnd.current) element.scrollTop = element.scrollHeight;
-    });
-    watcher.observe(element);
-    return () => watcher.disconnect();
-  }, []);
-
-  const follow = (): void => {
-    const element = box.current;
-    if (!element) return;
-    atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < FOLLOW;
-    if (atEnd.current) away.value = false;
+  const toEnd = (): void => box?.scrollTo(0, box.scrollHeight);
+  const watcher = new ResizeObserver(() => atEnd && toEnd());
+  const hold = (element: HTMLElement | null): void => {
+    watcher.disconnect();
+    box = element;
+    atEnd = true;
+    count = 0;
+    if (element) watcher.observe(element);
   };
-  return { box, away, follow };
+  const onScroll = (): void => {
+    if (!box) return;
+    atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW;
+    if (atEnd) below.value = false;
+    if (box.scrollTop < 40 && !atEnd) void chat.loadEarlier();
+  };
+
+  function settle(): void {
+    if (!box) return;
+    const first = rows()[0]?.key;
+    const more = rows().length > count && count > 0;
+    if (atEnd || items.value.length > waiting) toEnd();
+    else if (more && first !== firstKey) box.scrollTop += box.scrollHeight - height;
+    else if (more) below.value = true;
+    firstKey = first;
+    height = box.scrollHeight;
+    count = rows().length;
+    waiting = items.value.length;
+  }
+
+  const view = (): VNode => {
+    const greeting = config.value?.greeting[locale.value];
+    return (
+      <div class="frame">
+        <div class="thread" ref={hold} role="log" aria-label={t('thread')} tabIndex={0} onScroll={onScroll}>
+          {hasEarlier.value ? (
+            <button type="button" class="earlier" data-testid="load-earlier" disabled={loadingEarlier.value} onClick={() => void chat.loadEarlier()}>
+              {t(loadingEarlier.value ? 'loading' : 'load_earlier')}
+            </button>
+          ) : (
+            greeting && (
+              <div class="message out" data-testid="greeting">
+                <div class="bubble">{greeting}</div>
+              </div>
+            )
+          )}
+          {rows()}
+          {conversation.value?.status === 'resolved' && <div class="day">{t('resolved')}</div>}
+          {typing.value !== null && (
+            <div class="message out first" data-testid="typing">
+              <div class="bubble dots" role="img" aria-label={t(typing.value ? 'typing_name' : 'typing', { name: typing.value })}>
+                <i />
+                <i />
+                <i />
+              </div>
+            </div>
+          )}
+        </div>
+        {below.value && (
+          <button type="button" class="newest" onClick={toEnd}>
+            <Icon name="down" />
+            {t('newest')}
+          </button>
+        )}
+      </div>
+    );
+  };
+  return { view, settle };
 }

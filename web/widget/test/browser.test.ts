@@ -1,0 +1,180 @@
+// @vitest-environment node
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MockServer } from './mock-server';
+
+const chrome = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+let script = '';
+let built: string[] = [];
+
+beforeAll(async () => {
+  // As in production: within this process the build would be one for tests.
+  const folder = mkdtempSync(join(tmpdir(), 'fanward-widget-'));
+  const vite = join(dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin/vite.js');
+  await promisify(execFile)(process.execPath, [vite, 'build', '--outDir', folder, '--logLevel', 'warn'], {
+    cwd: new URL('..', import.meta.url),
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  built = readdirSync(folder);
+  script = readFileSync(join(folder, 'widget.js'), 'utf8');
+  rmSync(folder, { recursive: true });
+}, 60_000);
+
+describe('the built script', () => {
+  it('is at most 20 KB gzipped, styles and both languages included', () => {
+    expect(built).toEqual(['widget.js']);
+    expect(gzipSync(script, { level: 9 }).length).toBeLessThanOrEqual(20 * 1024);
+    expect(script).toContain('打开聊天窗口');
+    expect(script).toContain('Open the chat');
+    expect(script).toContain('.launcher');
+  });
+});
+
+describe.skipIf(!existsSync(chrome))('in a browser', () => {
+  let browser: Browser;
+  let server: MockServer;
+  let context: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: chrome, args: flags });
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    server = new MockServer();
+    await server.start();
+    server.pages.set('/widget.js', { type: 'text/javascript', body: script });
+    server.pages.set('/', {
+      type: 'text/html',
+      body: '<!doctype html><html lang="en"><title>Shop</title><style>*{color:red!important;font-size:40px!important}div,button{display:none!important}</style><p>Shop</p><script>window.fanward=window.fanward||function(){(fanward.q=fanward.q||[]).push(arguments)}</script><script async src="/widget.js" data-account="tea"></script>',
+      headers: { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' blob:" },
+    });
+    context = await browser.newContext({ locale: 'en-US' });
+    context.setDefaultTimeout(4000);
+    page = await context.newPage();
+    await page.goto(server.origin);
+  });
+  afterEach(async () => {
+    await context.close();
+    await server.stop();
+  });
+
+  const message = (text: string) => page.getByTestId('message').filter({ hasText: text });
+
+  it('asks for one session and opens no socket until the visitor opens the panel', async () => {
+    await page.getByTestId('launcher').waitFor();
+    expect(server.calls.filter(({ path }) => path !== '/favicon.ico')).toEqual([{ method: 'POST', path: '/channels/webchat/tea/session' }]);
+    expect(server.frames).toEqual([]);
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('connection').and(page.locator('[data-state=online]')).waitFor({ state: 'attached' });
+    expect(await page.evaluate(() => document.cookie)).toBe('');
+  });
+
+  it('carries a conversation both ways with marks, typing and badge', async () => {
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('greeting').getByText('Good day').waitFor();
+    await page.getByTestId('input').fill('Is the oolong in stock?\nhttps://tea.example/a <b>x</b>');
+    await page.getByTestId('input').press('Enter');
+    await message('oolong').and(page.locator('[data-state=sent][data-seq="1"][data-direction=in]')).waitFor();
+    expect(await message('oolong').locator('a').getAttribute('href')).toBe('https://tea.example/a');
+    expect(await message('oolong').locator('b').count()).toBe(0);
+    server.see(server.visitor);
+    await message('oolong').and(page.locator('[data-state=seen]')).waitFor();
+    server.tell(server.visitor, { t: 'typing', on: true, name: 'Lin' });
+    await page.getByTestId('typing').waitFor();
+    server.answer(server.visitor, 'Yes, twelve tins');
+    await message('twelve tins').and(page.locator('[data-direction=out]')).waitFor();
+    await page.getByTestId('typing').waitFor({ state: 'detached' });
+    await page.getByTestId('input').press('Escape');
+    await page.getByTestId('panel').waitFor({ state: 'detached' });
+    server.answer(server.visitor, 'Shall I keep one for you?');
+    await page.getByTestId('preview').getByText('Shall I keep').waitFor();
+    expect(await page.getByTestId('badge').textContent()).toBe('1');
+    await page.getByTestId('launcher').click();
+    await message('Shall I keep').waitFor();
+    await expect.poll(() => server.visitor.conversation?.customer_read_seq).toBe(3);
+  });
+
+  it('keeps what is written offline over a reload and sends it once, in order', async () => {
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('input').fill('first');
+    await page.getByTestId('input').press('Enter');
+    await message('first').and(page.locator('[data-state=sent]')).waitFor();
+    await context.setOffline(true);
+    server.closeSockets(1006);
+    server.blockSockets = true;
+    for (const text of ['second', 'third']) {
+      await page.getByTestId('input').fill(text);
+      await page.getByTestId('input').press('Enter');
+    }
+    await message('third').and(page.locator('[data-state=sending]')).waitFor();
+    await context.setOffline(false);
+    server.blockSockets = false;
+    await page.reload();
+    await page.getByTestId('launcher').click();
+    await message('third').and(page.locator('[data-state=sent]')).waitFor();
+    expect(server.visitor.messages.map(({ body }) => body)).toEqual(['first', 'second', 'third']);
+  });
+
+  it('falls back to requests when sockets are blocked', async () => {
+    server.blockSockets = true;
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('input').fill('no socket here');
+    await page.getByTestId('input').press('Enter');
+    await message('no socket').and(page.locator('[data-state=sent]')).waitFor({ timeout: 20_000 });
+    server.answer(server.visitor, 'polled answer');
+    await message('polled answer').waitFor({ timeout: 20_000 });
+    expect(await page.getByTestId('connection').getAttribute('data-state')).toBe('polling');
+  }, 30_000);
+
+  it('uploads files and shows images', async () => {
+    await page.getByTestId('launcher').click();
+    const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==', 'base64');
+    await page.getByTestId('attach').setInputFiles([
+      { name: 'leaf.png', mimeType: 'image/png', buffer: png },
+      { name: 'order.txt', mimeType: 'text/plain', buffer: Buffer.from('two tins') },
+    ]);
+    await page.getByTestId('send').click();
+    const sent = page.locator('[data-testid=message][data-state=sent]');
+    await sent.locator('img').waitFor();
+    await sent.getByText('order.txt').waitFor();
+    await page.getByTestId('attach').setInputFiles({ name: 'big.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc((1 << 20) + 1) });
+    expect(await page.getByTestId('notice').getAttribute('data-code')).toBe('file_too_large');
+  });
+
+  it('is not touched by the page’s styles', async () => {
+    await page.getByTestId('launcher').click();
+    const look = await page.getByTestId('greeting').evaluate((element) => {
+      const { color, fontSize, display } = getComputedStyle(element);
+      return { color, fontSize, display };
+    });
+    expect(look).toEqual({ color: 'rgb(28, 31, 36)', fontSize: '14px', display: 'flex' });
+    expect(await page.locator('p').evaluate((element) => getComputedStyle(element).position)).toBe('static');
+  });
+
+  it('shares unread marks and the queue between tabs', async () => {
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('input').fill('hello');
+    await page.getByTestId('input').press('Enter');
+    await message('hello').and(page.locator('[data-state=sent]')).waitFor();
+    await page.getByTestId('close').click();
+    const other = await context.newPage();
+    await other.goto(server.origin);
+    await expect.poll(() => server.visitor.sockets.size).toBe(2);
+    server.answer(server.visitor, 'to both');
+    await other.getByTestId('badge').waitFor();
+    await page.bringToFront();
+    await page.getByTestId('launcher').click();
+    await other.getByTestId('badge').waitFor({ state: 'detached' });
+    await other.close();
+  });
+});
