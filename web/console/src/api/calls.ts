@@ -1,0 +1,113 @@
+import { request } from "./http";
+import type {
+  Account,
+  ApiToken,
+  Conversation,
+  Counts,
+  CreatedToken,
+  Customer,
+  CustomerEvent,
+  Delivery,
+  Draft,
+  Identity,
+  InboxFilter,
+  Invitation,
+  Me,
+  Message,
+  MessagePage,
+  Page,
+  ReadCursor,
+  Setup,
+  SharedConversation,
+  SignInLink,
+  Team,
+  Teammate,
+  WebchatConfig,
+} from "./types";
+
+type Items<T> = { items: T[] };
+const enc = encodeURIComponent;
+
+/** One function per call of the API, in the order of docs/protocol.md. */
+export const api = {
+  setup: (signal?: AbortSignal) => request<Setup>("GET", "/setup", { signal }),
+
+  signIn: (email: string, password: string) => request<Me>("POST", "/session", { body: { email, password } }),
+  signInByLink: (token: string) => request<Me>("POST", "/session/link", { body: { token } }),
+  signOut: () => request<void>("DELETE", "/session"),
+
+  me: (signal?: AbortSignal) => request<Me>("GET", "/me", { signal }),
+  updateMe: (patch: Partial<Pick<Me, "name" | "locale" | "theme" | "availability">>) =>
+    request<Me>("PATCH", "/me", { body: patch }),
+  setPassword: (body: { password: string; current_password?: string }) =>
+    request<void>("PUT", "/me/password", { body }),
+
+  teammates: (signal?: AbortSignal) => request<Items<Teammate>>("GET", "/teammates", { signal }),
+  invite: (body: TeammateInput & { email: string; name: string }) => request<Invitation>("POST", "/teammates", { body }),
+  updateTeammate: (id: string, body: TeammateInput & { disabled?: boolean }) =>
+    request<Teammate>("PATCH", `/teammates/${enc(id)}`, { body }),
+  newLink: (id: string) => request<SignInLink>("POST", `/teammates/${enc(id)}/link`),
+
+  teams: (signal?: AbortSignal) => request<Items<Team>>("GET", "/teams", { signal }),
+  createTeam: (body: { name: string; member_ids: string[] }) => request<Team>("POST", "/teams", { body }),
+  updateTeam: (id: string, body: { name?: string; member_ids?: string[] }) =>
+    request<Team>("PATCH", `/teams/${enc(id)}`, { body }),
+  deleteTeam: (id: string) => request<void>("DELETE", `/teams/${enc(id)}`),
+
+  accounts: (signal?: AbortSignal) => request<Items<Account>>("GET", "/accounts", { signal }),
+  createAccount: (body: { channel: "webchat"; name: string; config: WebchatConfig }) =>
+    request<Account>("POST", "/accounts", { body }),
+  updateAccount: (id: string, body: { name?: string; config?: WebchatConfig; status?: Account["status"] }) =>
+    request<Account>("PATCH", `/accounts/${enc(id)}`, { body }),
+  disableAccount: (id: string) => request<void>("DELETE", `/accounts/${enc(id)}`),
+  newIdentitySecret: (id: string) => request<{ secret: string }>("POST", `/accounts/${enc(id)}/identity-secret`),
+
+  conversations: (filter: Partial<InboxFilter>, cursor: string | null, limit: number, signal?: AbortSignal) =>
+    request<Page<Conversation>>("GET", "/conversations", { query: { ...filter, cursor, limit }, signal }),
+  counts: (signal?: AbortSignal) => request<Counts>("GET", "/conversations/counts", { signal }),
+  conversation: (id: string, signal?: AbortSignal) =>
+    request<Conversation>("GET", `/conversations/${enc(id)}`, { signal }),
+  updateConversation: (id: string, body: ConversationPatch) =>
+    request<Conversation>("PATCH", `/conversations/${enc(id)}`, { body }),
+  messages: (
+    id: string,
+    query: { before_seq?: number; after_seq?: number; limit?: number },
+    signal?: AbortSignal,
+  ) => request<MessagePage>("GET", `/conversations/${enc(id)}/messages`, { query, signal }),
+  sendMessage: (id: string, body: OutgoingMessage) =>
+    request<Message>("POST", `/conversations/${enc(id)}/messages`, { body }),
+  markRead: (id: string, seq: number) => request<ReadCursor>("POST", `/conversations/${enc(id)}/read`, { body: { seq } }),
+  draft: (id: string, signal?: AbortSignal) =>
+    request<Draft | null | undefined>("GET", `/conversations/${enc(id)}/draft`, { signal }),
+  saveDraft: (id: string, body: Draft) => request<void>("PUT", `/conversations/${enc(id)}/draft`, { body }),
+  deleteDraft: (id: string) => request<void>("DELETE", `/conversations/${enc(id)}/draft`),
+  retryDelivery: (id: string) => request<Delivery>("POST", `/deliveries/${enc(id)}/retry`),
+
+  customers: (query: { q?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+    request<Page<Customer>>("GET", "/customers", { query, signal }),
+  customer: (id: string, signal?: AbortSignal) => request<Customer>("GET", `/customers/${enc(id)}`, { signal }),
+  updateCustomer: (id: string, body: Partial<Pick<Customer, "name" | "locale" | "timezone" | "attributes">>) =>
+    request<Customer>("PATCH", `/customers/${enc(id)}`, { body }),
+  identities: (id: string, signal?: AbortSignal) =>
+    request<Items<Identity>>("GET", `/customers/${enc(id)}/identities`, { signal }),
+  events: (id: string, cursor: string | null, limit: number, signal?: AbortSignal) =>
+    request<Page<CustomerEvent>>("GET", `/customers/${enc(id)}/events`, { query: { cursor, limit }, signal }),
+
+  tokens: (signal?: AbortSignal) => request<Items<ApiToken>>("GET", "/tokens", { signal }),
+  createToken: (body: { name: string; role: ApiToken["role"] }) => request<CreatedToken>("POST", "/tokens", { body }),
+  deleteToken: (id: string) => request<void>("DELETE", `/tokens/${enc(id)}`),
+};
+
+export type TeammateInput = Partial<Pick<Teammate, "name" | "role" | "scope" | "account_ids" | "team_ids" | "locale">>;
+
+export type ConversationPatch = Partial<
+  Pick<SharedConversation, "status" | "assignee_id" | "team_id" | "snoozed_until">
+> & { if_version?: number };
+
+export interface OutgoingMessage {
+  client_key: string;
+  body: string;
+  kind: "text" | "note";
+  attachment_ids: string[];
+  and_resolve?: boolean;
+}

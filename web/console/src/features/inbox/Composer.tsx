@@ -1,0 +1,242 @@
+import { useEffect, useImperativeHandle, useRef, useState, type ClipboardEvent, type KeyboardEvent, type Ref } from "react";
+import { useTranslation } from "react-i18next";
+import type { Conversation } from "@/api/types";
+import { useMe } from "@/features/session/me";
+import { useSettings } from "@/features/session/settings";
+import { hasMod, modKey } from "@/features/shell/keyboard";
+import { useViewers } from "@/realtime/hints";
+import { AttachIcon, Button, CaretIcon, Dropdown, SendIcon, WarningIcon, toastError, usePhone } from "@/ui";
+import type { ConversationActions } from "./actions";
+import { useDraft } from "./drafts";
+import { useTellTyping, useTellView } from "./presence";
+import { useAccounts, useTeammates } from "./queries";
+import { useSending } from "./send";
+import { sendAct } from "./send-key";
+import { addUploads, MAX_FILES, takeUploads, useUploads } from "./uploads";
+import { UploadList } from "./UploadList";
+
+const LIMIT = 10_000;
+/** The counter shows when this few characters are left. */
+const NEAR_LIMIT = 500;
+/** Typing counts as going on for this long after a key. */
+const TYPING_FOR = 5_000;
+
+export interface ComposerHandle {
+  focus: (kind: "text" | "note") => void;
+}
+
+interface Props {
+  conversation: Conversation;
+  actions: ConversationActions;
+  ref?: Ref<ComposerHandle>;
+}
+
+/** True for a while after each `touch`. */
+function useRecently(ms: number): [boolean, () => void, () => void] {
+  const [on, setOn] = useState(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const stop = () => {
+    clearTimeout(timer.current);
+    setOn(false);
+  };
+  const touch = () => {
+    clearTimeout(timer.current);
+    setOn(true);
+    timer.current = setTimeout(() => setOn(false), ms);
+  };
+  return [on, touch, stop];
+}
+
+function ReplyingWarning({ conversationId }: { conversationId: string }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const teammates = useTeammates();
+  const replying = useViewers(conversationId).filter((v) => v.mode === "replying" && v.teammate_id !== me.id);
+  const name = teammates.find((m) => m.id === replying[0]?.teammate_id)?.name;
+  if (!name) return null;
+  return (
+    <span className="composer-warn" role="status" data-testid="replying-warning">
+      <WarningIcon />
+      {t("composer.replyingWarn", { name })}
+    </span>
+  );
+}
+
+/** Where replies and notes are written. Remount it per conversation. */
+export function Composer({ conversation, actions, ref }: Props) {
+  const { t } = useTranslation();
+  const { id } = conversation;
+  const phone = usePhone();
+  const { enterSends } = useSettings();
+  const { draft, change, clear } = useDraft(id, true);
+  const { send } = useSending();
+  const uploads = useUploads(id);
+  const account = useAccounts().find((a) => a.id === conversation.account_id);
+  const input = useRef<HTMLTextAreaElement>(null);
+  const files = useRef<HTMLInputElement>(null);
+  const composedAt = useRef(-Infinity);
+  const [typing, touchTyping, stopTyping] = useRecently(TYPING_FOR);
+  const [dragging, setDragging] = useState(false);
+  const note = draft.kind === "note";
+  const left = LIMIT - [...draft.body].length;
+  const uploading = uploads.some((u) => !u.attachment);
+  const disabledAccount = !note && account?.status === "disabled";
+  const sendable = (draft.body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount;
+
+  useTellView(id, draft.body.trim() !== "" && !note ? "replying" : "viewing");
+  useTellTyping(id, typing && !note && draft.body !== "");
+  useImperativeHandle(ref, () => ({
+    focus: (kind) => {
+      if (kind !== draft.kind) change({ kind });
+      input.current?.focus();
+    },
+  }));
+
+  const submit = (andResolve: boolean) => {
+    if (!sendable) {
+      if (uploading) toastError(t("composer.waitUpload"));
+      return;
+    }
+    const writing = { conversationId: id, body: draft.body, kind: draft.kind, attachments: takeUploads(id), andResolve };
+    stopTyping();
+    clear();
+    void send(writing).then((sent) => {
+      if (sent && andResolve) actions.toldResolved();
+    });
+    input.current?.focus();
+  };
+  const add = (chosen: File[]) => {
+    if (chosen.length > 0 && addUploads(id, chosen) > 0) toastError(t("composer.tooManyFiles", { max: MAX_FILES }));
+  };
+  const press = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    const { key, keyCode, shiftKey, altKey, nativeEvent } = event;
+    const act = sendAct(
+      { key, keyCode, shiftKey, altKey, isComposing: nativeEvent.isComposing, mod: hasMod(event) || event.ctrlKey },
+      enterSends && !phone,
+      performance.now() - composedAt.current,
+    );
+    if (!act) return;
+    event.preventDefault();
+    submit(act === "send-and-resolve");
+  };
+  const paste = (event: ClipboardEvent) => {
+    const pasted = [...event.clipboardData.files];
+    // Copied table cells carry a picture beside their text: the text is meant.
+    if (pasted.length === 0 || event.clipboardData.getData("text/plain")) return;
+    event.preventDefault();
+    add(pasted);
+  };
+  const tab = (kind: "text" | "note", label: string, testid: string) => (
+    <button
+      type="button"
+      role="tab"
+      className="composer-tab"
+      data-testid={testid}
+      aria-selected={draft.kind === kind}
+      aria-controls="composer-input"
+      onClick={() => {
+        change({ kind });
+        input.current?.focus();
+      }}
+    >
+      {label}
+    </button>
+  );
+  const hint = disabledAccount
+    ? t("composer.accountDisabled")
+    : left < 0
+      ? t("composer.over", { count: -left })
+      : left <= NEAR_LIMIT
+        ? t("composer.left", { count: left })
+        : phone
+          ? ""
+          : enterSends
+            ? t("composer.hintEnter")
+            : t("composer.hintMod", { key: `${modKey} Enter` });
+
+  return (
+    <div
+      className="composer"
+      data-kind={draft.kind}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes("Files")) return;
+        event.preventDefault();
+        setDragging(true);
+      }}
+      onDragLeave={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setDragging(false);
+      }}
+      onDrop={(event) => {
+        event.preventDefault();
+        setDragging(false);
+        add([...event.dataTransfer.files]);
+      }}
+    >
+      <div className="composer-inner">
+        <div className="composer-tabs">
+          <div role="tablist" aria-label={t("composer.tabs")}>
+            {tab("text", t("composer.reply"), "composer-tab-reply")}
+            {tab("note", t("composer.note"), "composer-tab-note")}
+          </div>
+          <ReplyingWarning conversationId={id} />
+        </div>
+        <div className="composer-box">
+          <textarea
+            ref={input}
+            id="composer-input"
+            data-testid="composer-input"
+            aria-label={note ? t("composer.notePlaceholder") : t("composer.replyPlaceholder", { name: conversation.customer.label })}
+            placeholder={note ? t("composer.notePlaceholder") : t("composer.replyPlaceholder", { name: conversation.customer.label })}
+            rows={2}
+            value={draft.body}
+            onChange={(event) => {
+              change({ body: event.target.value });
+              touchTyping();
+            }}
+            onKeyDown={press}
+            onPaste={paste}
+            onBlur={stopTyping}
+            onCompositionEnd={() => {
+              composedAt.current = performance.now();
+            }}
+          />
+          <UploadList conversationId={id} uploads={uploads} />
+          <div className="composer-foot">
+            <Button type="text" icon={<AttachIcon />} aria-label={t("composer.attach")} title={t("composer.attach")} onClick={() => files.current?.click()} />
+            <input
+              ref={files}
+              type="file"
+              multiple
+              hidden
+              data-testid="composer-attach"
+              aria-label={t("composer.attach")}
+              onChange={(event) => {
+                add([...(event.target.files ?? [])]);
+                event.target.value = "";
+              }}
+            />
+            <span className="composer-hint num" data-tone={left < 0 || disabledAccount ? "danger" : undefined} role={left <= NEAR_LIMIT ? "status" : undefined}>
+              {hint}
+            </span>
+            <Button type="primary" data-testid="composer-send" disabled={!sendable} icon={phone ? <SendIcon /> : undefined} onClick={() => submit(false)} aria-label={note ? t("composer.addNote") : t("composer.send")}>
+              {phone ? null : note ? t("composer.addNote") : t("composer.send")}
+            </Button>
+            <Dropdown
+              trigger={["click"]}
+              placement="topRight"
+              disabled={!sendable}
+              menu={{
+                items: [{ key: "resolve", label: note ? t("composer.noteAndResolve") : t("composer.sendAndResolve"), extra: `${modKey} ⇧ Enter` }],
+                onClick: () => submit(true),
+              }}
+            >
+              <Button data-testid="composer-send-more" icon={<CaretIcon />} aria-label={t("composer.moreSend")} disabled={!sendable} />
+            </Dropdown>
+          </div>
+        </div>
+      </div>
+      {dragging && <div className="drop">{t("composer.drop")}</div>}
+    </div>
+  );
+}

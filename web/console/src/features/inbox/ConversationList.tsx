@@ -1,0 +1,173 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useMemo, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "@/api/calls";
+import { keys } from "@/api/keys";
+import type { Conversation, StatusFilter } from "@/api/types";
+import { may, useMe } from "@/features/session/me";
+import { changeSettings, useSettings } from "@/features/session/settings";
+import { Button, EmptyState, ErrorState, IconButton, InboxIcon, Select, Skeleton, UnfoldIcon, useNow, usePhone } from "@/ui";
+import { ConversationRow } from "./ConversationRow";
+import { useInboxFilter } from "./filter";
+import { useConversations, useTeammates } from "./queries";
+import { ViewSelect } from "./ViewsColumn";
+
+const statuses: StatusFilter[] = ["open", "snoozed", "resolved", "all"];
+const statusKey = { open: "inbox.open", snoozed: "inbox.snoozed", resolved: "inbox.resolved", all: "inbox.anyStatus" } as const;
+
+function ListHead() {
+  const { t } = useTranslation();
+  const phone = usePhone();
+  const navigate = useNavigate();
+  const { viewsOpen } = useSettings();
+  const { filter, search } = useInboxFilter();
+  const folded = phone || !viewsOpen;
+  const title = filter.view === "team" || filter.account_id ? null : t(`inbox.${filter.view}`);
+  return (
+    <div className="list-head">
+      {folded && !phone && (
+        <IconButton size="small" label={t("inbox.showViews")} icon={<UnfoldIcon />} onClick={() => changeSettings({ viewsOpen: true })} />
+      )}
+      {folded || title === null ? <ViewSelect /> : <h2>{title}</h2>}
+      <Select
+        variant="borderless"
+        data-testid="status-filter"
+        aria-label={t("inbox.status")}
+        value={filter.status}
+        popupMatchSelectWidth={false}
+        options={statuses.map((value) => ({ value, label: t(statusKey[value]) }))}
+        onChange={(status) => {
+          const { status: _, ...rest } = search;
+          void navigate({ to: "/inbox", search: status === "open" ? rest : { ...rest, status } });
+        }}
+      />
+    </div>
+  );
+}
+
+/** What an empty list is for, and the one next step. */
+function EmptyList() {
+  const { t } = useTranslation();
+  const { filter } = useInboxFilter();
+  const me = useMe();
+  const setup = useQuery({ queryKey: keys.setup, queryFn: ({ signal }) => api.setup(signal) }).data;
+  const everything = filter.view === "all" && !filter.account_id && filter.status === "open";
+  if (filter.view === "mine" && filter.status === "open") {
+    return (
+      <EmptyState icon={<InboxIcon />} title={t("inbox.emptyMineTitle")} actions={<Link to="/inbox" search={{ view: "unassigned" }}>{t("inbox.emptyMineAction")}</Link>}>
+        {t("inbox.emptyMineBody")}
+      </EmptyState>
+    );
+  }
+  if (!everything) {
+    return (
+      <EmptyState icon={<InboxIcon />} title={t("inbox.emptyFilterTitle")} actions={<Link to="/inbox" search={{ view: "all", status: "all" }}>{t("inbox.showAll")}</Link>}>
+        {t("inbox.emptyFilterBody")}
+      </EmptyState>
+    );
+  }
+  const next = setup?.demo_url ? (
+    <Button type="primary" href={setup.demo_url} target="_blank" rel="noopener">
+      {t("inbox.emptyDemo")}
+    </Button>
+  ) : may(me, "accounts.manage") ? (
+    <Link to="/accounts">{t("inbox.emptyAccount")}</Link>
+  ) : null;
+  return (
+    <EmptyState icon={<InboxIcon />} title={t("inbox.emptyTitle")} actions={next}>
+      {t("inbox.emptyBody")} {setup?.demo_url ? t("inbox.emptyDemoHelp") : ""}
+    </EmptyState>
+  );
+}
+
+interface Props {
+  items: Conversation[];
+  query: ReturnType<typeof useConversations>;
+  currentId: string | undefined;
+}
+
+function Rows({ items, query, currentId }: Props) {
+  const { t } = useTranslation();
+  const phone = usePhone();
+  const now = useNow();
+  const { search } = useInboxFilter();
+  const teammates = useTeammates();
+  const byId = useMemo(() => new Map(teammates.map((m) => [m.id, m])), [teammates]);
+  const scroll = useRef<HTMLDivElement>(null);
+  const rowHeight = phone ? 65 : 61;
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => rowHeight,
+    overscan: 8,
+    getItemKey: (index) => items[index]?.id ?? index,
+  });
+  const rows = virtual.getVirtualItems();
+  const last = rows[rows.length - 1]?.index ?? 0;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage, isFetchNextPageError } = query;
+
+  useEffect(() => virtual.measure(), [rowHeight, virtual]);
+  useEffect(() => {
+    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError && last >= items.length - 10) void fetchNextPage();
+  }, [fetchNextPage, hasNextPage, isFetchNextPageError, isFetchingNextPage, items.length, last]);
+
+  const at = items.findIndex((c) => c.id === currentId);
+  useEffect(() => {
+    if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
+    // Only when another conversation is chosen; the list itself keeps its place.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [currentId]);
+
+  return (
+    <div className="list-scroll" ref={scroll} data-testid="conversation-list" role="region" aria-label={t("inbox.list")} tabIndex={-1}>
+      <div className="list-inner" style={{ height: virtual.getTotalSize() }}>
+        {rows.map((row) => {
+          const conversation = items[row.index];
+          if (!conversation) return null;
+          return (
+            <ConversationRow
+              key={conversation.id}
+              conversation={conversation}
+              search={search}
+              current={conversation.id === currentId}
+              now={now}
+              assignee={conversation.assignee_id ? byId.get(conversation.assignee_id) : undefined}
+              style={{ transform: `translateY(${row.start}px)` }}
+            />
+          );
+        })}
+      </div>
+      {isFetchingNextPage && <div className="list-more">{t("inbox.loadingMore")}</div>}
+      {isFetchNextPageError && (
+        <div className="list-more">
+          <Button size="small" onClick={() => void fetchNextPage()}>
+            {t("common.retry")}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** The list of one view, newest activity first. */
+export function ConversationList(props: Props) {
+  const { items, query } = props;
+  return (
+    <div className="list-pane">
+      <ListHead />
+      {query.isPending ? (
+        <Skeleton lines={9} />
+      ) : query.isError && items.length === 0 ? (
+        <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+      ) : items.length === 0 ? (
+        <div className="list-scroll" data-testid="conversation-list">
+          <EmptyList />
+        </div>
+      ) : (
+        <Rows {...props} />
+      )}
+    </div>
+  );
+}

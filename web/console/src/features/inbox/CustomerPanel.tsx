@@ -1,0 +1,201 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "@/api/calls";
+import { keys } from "@/api/keys";
+import type { Conversation, Customer } from "@/api/types";
+import { usePermission } from "@/features/session/me";
+import { changeSettings } from "@/features/session/settings";
+import { attributeText } from "@/features/customers/attributes";
+import { IdentityList } from "@/features/customers/IdentityList";
+import { ago, age, full } from "@/i18n/format";
+import { describe } from "@/i18n/problem";
+import { useCustomerOnline } from "@/realtime/hints";
+import { useRealtime } from "@/realtime/provider";
+import { Avatar, CloseIcon, EditIcon, ErrorState, IconButton, Input, Skeleton, toastError, useNow } from "@/ui";
+import { useAccounts, usePastConversations } from "./queries";
+
+function NameEditor({ customer, fallback }: { customer: Customer | undefined; fallback: string }) {
+  const { t } = useTranslation();
+  const { feed } = useRealtime();
+  const allowed = usePermission("customers.write");
+  const [typed, setTyped] = useState<string | null>(null);
+  const save = useMutation({
+    mutationFn: (name: string) => api.updateCustomer(customer!.id, { name: name.trim() || null }),
+    onSuccess: (saved) => feed.putCustomer(saved),
+    onError: (error) => toastError(describe(error)),
+  });
+  if (typed === null) {
+    return (
+      <div className="panel-name">
+        <strong>{customer?.label ?? fallback}</strong>
+        {allowed && customer && <IconButton size="small" label={t("panel.editName")} icon={<EditIcon />} data-testid="customer-name-edit" onClick={() => setTyped(customer.name ?? "")} />}
+      </div>
+    );
+  }
+  const done = () => {
+    setTyped(null);
+    if (customer && typed.trim() !== (customer.name ?? "")) save.mutate(typed);
+  };
+  return (
+    <Input
+      size="small"
+      autoFocus
+      data-testid="customer-name-input"
+      aria-label={t("panel.name")}
+      placeholder={t("panel.noName")}
+      maxLength={200}
+      value={typed}
+      onChange={(event) => setTyped(event.target.value)}
+      onBlur={done}
+      onKeyDown={(event) => {
+        if (event.nativeEvent.isComposing || event.keyCode === 229) return;
+        if (event.key === "Enter") done();
+        if (event.key === "Escape") {
+          event.stopPropagation();
+          setTyped(null);
+        }
+      }}
+    />
+  );
+}
+
+function Past({ conversation }: { conversation: Conversation }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const query = usePastConversations(conversation.customer.id);
+  const others = (query.data?.items ?? []).filter((c) => c.id !== conversation.id);
+  if (query.isPending) return <Skeleton lines={2} />;
+  if (others.length === 0) return <p className="panel-muted">{t("panel.noPast")}</p>;
+  return (
+    <ul>
+      {others.map((c) => (
+        <li key={c.id}>
+          <Link className="panel-link" to="/inbox/$conversationId" params={{ conversationId: c.id }} search={(previous) => previous}>
+            <span>
+              #{c.number} {c.last_message?.preview}
+            </span>
+            <time dateTime={c.last_activity_at} title={full(c.last_activity_at)}>
+              {age(c.last_activity_at, now)}
+            </time>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Events({ customerId }: { customerId: string }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const query = useQuery({ queryKey: [...keys.events(customerId), "recent"], queryFn: ({ signal }) => api.events(customerId, null, 8, signal) });
+  if (query.isPending) return <Skeleton lines={3} />;
+  const items = query.data?.items ?? [];
+  if (items.length === 0) return <p className="panel-muted">{t("panel.noEvents")}</p>;
+  return (
+    <ul>
+      {items.map((e) => (
+        <li key={e.id} className="panel-link">
+          <span title={JSON.stringify(e.properties)}>{e.name}</span>
+          <time dateTime={e.at} title={full(e.at)}>
+            {age(e.at, now)}
+          </time>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Facts({ conversation, customer }: { conversation: Conversation; customer: Customer }) {
+  const { t } = useTranslation();
+  const account = useAccounts().find((a) => a.id === conversation.account_id);
+  const attributes = Object.entries(customer.attributes);
+  return (
+    <>
+      <section>
+        <dl className="facts">
+          <dt>{t("panel.channel")}</dt>
+          <dd>{account?.name ?? t("common.notAvailable")}</dd>
+          <dt>{t("panel.started")}</dt>
+          <dd>{full(conversation.created_at)}</dd>
+          {customer.locale && (
+            <>
+              <dt>{t("panel.locale")}</dt>
+              <dd>{customer.locale}</dd>
+            </>
+          )}
+          {customer.timezone && (
+            <>
+              <dt>{t("panel.timezone")}</dt>
+              <dd>{customer.timezone}</dd>
+            </>
+          )}
+        </dl>
+      </section>
+      <section>
+        <h3>{t("panel.attributes")}</h3>
+        {attributes.length === 0 ? (
+          <p className="panel-muted">{t("panel.noAttributes")}</p>
+        ) : (
+          <dl className="facts">
+            {attributes.map(([name, value]) => (
+              <div key={name} style={{ display: "contents" }}>
+                <dt>{name}</dt>
+                <dd>{attributeText(value)}</dd>
+              </div>
+            ))}
+          </dl>
+        )}
+      </section>
+    </>
+  );
+}
+
+/** Who one is talking with: the folding panel beside the thread. */
+export function CustomerPanel({ conversation }: { conversation: Conversation }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const { id, label } = conversation.customer;
+  const query = useQuery({ queryKey: keys.customer(id), queryFn: ({ signal }) => api.customer(id, signal) });
+  const heard = useCustomerOnline(id);
+  const customer = query.data;
+  const online = heard ?? customer?.online ?? false;
+  return (
+    <aside className="panel" data-testid="customer-panel" aria-label={t("panel.title")}>
+      <div className="panel-head">
+        <h2>{t("panel.title")}</h2>
+        <IconButton label={t("actions.hidePanel")} icon={<CloseIcon />} data-testid="hide-panel" onClick={() => changeSettings({ panelOpen: false })} />
+      </div>
+      <section className="panel-who">
+        <Avatar name={label} seed={id} size={40} online={online} />
+        <div>
+          <NameEditor key={id} customer={customer} fallback={label} />
+          <p className="panel-muted" data-testid="customer-online" data-online={online}>
+            {online ? t("panel.online") : customer?.last_seen_at ? t("panel.lastSeen", { time: ago(customer.last_seen_at, now) }) : t("panel.neverSeen")}
+          </p>
+        </div>
+      </section>
+      {query.isPending && <Skeleton lines={6} />}
+      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {customer && <Facts conversation={conversation} customer={customer} />}
+      <section>
+        <h3>{t("panel.identities")}</h3>
+        <IdentityList customerId={id} />
+      </section>
+      <section>
+        <h3>{t("panel.past")}</h3>
+        <Past conversation={conversation} />
+      </section>
+      <section>
+        <h3>{t("panel.events")}</h3>
+        <Events customerId={id} />
+      </section>
+      <section>
+        <Link to="/customers/$customerId" params={{ customerId: id }}>
+          {t("panel.profile")}
+        </Link>
+      </section>
+    </aside>
+  );
+}

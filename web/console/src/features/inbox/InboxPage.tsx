@@ -1,0 +1,60 @@
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useMemo, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { useSettings } from "@/features/session/settings";
+import { EmptyState, WebchatIcon, usePhone } from "@/ui";
+import { ConversationList } from "./ConversationList";
+import { ConversationPane } from "./ConversationPane";
+import { useInboxFilter } from "./filter";
+import { useConversations } from "./queries";
+import { useListKeys } from "./useInboxKeys";
+import { ViewsColumn } from "./ViewsColumn";
+import "./inbox.css";
+
+/** The inbox: views, list, and the open conversation. */
+export function InboxPage() {
+  const { t } = useTranslation();
+  const phone = usePhone();
+  const { viewsOpen } = useSettings();
+  const { conversationId } = useParams({ strict: false });
+  const { filter, search } = useInboxFilter();
+  const navigate = useNavigate();
+  const query = useConversations(filter);
+  const items = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
+
+  // A conversation may leave the list while it is open (resolved, assigned):
+  // moving on then goes from where it was.
+  const place = useRef(0);
+  const at = items.findIndex((c) => c.id === conversationId);
+  if (at >= 0) place.current = at;
+
+  const open = (index: number) => {
+    const target = items[Math.min(items.length - 1, Math.max(0, index))];
+    if (target && target.id !== conversationId) void navigate({ to: "/inbox/$conversationId", params: { conversationId: target.id }, search });
+  };
+  const back = () => {
+    if (conversationId) void navigate({ to: "/inbox", search });
+  };
+  useListKeys({
+    next: () => open(!conversationId ? 0 : at >= 0 ? at + 1 : place.current),
+    previous: () => open(!conversationId ? 0 : at >= 0 ? at - 1 : place.current - 1),
+    back,
+  });
+
+  if (phone) {
+    return <div className="inbox">{conversationId ? <ConversationPane key={conversationId} id={conversationId} onBack={back} /> : <ConversationList items={items} query={query} currentId={undefined} />}</div>;
+  }
+  return (
+    <div className="inbox">
+      {viewsOpen ? <ViewsColumn /> : <span />}
+      <ConversationList items={items} query={query} currentId={conversationId} />
+      {conversationId ? (
+        <ConversationPane key={conversationId} id={conversationId} onBack={back} />
+      ) : (
+        <EmptyState icon={<WebchatIcon />} title={t("inbox.pickTitle")}>
+          {t("inbox.pickBody")}
+        </EmptyState>
+      )}
+    </div>
+  );
+}

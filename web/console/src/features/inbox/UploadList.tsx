@@ -1,0 +1,28 @@
+import { useTranslation } from "react-i18next";
+import { describe } from "@/i18n/problem";
+import { CloseIcon, IconButton, ReloadIcon } from "@/ui";
+import { removeUpload, retryUpload, type Upload } from "./uploads";
+
+/** Files chosen for the next message, with their progress. */
+export function UploadList({ conversationId, uploads }: { conversationId: string; uploads: Upload[] }) {
+  const { t } = useTranslation();
+  if (uploads.length === 0) return null;
+  return (
+    <ul className="uploads">
+      {uploads.map((upload) => {
+        const { name } = upload.file;
+        const percent = Math.round(upload.share * 100);
+        return (
+          <li key={upload.key} className="upload" data-testid="upload" data-failed={upload.error ? "" : undefined} data-done={upload.attachment ? "" : undefined} title={upload.error ? describe(upload.error) : name}>
+            <span>{upload.error ? `${name}: ${describe(upload.error)}` : name}</span>
+            {upload.error != null && (
+              <IconButton size="small" label={t("composer.retryUpload", { name })} icon={<ReloadIcon />} onClick={() => retryUpload(conversationId, upload)} />
+            )}
+            <IconButton size="small" label={t("composer.remove", { name })} icon={<CloseIcon />} onClick={() => removeUpload(conversationId, upload)} />
+            {!upload.attachment && !upload.error && <progress max={100} value={percent} aria-label={t("composer.uploading", { name, percent })} />}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

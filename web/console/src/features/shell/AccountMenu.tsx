@@ -1,0 +1,79 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { api } from "@/api/calls";
+import type { ThemeChoice } from "@/api/types";
+import { useMe, useUpdateMe } from "@/features/session/me";
+import { describe } from "@/i18n/problem";
+import { locales } from "@/i18n";
+import { Avatar, Dropdown, HelpIcon, PreferencesIcon, SignOutIcon, toastError, type MenuProps } from "@/ui";
+import { dialog } from "./dialogs";
+
+const themes: ThemeChoice[] = ["system", "light", "dark"];
+
+/** Oneself: availability, language, appearance, preferences, sign out. */
+export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const update = useUpdateMe();
+  const navigate = useNavigate();
+  const cache = useQueryClient();
+  const signOut = useMutation({
+    mutationFn: api.signOut,
+    onSuccess: () => {
+      cache.clear();
+      void navigate({ to: "/sign-in" });
+    },
+    onError: (error) => toastError(describe(error)),
+  });
+
+  const items: MenuProps["items"] = [
+    {
+      key: "who",
+      disabled: true,
+      label: (
+        <div className="me-head">
+          <strong>{me.name}</strong>
+          <span>{me.email}</span>
+        </div>
+      ),
+    },
+    { type: "divider" },
+    { type: "group", label: t("availability.label"), key: "availability", children: (["available", "away"] as const).map((value) => ({ key: `availability:${value}`, label: t(`availability.${value}`) })) },
+    { type: "divider" },
+    { key: "locale", label: t("locale.label"), children: locales.map((value) => ({ key: `locale:${value}`, label: t(`locale.${value}`) })) },
+    { key: "theme", label: t("theme.label"), children: themes.map((value) => ({ key: `theme:${value}`, label: t(`theme.${value}`) })) },
+    { key: "preferences", icon: <PreferencesIcon />, label: t("nav.preferences") },
+    { key: "help", icon: <HelpIcon />, label: t("nav.help") },
+    { type: "divider" },
+    { key: "sign-out", icon: <SignOutIcon />, label: t("nav.signOut") },
+  ];
+
+  const choose: MenuProps["onClick"] = ({ key }) => {
+    const [name, value] = key.split(":");
+    if (name === "availability") update.mutate({ availability: value as "available" | "away" });
+    else if (name === "locale") update.mutate({ locale: value as (typeof locales)[number] });
+    else if (name === "theme") update.mutate({ theme: value as ThemeChoice });
+    else if (name === "preferences") void navigate({ to: "/preferences" });
+    else if (name === "help") dialog.set("help");
+    else if (name === "sign-out") signOut.mutate();
+  };
+
+  return (
+    <Dropdown
+      trigger={["click"]}
+      placement={placement}
+      menu={{ items, onClick: choose, selectedKeys: [`availability:${me.availability}`, `locale:${me.locale}`, `theme:${me.theme}`] }}
+    >
+      <button
+        type="button"
+        className="me-button"
+        data-testid="account-menu"
+        data-availability={me.availability}
+        aria-label={`${t("nav.account")}: ${me.name}, ${t(`availability.${me.availability}`)}`}
+      >
+        <Avatar name={me.name} seed={me.id} size={30} online />
+      </button>
+    </Dropdown>
+  );
+}

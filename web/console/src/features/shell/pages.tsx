@@ -1,0 +1,27 @@
+import type { ReactNode } from "react";
+import type { Me } from "@/api/types";
+import { may, type Permission } from "@/features/session/me";
+import { AccountsIcon, CustomersIcon, InboxIcon, TeammatesIcon, TeamsIcon, TokensIcon } from "@/ui";
+
+type PageName = "inbox" | "customers" | "teammates" | "teams" | "accounts" | "tokens";
+
+export interface PageEntry {
+  name: PageName;
+  to: "/inbox" | "/customers" | "/teammates" | "/teams" | "/accounts" | "/tokens";
+  icon: ReactNode;
+  permissions: Permission[];
+}
+
+/** Every page of the rail and what one needs for it. */
+const pages: PageEntry[] = [
+  { name: "inbox", to: "/inbox", icon: <InboxIcon />, permissions: ["inbox.read"] },
+  { name: "customers", to: "/customers", icon: <CustomersIcon />, permissions: ["customers.read"] },
+  { name: "accounts", to: "/accounts", icon: <AccountsIcon />, permissions: ["accounts.manage"] },
+  { name: "teammates", to: "/teammates", icon: <TeammatesIcon />, permissions: ["teammates.read", "teammates.manage"] },
+  { name: "teams", to: "/teams", icon: <TeamsIcon />, permissions: ["teammates.read", "teammates.manage"] },
+  { name: "tokens", to: "/tokens", icon: <TokensIcon />, permissions: ["tokens.manage"] },
+];
+
+export function pagesFor(me: Me): PageEntry[] {
+  return pages.filter((page) => page.permissions.some((p) => may(me, p)));
+}

@@ -1,0 +1,313 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { api } from "@/api/calls";
+import { keys } from "@/api/keys";
+import type {
+  Account,
+  Conversation,
+  Counts,
+  Customer,
+  Draft,
+  InboxFilter,
+  Me,
+  Message,
+  SharedConversation,
+  Team,
+  Teammate,
+} from "@/api/types";
+import type { Change } from "./frames";
+import { mergeConversation, placeConversation, removeConversation, shiftCounts, type ConversationPages } from "./lists";
+import { insertMessage, joinPage, patchDelivery, type Thread } from "./thread";
+
+type Items<T> = { items: T[] };
+
+/** How many changes are remembered for answers that were on their way meanwhile. */
+const REMEMBERED = 500;
+
+export interface FeedEvents {
+  /** A message arrived on the socket (not one that was fetched). */
+  message?(message: Message, conversation: Conversation): void;
+  /** A message is now held, wherever it came from. */
+  settled?(message: Message): void;
+  draft?(conversationId: string, draft: Draft): void;
+}
+
+/**
+ * Applies the change feed to the query cache. It is the only writer of
+ * conversations and threads besides the queries themselves, so that an answer
+ * that was overtaken by a change cannot undo it.
+ */
+export class Feed {
+  private readonly recent: Change[] = [];
+  private total = 0;
+  private countsTimer: ReturnType<typeof setTimeout> | null = null;
+  private readonly filling = new Set<string>();
+  events: FeedEvents = {};
+
+  constructor(private readonly cache: QueryClient) {}
+
+  private get meId(): string {
+    return this.cache.getQueryData<Me>(keys.me)?.id ?? "";
+  }
+
+  /**
+   * Watches every query: changes that arrive while an answer is on its way are
+   * applied to it once more, so that an overtaken answer undoes nothing.
+   * Answers a function that ends it.
+   */
+  watch(): () => void {
+    const marks = new Map<string, number>();
+    return this.cache.getQueryCache().subscribe((event) => {
+      if (event.type !== "updated") return;
+      if (event.action.type === "fetch") {
+        marks.set(event.query.queryHash, this.total);
+      } else if (event.action.type === "success" && !event.action.manual) {
+        const mark = marks.get(event.query.queryHash) ?? this.total;
+        const since = this.recent.slice(Math.max(0, this.recent.length - (this.total - mark)));
+        if (since.length > 0) this.replay(event.query.queryKey, since);
+      }
+    });
+  }
+
+  private replay(key: readonly unknown[], since: Change[]): void {
+    switch (key[0]) {
+      case keys.lists[0]:
+        this.cache.setQueryData<ConversationPages>(key, (data) => data && this.replayList(data, key[1] as Partial<InboxFilter>, since));
+        return;
+      case "thread":
+        this.cache.setQueryData<Thread>(key, (thread) => thread && replayThread(thread, String(key[1]), since));
+        return;
+      case keys.counts[0]:
+        this.refetchCounts();
+    }
+  }
+
+  private replayList(data: ConversationPages, filter: Partial<InboxFilter>, since: Change[]): ConversationPages {
+    let pages = data;
+    for (const change of since) {
+      if (change.kind === "removed") {
+        pages = removeConversation(pages, change.data.conversation_id);
+      } else if (change.kind === "message" || change.kind === "conversation") {
+        const c = this.known(change.data.conversation.id);
+        if (c) pages = placeConversation(pages, mergeConversation(c, change.data.conversation), filter, this.meId);
+      }
+    }
+    return pages;
+  }
+
+  apply(change: Change): void {
+    this.total++;
+    this.recent.push(change);
+    if (this.recent.length > REMEMBERED) this.recent.shift();
+    switch (change.kind) {
+      case "message": {
+        const c = this.putConversation(change.data.conversation);
+        this.putMessage(change.data.message);
+        this.events.message?.(change.data.message, c);
+        return;
+      }
+      case "conversation":
+        this.putConversation(change.data.conversation);
+        return;
+      case "delivery":
+        this.patchThread(change.data.conversation_id, (t) => patchDelivery(t, change.data.seq, change.data.delivery));
+        return;
+      case "customer_read":
+        this.patchConversation(change.data.conversation_id, (c) => ({
+          ...c,
+          customer_read_seq: Math.max(c.customer_read_seq, change.data.seq),
+        }));
+        return;
+      case "read":
+        this.patchConversation(change.data.conversation_id, (c) => ({
+          ...c,
+          read_seq: change.data.read_seq,
+          read_inbound_count: change.data.read_inbound_count,
+        }));
+        return;
+      case "draft":
+        this.events.draft?.(change.data.conversation_id, { body: change.data.body, kind: change.data.kind });
+        return;
+      case "customer":
+        this.putCustomer(change.data.customer);
+        return;
+      case "teammate":
+        this.putTeammate(change.data.teammate);
+        return;
+      case "team":
+        if ("team" in change.data) this.putItem<Team>(keys.teams, change.data.team);
+        else this.dropTeam(change.data.team_id);
+        return;
+      case "account":
+        this.putItem<Account>(keys.accounts, change.data.account);
+        return;
+      case "removed":
+        this.removeConversation(change.data.conversation_id);
+    }
+  }
+
+  /** What is held of a conversation, from wherever it is held. */
+  known(id: string): Conversation | undefined {
+    const one = this.cache.getQueryData<Conversation>(keys.conversation(id));
+    if (one) return one;
+    for (const [, data] of this.cache.getQueriesData<ConversationPages>({ queryKey: keys.lists })) {
+      for (const page of data?.pages ?? []) {
+        const item = page.items.find((c) => c.id === id);
+        if (item) return item;
+      }
+    }
+    return undefined;
+  }
+
+  /** Stores a conversation's new state everywhere it shows. */
+  putConversation(news: SharedConversation | Conversation): Conversation {
+    const before = this.known(news.id);
+    const complete = "read_seq" in news && typeof news.read_seq === "number";
+    const after = mergeConversation(before, news);
+    this.write(before, after);
+    // Without an own read cursor "unread" would be a guess for all but new ones.
+    if (!before && !complete && news.last_seq > 2) this.refetchConversation(news.id);
+    return after;
+  }
+
+  /** Changes one conversation, if it is held; answers what it was before. */
+  patchConversation(id: string, change: (c: Conversation) => Conversation): Conversation | undefined {
+    const before = this.known(id);
+    if (before) this.write(before, change(before));
+    return before;
+  }
+
+  private write(before: Conversation | undefined, after: Conversation): void {
+    this.cache.setQueryData<Conversation>(keys.conversation(after.id), after);
+    const me = this.meId;
+    for (const [key, data] of this.cache.getQueriesData<ConversationPages>({ queryKey: keys.lists })) {
+      if (data) this.cache.setQueryData(key, placeConversation(data, after, key[1] as Partial<InboxFilter>, me));
+    }
+    if (before) {
+      this.cache.setQueryData<Counts>(keys.counts, (counts) => counts && shiftCounts(counts, before, after, me));
+    } else {
+      this.refetchCounts();
+    }
+  }
+
+  private removeConversation(id: string): void {
+    const before = this.known(id);
+    for (const [key, data] of this.cache.getQueriesData<ConversationPages>({ queryKey: keys.lists })) {
+      if (data) this.cache.setQueryData(key, removeConversation(data, id));
+    }
+    if (before) {
+      this.cache.setQueryData<Counts>(keys.counts, (counts) => counts && shiftCounts(counts, before, undefined, this.meId));
+    } else {
+      this.refetchCounts();
+    }
+    this.cache.removeQueries({ queryKey: keys.thread(id) });
+    // Reset, not remove: a page that shows it asks again and is told 404.
+    void this.cache.resetQueries({ queryKey: keys.conversation(id) });
+  }
+
+  /** Stores a message, and fetches what is missing before it. */
+  putMessage(message: Message): void {
+    let missing: number | null = null;
+    this.patchThread(message.conversation_id, (thread) => {
+      const insertion = insertMessage(thread, message);
+      missing = insertion.missingAfter;
+      return insertion.thread;
+    });
+    this.events.settled?.(message);
+    if (missing !== null) void this.fill(message.conversation_id, missing);
+  }
+
+  patchThread(id: string, change: (thread: Thread) => Thread): void {
+    this.cache.setQueryData<Thread>(keys.thread(id), (thread) => thread && change(thread));
+  }
+
+  /** Fetches what follows `afterSeq` until nothing is missing. */
+  async fill(id: string, afterSeq: number): Promise<void> {
+    if (this.filling.has(id)) return;
+    this.filling.add(id);
+    try {
+      let after = afterSeq;
+      for (;;) {
+        const page = await api.messages(id, { after_seq: after, limit: 200 });
+        this.patchThread(id, (thread) => joinPage(thread, page, "after"));
+        for (const message of page.items) this.events.settled?.(message);
+        const last = page.items[page.items.length - 1];
+        if (!page.has_more_after || !last) return;
+        after = last.seq;
+      }
+    } catch {
+      void this.cache.invalidateQueries({ queryKey: keys.thread(id) });
+    } finally {
+      this.filling.delete(id);
+    }
+  }
+
+  private refetchConversation(id: string): void {
+    api.conversation(id).then(
+      (c) => this.putConversation(c),
+      () => {
+        // Out of sight again, or offline: the next snapshot settles it.
+      },
+    );
+  }
+
+  /** Counts that cannot be computed here are asked for, at most every two seconds. */
+  private refetchCounts(): void {
+    this.countsTimer ??= setTimeout(() => {
+      this.countsTimer = null;
+      void this.cache.invalidateQueries({ queryKey: keys.counts });
+    }, 2_000);
+  }
+
+  putCustomer(customer: Customer): void {
+    this.cache.setQueryData(keys.customer(customer.id), customer);
+    for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: ["customers", "list"] })) {
+      if (!data?.pages.some((p) => p.items.some((c) => c.id === customer.id))) continue;
+      const pages = data.pages.map((p) => ({ ...p, items: p.items.map((c) => (c.id === customer.id ? customer : c)) }));
+      this.cache.setQueryData(key, { ...data, pages });
+    }
+    const named = (c: Conversation): Conversation =>
+      c.customer.id === customer.id && (c.customer.label !== customer.label || c.customer.name !== customer.name)
+        ? { ...c, customer: { id: customer.id, name: customer.name, label: customer.label } }
+        : c;
+    for (const [key, data] of this.cache.getQueriesData<ConversationPages>({ queryKey: keys.lists })) {
+      if (data) this.cache.setQueryData(key, { ...data, pages: data.pages.map((p) => ({ ...p, items: p.items.map(named) })) });
+    }
+    for (const [key, data] of this.cache.getQueriesData<Conversation>({ queryKey: ["conversation"] })) {
+      if (data) this.cache.setQueryData(key, named(data));
+    }
+  }
+
+  private putTeammate(teammate: Teammate): void {
+    this.putItem<Teammate>(keys.teammates, teammate);
+    this.cache.setQueryData<Me>(keys.me, (me) => (me && me.id === teammate.id ? { ...me, ...teammate } : me));
+  }
+
+  private putItem<T extends { id: string }>(key: readonly string[], item: T): void {
+    this.cache.setQueryData<Items<T>>(key, (data) => {
+      if (!data) return data;
+      const known = data.items.some((i) => i.id === item.id);
+      return { ...data, items: known ? data.items.map((i) => (i.id === item.id ? item : i)) : [...data.items, item] };
+    });
+  }
+
+  private dropTeam(id: string): void {
+    this.cache.setQueryData<Items<Team>>(keys.teams, (data) => data && { ...data, items: data.items.filter((t) => t.id !== id) });
+  }
+
+  /** Everything held may be old: fetch what is on screen, and the rest when it is next shown. */
+  async snapshot(): Promise<void> {
+    await this.cache.invalidateQueries();
+  }
+}
+
+function replayThread(thread: Thread, id: string, since: Change[]): Thread {
+  let held = thread;
+  for (const change of since) {
+    if (change.kind === "message" && change.data.message.conversation_id === id) {
+      held = insertMessage(held, change.data.message).thread;
+    } else if (change.kind === "delivery" && change.data.conversation_id === id) {
+      held = patchDelivery(held, change.data.seq, change.data.delivery);
+    }
+  }
+  return held;
+}

@@ -1,0 +1,3 @@
+export function AccountsPage() { return null; }
+export function NewAccountPage() { return null; }
+export function AccountPage() { return null; }

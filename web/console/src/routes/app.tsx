@@ -1,0 +1,5 @@
+import { Shell } from "@/features/shell/Shell";
+
+export function AppLayout() {
+  return <Shell />;
+}

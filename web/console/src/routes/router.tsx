@@ -1,0 +1,196 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { ApiError } from "@/api/http";
+import type { StatusFilter, InboxView } from "@/api/types";
+import { may, meQuery } from "@/features/session/me";
+import { CrashPage, NotFoundPage } from "./fallbacks";
+
+interface RouterContext {
+  cache: QueryClient;
+}
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+/** Plain `name=value` pairs: ids have more digits than a number can hold. */
+export function parseSearch(search: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(search));
+}
+
+export function stringifySearch(search: Record<string, unknown>): string {
+  const pairs = Object.entries(search).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const encoded = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)])).toString();
+  return encoded ? `?${encoded}` : "";
+}
+
+const root = createRootRouteWithContext<RouterContext>()({ notFoundComponent: NotFoundPage });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search: Record<string, unknown>): { next?: string; ended?: boolean } => {
+    const next = text(search.next);
+    return { ...(next ? { next } : {}), ...(search.ended === true || search.ended === "true" ? { ended: true } : {}) };
+  },
+  component: lazyRouteComponent(() => import("./sign-in"), "SignInPage"),
+});
+
+const signInLink = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in/link",
+  component: lazyRouteComponent(() => import("./sign-in"), "SignInLinkPage"),
+});
+
+async function requireMe(cache: QueryClient, href: string) {
+  try {
+    return await cache.ensureQueryData(meQuery);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) {
+      throw redirect({ to: "/sign-in", search: href === "/" ? {} : { next: href } });
+    }
+    throw error;
+  }
+}
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: "/welcome",
+  beforeLoad: ({ context, location }) => requireMe(context.cache, location.href),
+  component: lazyRouteComponent(() => import("./sign-in"), "WelcomePage"),
+});
+
+/** Everything inside the shell. */
+const app = createRoute({
+  getParentRoute: () => root,
+  id: "app",
+  beforeLoad: ({ context, location }) => requireMe(context.cache, location.href),
+  component: lazyRouteComponent(() => import("./app"), "AppLayout"),
+  errorComponent: CrashPage,
+});
+
+const home = createRoute({
+  getParentRoute: () => app,
+  path: "/",
+  beforeLoad: async ({ context }) => {
+    const me = await context.cache.ensureQueryData(meQuery);
+    if (may(me, "inbox.read")) throw redirect({ to: "/inbox", replace: true });
+    throw redirect({ to: may(me, "customers.read") ? "/customers" : "/preferences", replace: true });
+  },
+});
+
+export interface InboxSearch {
+  view?: InboxView;
+  status?: StatusFilter;
+  team?: string;
+  account?: string;
+}
+
+const views: readonly unknown[] = ["mine", "unassigned", "all", "team"];
+const statuses: readonly unknown[] = ["open", "snoozed", "resolved", "all"];
+
+const inbox = createRoute({
+  getParentRoute: () => app,
+  path: "/inbox",
+  validateSearch: (search: Record<string, unknown>): InboxSearch => {
+    const team = text(search.team);
+    const account = text(search.account);
+    return {
+      ...(views.includes(search.view) ? { view: search.view as InboxView } : {}),
+      ...(statuses.includes(search.status) ? { status: search.status as StatusFilter } : {}),
+      ...(team ? { team } : {}),
+      ...(account ? { account } : {}),
+    };
+  },
+  component: lazyRouteComponent(() => import("./inbox"), "InboxPage"),
+});
+
+const conversation = createRoute({ getParentRoute: () => inbox, path: "$conversationId" });
+
+const customers = createRoute({
+  getParentRoute: () => app,
+  path: "/customers",
+  validateSearch: (search: Record<string, unknown>): { q?: string } => {
+    const q = text(search.q);
+    return q ? { q } : {};
+  },
+  component: lazyRouteComponent(() => import("./customers"), "CustomersPage"),
+});
+const customer = createRoute({
+  getParentRoute: () => app,
+  path: "/customers/$customerId",
+  component: lazyRouteComponent(() => import("./customers"), "CustomerPage"),
+});
+const teammates = createRoute({
+  getParentRoute: () => app,
+  path: "/teammates",
+  component: lazyRouteComponent(() => import("./teammates"), "TeammatesPage"),
+});
+const teams = createRoute({
+  getParentRoute: () => app,
+  path: "/teams",
+  component: lazyRouteComponent(() => import("./teammates"), "TeamsPage"),
+});
+const accounts = createRoute({
+  getParentRoute: () => app,
+  path: "/accounts",
+  component: lazyRouteComponent(() => import("./accounts"), "AccountsPage"),
+});
+const newAccount = createRoute({
+  getParentRoute: () => app,
+  path: "/accounts/new",
+  component: lazyRouteComponent(() => import("./accounts"), "NewAccountPage"),
+});
+const account = createRoute({
+  getParentRoute: () => app,
+  path: "/accounts/$accountId",
+  component: lazyRouteComponent(() => import("./accounts"), "AccountPage"),
+});
+const tokens = createRoute({
+  getParentRoute: () => app,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("./tokens"), "TokensPage"),
+});
+const preferences = createRoute({
+  getParentRoute: () => app,
+  path: "/preferences",
+  component: lazyRouteComponent(() => import("./preferences"), "PreferencesPage"),
+});
+
+const tree = root.addChildren([
+  signIn,
+  signInLink,
+  welcome,
+  app.addChildren([
+    home,
+    inbox.addChildren([conversation]),
+    customers,
+    customer,
+    teammates,
+    teams,
+    accounts,
+    newAccount,
+    account,
+    tokens,
+    preferences,
+  ]),
+]);
+
+export function createConsoleRouter(cache: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { cache },
+    defaultPreload: "intent",
+    defaultPreloadStaleTime: 0,
+    defaultErrorComponent: CrashPage,
+    // Keeps the page that is there until the next one can be shown.
+    defaultPendingMs: 400,
+    scrollRestoration: false,
+    parseSearch,
+    stringifySearch,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createConsoleRouter>;
+  }
+}

@@ -1,0 +1,2 @@
+export function TeammatesPage() { return null; }
+export function TeamsPage() { return null; }
