@@ -147,3 +147,6 @@ SELECT i.kind, i.namespace, i.value, i.verified, m.body FROM identities i JOIN m
 
 -- name: attachment-ids
 SELECT id FROM attachments WHERE message_id = ? ORDER BY id
+
+-- name: whereabouts
+SELECT id, team_id, assignee_id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1

@@ -258,3 +258,33 @@ func (b *Inbox) moveTx(tx *store.Tx, identity, from, to ids.ID) error {
 }
 
 var _ customers.Moved = (*Inbox)(nil).moveTx
+
+// Whereabouts of the conversation that a visitor's next message will join:
+// what decides which teammates may hear hints about it.
+type Whereabouts struct {
+	Conversation, Team, Assignee ids.ID
+}
+
+// Whereabouts finds them; false when there is no conversation yet.
+func (b *Inbox) Whereabouts(ctx context.Context, v Visitor) (Whereabouts, bool, error) {
+	q := b.db.Reader(ctx)
+	var w Whereabouts
+	err := q.QueryRow(queries.Get("whereabouts"), v.Customer, v.Account).Scan(&w.Conversation, &w.Team, &w.Assignee)
+	if isNoRows(err) {
+		return w, false, nil
+	}
+	return w, err == nil, err
+}
+
+// VisitorMessage reads one message as its customer sees it.
+func (b *Inbox) VisitorMessage(ctx context.Context, id ids.ID) (VisitorMessage, error) {
+	m, err := b.message(b.db.Reader(ctx), id)
+	if err != nil {
+		return VisitorMessage{}, err
+	}
+	v, ok := VisitorView(m)
+	if !ok {
+		return v, fault.Missing("message")
+	}
+	return v, nil
+}

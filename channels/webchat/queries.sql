@@ -1,2 +1,5 @@
 -- name: known
 SELECT count(*) FROM identities WHERE customer_id = ? AND kind = 'external' AND verified
+
+-- name: key
+SELECT value FROM identities WHERE id = ? AND kind = 'visitor'

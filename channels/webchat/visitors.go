@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"time"
 
@@ -162,7 +163,10 @@ type Who struct {
 	Known bool
 }
 
-var qKnown = queries.Get("known")
+var (
+	qKnown = queries.Get("known")
+	qKey   = queries.Get("key")
+)
 
 // Who looks a visitor up; ok is false while it has no row.
 func (s *Visitors) Who(ctx context.Context, v Visitor) (w Who, ok bool, err error) {
@@ -221,4 +225,14 @@ func checkKey(key string) error {
 		return fault.AtField("client_key", "client_key_invalid", fault.Params{"max": maxClientKey})
 	}
 	return nil
+}
+
+// KeyOf is the key of the browser behind an identity; false when the identity
+// is not a browser.
+func (s *Visitors) KeyOf(ctx context.Context, identity ids.ID) (key string, ok bool, err error) {
+	err = s.db.Reader(ctx).QueryRow(qKey, identity).Scan(&key)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", false, nil
+	}
+	return key, err == nil, err
 }

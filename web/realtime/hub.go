@@ -1,0 +1,242 @@
+package realtime
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/inbox"
+	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/bus"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/store/feed"
+)
+
+const (
+	followChunk = 500
+	// followPoll is how often the feed is read without a hint: hints may be lost.
+	followPoll = time.Second
+	// replayLimit is how many changes a returning socket is given before a
+	// snapshot is cheaper for both sides.
+	replayLimit = 5000
+)
+
+// Options are what the hub needs.
+type Options struct {
+	DB       *store.DB
+	Clock    clock.Clock
+	Bus      bus.Bus
+	Log      *slog.Logger
+	Inbox    *inbox.Inbox
+	Visitors *webchat.Visitors
+	// Node names this node in every hello.
+	Node string
+	// PageViewed stores that a customer looked at a page; may be nil.
+	PageViewed func(ctx context.Context, customer, identity ids.ID, url, title string)
+	// AccountChanged hears the public key of every changed account, before the
+	// sockets do; may be nil.
+	AccountChanged func(key string)
+	// Opened counts a new socket of a kind ("teammate", "visitor"); the
+	// returned function is called with its close code. May be nil.
+	Opened func(kind string) func(code int)
+}
+
+// Hub holds this node's sockets and passes the feed on to them.
+type Hub struct {
+	o   Options
+	log *slog.Logger
+
+	mu sync.Mutex
+	// position is the last change handed out; a socket that registers under
+	// mu receives everything behind it.
+	position feed.Position
+	groups   map[groupKey]*group
+	visitors visitorIndex
+	hints    hints
+	draining bool
+	// handlers counts the goroutines that read sockets.
+	handlers sync.WaitGroup
+}
+
+// groupKey gathers the sockets that have the same rights, so that rights are
+// judged once per group and change. Everybody who sees everything and may read
+// the same things shares a group.
+type groupKey struct {
+	everything bool
+	role       auth.Role
+	principal  ids.ID // 0 for shared groups
+	token      bool
+}
+
+type group struct {
+	principal auth.Principal
+	sockets   map[*staffSocket]struct{}
+}
+
+// New returns a hub; Run makes it follow the feed.
+func New(o Options) *Hub {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Opened == nil {
+		o.Opened = func(string) func(int) { return func(int) {} }
+	}
+	if o.AccountChanged == nil {
+		o.AccountChanged = func(string) {}
+	}
+	if o.PageViewed == nil {
+		o.PageViewed = func(context.Context, ids.ID, ids.ID, string, string) {}
+	}
+	h := &Hub{o: o, log: o.Log, groups: map[groupKey]*group{}, visitors: newVisitorIndex()}
+	h.hints = newHints(h)
+	return h
+}
+
+// Start reads where the feed ends now. Sockets may be served afterwards.
+func (h *Hub) Start(ctx context.Context) error {
+	head, err := feed.Head(h.o.DB.Reader(ctx))
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.position = head
+	h.mu.Unlock()
+	return nil
+}
+
+// Run follows the feed until ctx ends.
+func (h *Hub) Run(ctx context.Context) {
+	wake, stop := h.o.Bus.Subscribe(feed.Topic, 1)
+	defer stop()
+	hinted, stopHints := h.o.Bus.Subscribe(hintTopic, 1024)
+	defer stopHints()
+	var background sync.WaitGroup
+	background.Go(func() { h.hints.run(ctx, hinted) })
+	background.Go(func() { h.sweeps(ctx) })
+	poll := time.NewTicker(followPoll)
+	defer poll.Stop()
+	for ctx.Err() == nil {
+		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("follow the change feed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-poll.C:
+		}
+	}
+	background.Wait()
+}
+
+// follow hands out everything that has been committed since.
+func (h *Hub) follow(ctx context.Context) error {
+	for {
+		h.mu.Lock()
+		at := h.position
+		h.mu.Unlock()
+		changes, err := feed.After(h.o.DB.Reader(ctx), at, followChunk)
+		if err != nil {
+			return err
+		}
+		for i := range changes {
+			h.dispatch(ctx, &changes[i])
+		}
+		if len(changes) < followChunk {
+			return nil
+		}
+	}
+}
+
+// dispatch passes one change to every socket that may have it. Position and
+// queues move together under mu, so a socket that registers meanwhile is
+// either behind this change or gets it by replay.
+func (h *Hub) dispatch(ctx context.Context, c *feed.Change) {
+	if c.Kind == "message" && !c.Existed {
+		h.bindNew(ctx, c)
+	}
+	if c.Kind == "account" {
+		h.accountChanged(c)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.position = c.Position
+	h.toStaff(c)
+	if len(c.VisitorPayload) > 0 {
+		h.visitors.deliver(c)
+	}
+}
+
+// Position is how far this node has followed the feed.
+func (h *Hub) Position() feed.Position {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.position
+}
+
+// Drain refuses new sockets and tells every open one to come back elsewhere or
+// later, then waits for their ends, at most until ctx is done.
+func (h *Hub) Drain(ctx context.Context) {
+	h.mu.Lock()
+	h.draining = true
+	conns := h.connsLocked()
+	h.mu.Unlock()
+	for _, c := range conns {
+		c.shut(closeRestart)
+	}
+	done := make(chan struct{})
+	go func() { h.handlers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		for _, c := range conns {
+			_ = c.ws.Close()
+		}
+	}
+}
+
+func (h *Hub) connsLocked() []*conn {
+	var out []*conn
+	for _, g := range h.groups {
+		for s := range g.sockets {
+			out = append(out, s.conn)
+		}
+	}
+	for s := range h.visitors.all {
+		out = append(out, s.conn)
+	}
+	return out
+}
+
+// sweeps keep quiet sockets honest and their positions fresh.
+func (h *Hub) sweeps(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	var told feed.Position
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		h.mu.Lock()
+		conns := h.connsLocked()
+		if h.position != told {
+			told = h.position
+			f := positionFrame(told)
+			for _, g := range h.groups {
+				for s := range g.sockets {
+					s.deliver(told, f)
+				}
+			}
+		}
+		h.mu.Unlock()
+		now := time.Now()
+		for _, c := range conns {
+			c.sweep(now)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store/feed"
+)
+
+// visitorIndex finds the sockets of a customer. The hub's mu guards it.
+type visitorIndex struct {
+	all        map[*visitorSocket]struct{}
+	byKey      map[visitorKey]map[*visitorSocket]struct{}
+	byCustomer map[ids.ID]map[*visitorSocket]struct{}
+}
+
+// visitorKey is a browser before and after it has a customer.
+type visitorKey struct {
+	account ids.ID
+	key     string
+}
+
+func newVisitorIndex() visitorIndex {
+	return visitorIndex{
+		all: map[*visitorSocket]struct{}{}, byKey: map[visitorKey]map[*visitorSocket]struct{}{}, byCustomer: map[ids.ID]map[*visitorSocket]struct{}{},
+	}
+}
+
+func put[K comparable](m map[K]map[*visitorSocket]struct{}, k K, s *visitorSocket) {
+	if m[k] == nil {
+		m[k] = map[*visitorSocket]struct{}{}
+	}
+	m[k][s] = struct{}{}
+}
+
+func drop[K comparable](m map[K]map[*visitorSocket]struct{}, k K, s *visitorSocket) {
+	delete(m[k], s)
+	if len(m[k]) == 0 {
+		delete(m, k)
+	}
+}
+
+func (x *visitorIndex) add(s *visitorSocket) {
+	x.all[s] = struct{}{}
+	put(x.byKey, visitorKey{s.account.ID, s.visitor.Key}, s)
+	if s.who.Customer != 0 {
+		put(x.byCustomer, s.who.Customer, s)
+	}
+}
+
+func (x *visitorIndex) remove(s *visitorSocket) {
+	delete(x.all, s)
+	drop(x.byKey, visitorKey{s.account.ID, s.visitor.Key}, s)
+	if s.who.Customer != 0 {
+		drop(x.byCustomer, s.who.Customer, s)
+	}
+}
+
+func (x *visitorIndex) bind(s *visitorSocket, w webchat.Who) {
+	if s.who == w {
+		return
+	}
+	if s.who.Customer != 0 {
+		drop(x.byCustomer, s.who.Customer, s)
+	}
+	s.who = w
+	put(x.byCustomer, w.Customer, s)
+}
+
+// deliver passes a change on to the customer's own sockets: on the same
+// account, and without proven identity only through the same device.
+func (x *visitorIndex) deliver(c *feed.Change) {
+	var f *frame
+	for s := range x.byCustomer[c.Customer] {
+		if s.account.ID != c.Account || !s.who.Known && s.who.Identity != c.Identity {
+			continue
+		}
+		if f == nil {
+			f = newFrame(c.VisitorPayload)
+		}
+		s.deliver(f)
+	}
+}
+
+func (s *visitorSocket) deliver(f *frame) {
+	switch {
+	case s.live:
+		s.send(f)
+	case len(s.pending) >= helloMessages*4:
+		s.shut(closeBehind)
+	default:
+		s.pending = append(s.pending, f)
+	}
+}
+
+// bindNew joins open sockets to the customer that a conversation's first
+// message has created, on whichever node it was written.
+func (h *Hub) bindNew(ctx context.Context, c *feed.Change) {
+	h.mu.Lock()
+	none := len(h.visitors.all) == 0
+	h.mu.Unlock()
+	if none {
+		return
+	}
+	key, found, err := h.o.Visitors.KeyOf(ctx, c.Identity)
+	if err != nil {
+		h.log.Error("look up a visitor", "error", err)
+	}
+	if !found {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.visitors.byKey[visitorKey{c.Account, key}] {
+		if s.who.Customer == 0 {
+			h.visitors.bind(s, webchat.Who{Customer: c.Customer, Identity: c.Identity})
+		}
+	}
+}
+
+// Bound joins a visitor's open sockets, on every node, to what is known of the
+// visitor by now: after a first message or after identify.
+func (h *Hub) Bound(ctx context.Context, v webchat.Visitor) {
+	who, ok, err := h.o.Visitors.Who(ctx, v)
+	if err != nil || !ok {
+		return
+	}
+	b := hint{Kind: hintBound, VisitorKey: v.Key, Known: who.Known, Place: conversationPlace{Account: v.Account.ID, Customer: who.Customer, Identity: who.Identity}}
+	h.bound(ctx, b)
+	h.hints.publish(b)
+}
+
+func (h *Hub) bound(ctx context.Context, b hint) {
+	h.mu.Lock()
+	var first *visitorSocket
+	for s := range h.visitors.byKey[visitorKey{b.Place.Account, b.VisitorKey}] {
+		if len(h.visitors.byCustomer[b.Place.Customer]) == 0 {
+			first = s
+		}
+		h.visitors.bind(s, webchat.Who{Customer: b.Place.Customer, Identity: b.Place.Identity, Known: b.Known})
+	}
+	h.mu.Unlock()
+	if first != nil {
+		h.customerPresence(ctx, first, true)
+	}
+}
+
+func (h *Hub) visitorLeft(s *visitorSocket) {
+	h.mu.Lock()
+	h.visitors.remove(s)
+	last := s.who.Customer != 0 && len(h.visitors.byCustomer[s.who.Customer]) == 0
+	draining := h.draining
+	h.mu.Unlock()
+	if last && !draining {
+		h.customerPresence(context.Background(), s, false)
+	}
+}
+
+// customerPresence tells teammates that a customer came or went.
+func (h *Hub) customerPresence(ctx context.Context, s *visitorSocket, online bool) {
+	scope, ok := s.scope()
+	if !ok {
+		return
+	}
+	w, ok, err := h.o.Inbox.Whereabouts(ctx, scope)
+	if err != nil || !ok {
+		return
+	}
+	h.hints.publish(hint{Kind: hintCustomer, On: online, Place: placeOf(w, scope)})
+}
+
+// CustomerOnline tells whether this node holds a socket of the customer: a hint.
+func (h *Hub) CustomerOnline(id ids.ID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.visitors.byCustomer[id]) > 0
+}
+
+// accountChanged closes the sockets of an account that no longer takes part.
+func (h *Hub) accountChanged(c *feed.Change) {
+	var note struct {
+		Account struct {
+			Key    string          `json:"key"`
+			Status channels.Status `json:"status"`
+		} `json:"account"`
+	}
+	if json.Unmarshal(c.Payload, &note) != nil {
+		return
+	}
+	h.o.AccountChanged(note.Account.Key)
+	if note.Account.Status == channels.Active {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.visitors.all {
+		if s.account.ID == c.Account {
+			s.shut(closeDisabled)
+		}
+	}
+}
+
+// visitorsTyping shows the customer that somebody answers.
+func (h *Hub) visitorsTyping(x hint) {
+	f := newFrame(encode(map[string]any{"t": "typing", "on": x.On, "name": x.Name}))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.visitors.byCustomer[x.Place.Customer] {
+		if s.live && s.account.ID == x.Place.Account && (s.who.Known || s.who.Identity == x.Place.Identity) {
+			s.send(f)
+		}
+	}
+}
+
+func (h *Hub) toAllVisitors(f *frame) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.visitors.all {
+		if s.live {
+			s.send(f)
+		}
+	}
+}
