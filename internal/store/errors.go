@@ -1,7 +1,10 @@
 package store
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"strings"
 
@@ -13,6 +16,9 @@ import (
 // storageCode recognises the failures of the storage itself, which a caller
 // may repeat once it has recovered; "" for everything else.
 func storageCode(err error) string {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return "storage_unavailable"
+	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
 		switch lite.Code() & 0xff {
@@ -28,14 +34,17 @@ func storageCode(err error) string {
 		switch {
 		case pg.Code == "53100":
 			return "storage_full"
-		case strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"):
+		case strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"),
+			pg.Code == "25006", // a standby, or a server set read-only
+			pg.Code == "55P03", // a lock was not to be had in time
+			serializationFailure(err):
 			return "storage_unavailable"
 		}
 		return ""
 	}
 	var connect *pgconn.ConnectError
 	var op *net.OpError
-	if errors.As(err, &connect) || errors.As(err, &op) {
+	if errors.As(err, &connect) || errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
 		return "storage_unavailable"
 	}
 	return ""

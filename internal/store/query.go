@@ -15,6 +15,8 @@ type Query struct {
 	name     string
 	sqlite   string
 	postgres string
+	// control marks a statement that would end or nest a transaction.
+	control bool
 }
 
 // Name is the statement's name, "domain/name".
@@ -67,6 +69,7 @@ func Load(domain, text string) *Queries {
 		if q.sqlite == "" || q.postgres == "" {
 			panic("store: " + q.name + " has no text for one engine")
 		}
+		q.control = controlsTransaction(q.sqlite) || controlsTransaction(q.postgres)
 		registry.all = append(registry.all, q)
 	}
 	return qs
@@ -128,6 +131,22 @@ func rebind(s string) string {
 	return b.String()
 }
 
+// controlsTransaction recognises statements that would end or nest the
+// transaction under the feet of a write closure and, on SQLite, of everyone
+// else in its batch.
+func controlsTransaction(text string) bool {
+	text = strings.TrimLeft(text, " \t\r\n;(")
+	end := strings.IndexFunc(text, func(r rune) bool { return r < 'A' || r > 'z' })
+	if end < 0 {
+		end = len(text)
+	}
+	switch strings.ToUpper(text[:end]) {
+	case "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE", "SET", "PRAGMA", "ATTACH", "DETACH", "VACUUM":
+		return true
+	}
+	return false
+}
+
 // Builder composes a statement whose conditions depend on the request: lists
 // with filters. Only constant text is composed, values always go through
 // placeholders, so the number of distinct statements stays small and each is
@@ -148,16 +167,23 @@ func (b *Builder) Add(sql string, args ...any) *Builder {
 	return b
 }
 
-// AddIn appends "column IN (…)" for any number of values; none is false.
+// AddIn appends "column IN (…)" for up to 30,000 values; none is false. The
+// list is filled up to a power of two by repeating its last value, so that lists
+// of every length share a few statements.
 func AddIn[T any](b *Builder, column string, values []T) *Builder {
 	if len(values) == 0 {
 		return b.Add("FALSE")
 	}
-	args := make([]any, len(values))
-	for i, v := range values {
-		args[i] = v
+	size := 1
+	for size < len(values) {
+		size *= 2
 	}
-	return b.Add(column+" IN (?"+strings.Repeat(",?", len(values)-1)+")", args...)
+	size = min(size, max(len(values), 30000))
+	args := make([]any, size)
+	for i := range args {
+		args[i] = values[min(i, len(values)-1)]
+	}
+	return b.Add(column+" IN (?"+strings.Repeat(",?", size-1)+")", args...)
 }
 
 // Query returns the composed statement and its values.
@@ -169,7 +195,7 @@ func composed(text string) *Query {
 	if q, ok := composedCache.Load(text); ok {
 		return q.(*Query)
 	}
-	q := &Query{name: "composed", sqlite: sqliteText(text), postgres: postgresText(text)}
+	q := &Query{name: "composed", sqlite: sqliteText(text), postgres: postgresText(text), control: controlsTransaction(text)}
 	actual, _ := composedCache.LoadOrStore(text, q)
 	return actual.(*Query)
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/fanward/fanward/internal/fault"
@@ -55,8 +56,14 @@ type DB struct {
 
 	readers *sql.DB // SQLite: read-only pool; PostgreSQL: the only pool
 	stmts   stmtCache
-	writer  *writer // SQLite only
-	dsn     string
+
+	// PostgreSQL only: held for reading by each write under way.
+	gate sync.RWMutex
+	down bool
+
+	// SQLite only.
+	writer       *writer
+	checkpointed chan struct{} // closed when the checkpointer has ended
 }
 
 // Open opens the database and, on SQLite, checks that the writer really has
@@ -83,12 +90,20 @@ func (db *DB) Engine() Engine { return db.engine }
 // Close waits for the writes under way and closes every connection. Writes
 // that come later fail with the code shutting_down.
 func (db *DB) Close() error {
-	var err error
 	if db.writer != nil {
-		err = db.writer.close()
+		db.writer.drain()
+	} else {
+		db.gate.Lock()
+		db.down = true
+		db.gate.Unlock()
 	}
 	db.stmts.close()
-	return errors.Join(err, db.readers.Close())
+	err := db.readers.Close()
+	if db.writer != nil {
+		<-db.checkpointed
+		err = errors.Join(err, db.writer.close())
+	}
+	return err
 }
 
 // Write runs fn in one transaction and returns after its COMMIT is durable.
@@ -99,7 +114,12 @@ func (db *DB) Close() error {
 // earlier run left. An error of fn undoes everything fn wrote and nothing
 // else, and is returned as it is. When ctx ends before fn has begun, Write
 // returns ctx's error and fn never runs; once begun, Write always waits for
-// the outcome, so a caller never has to guess.
+// the outcome, so a caller never has to guess. (Only a PostgreSQL server lost
+// during COMMIT leaves it open: storage_unavailable, to be repeated under the
+// same unique key.)
+//
+// fn sees what neighbours in its batch have written; if their commit fails, fn
+// runs again before its caller hears anything.
 //
 // Write must not be called from within fn, nor while Rows of a Reader are open
 // in the same goroutine.
@@ -126,8 +146,12 @@ func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
 		return db.wrap("begin snapshot", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	return fn(&conn{ctx: ctx, db: db, run: func(_ context.Context, q *Query) (statement, error) {
-		return txStatement{tx, q.text(db.engine)}, nil
+	return fn(&conn{ctx: ctx, db: db, single: true, run: func(ctx context.Context, q *Query) (statement, error) {
+		st, err := db.stmts.get(ctx, q)
+		if prepared, ok := st.(*sql.Stmt); ok {
+			return tx.StmtContext(ctx, prepared), err
+		}
+		return txStatement{tx, q.Text(db.engine)}, err
 	}})
 }
 
@@ -144,7 +168,8 @@ func (db *DB) Ping(ctx context.Context) error {
 // schema checks, id high-water marks.
 func (db *DB) SQL() *sql.DB { return db.readers }
 
-func (q *Query) text(e Engine) string {
+// Text is the statement as the engine reads it.
+func (q *Query) Text(e Engine) string {
 	if e == Postgres {
 		return q.postgres
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 )
 
-// Querier runs statements: a Tx, a Reader or a Snapshot.
+// Querier runs statements: a Tx, a Reader or a Snapshot. Within a Tx or a
+// Snapshot the Rows of one statement are closed (a Row scanned) before the next
+// one runs: there is one connection beneath.
 type Querier interface {
 	// Exec runs a statement and returns the number of rows it changed.
 	Exec(q *Query, args ...any) (int64, error)
@@ -76,6 +79,9 @@ func (s txStatement) QueryRowContext(ctx context.Context, args ...any) *sql.Row 
 	return s.tx.QueryRowContext(ctx, s.text, args...)
 }
 
+// errTxEnded is what a Tx answers after its closure has returned.
+var errTxEnded = errors.New("the transaction is used after its closure returned")
+
 // conn implements Querier over whatever gives it statements.
 type conn struct {
 	ctx context.Context
@@ -83,6 +89,11 @@ type conn struct {
 	run func(context.Context, *Query) (statement, error)
 	// sticky keeps the first failure of a Tx; nil for readers.
 	sticky *error
+	// single says that all statements share one connection; last is what the
+	// latest Query or QueryRow left.
+	single   bool
+	last     *sql.Rows
+	lastName string
 }
 
 // begin returns the statement for q, or the failure that came before.
@@ -90,8 +101,42 @@ func (c *conn) begin(q *Query) (statement, error) {
 	if c.sticky != nil && *c.sticky != nil {
 		return nil, *c.sticky
 	}
+	if err := c.settle(); err != nil {
+		return nil, c.end(q.name, err)
+	}
+	if c.sticky != nil && q.control {
+		return nil, c.end(q.name, fmt.Errorf("a write closure must not control its transaction: %.40q", q.sqlite))
+	}
 	st, err := c.run(c.ctx, q)
 	return st, c.end(q.name, err)
+}
+
+// settle makes sure that the rows read last are closed, and hears of an error
+// that ended them.
+func (c *conn) settle() error {
+	last := c.last
+	if last == nil {
+		return nil
+	}
+	if _, err := last.Columns(); err == nil {
+		return fmt.Errorf("the rows of %s are still open", c.lastName)
+	}
+	c.last = nil
+	return last.Err()
+}
+
+// finish ends a Tx whose closure returned err: nothing stays open, and an
+// error the closure overlooked is its error.
+func (c *conn) finish(err error) error {
+	if c.last != nil {
+		_ = c.last.Close()
+		_ = c.end(c.lastName, c.last.Err())
+		c.last = nil
+	}
+	if err == nil {
+		err = *c.sticky
+	}
+	return err
 }
 
 // end wraps a statement's error and keeps it.
@@ -124,28 +169,44 @@ func (c *conn) Query(q *Query, args ...any) (*Rows, error) {
 		return nil, err
 	}
 	rows, err := st.QueryContext(c.ctx, args...)
+	if err == nil && c.single {
+		c.last, c.lastName = rows, q.name
+	}
 	return rows, c.end(q.name, err)
 }
 
 func (c *conn) QueryRow(q *Query, args ...any) Row {
-	st, err := c.begin(q)
-	if err != nil {
-		return failedRow{err}
-	}
-	return row{c, q.name, st.QueryRowContext(c.ctx, args...)}
+	rows, err := c.Query(q, args...)
+	return row{c, q.name, rows, err}
 }
 
 type row struct {
 	c    *conn
 	name string
-	row  *sql.Row
+	rows *sql.Rows
+	err  error
 }
 
-func (r row) Scan(dest ...any) error { return r.c.end(r.name, r.row.Scan(dest...)) }
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	err := scanOne(r.rows, dest)
+	if closing := r.rows.Close(); err == nil {
+		err = closing
+	}
+	return r.c.end(r.name, err)
+}
 
-type failedRow struct{ err error }
-
-func (r failedRow) Scan(...any) error { return r.err }
+func scanOne(rows *sql.Rows, dest []any) error {
+	if rows.Next() {
+		return rows.Scan(dest...)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return ErrNoRows
+}
 
 // Collect reads every row with scan and closes them.
 func Collect[T any](rows *Rows, err error, scan func(Row) (T, error)) ([]T, error) {

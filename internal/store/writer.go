@@ -6,9 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +29,10 @@ type writer struct {
 	pool    *sql.DB
 	conn    *sql.Conn
 	stmts   map[*Query]*sql.Stmt
+	control map[string]*sql.Stmt
 	observe func(members int, work, commit time.Duration)
+	// taken are the members that have left the queue and not yet been told.
+	taken []*member
 
 	queue  chan *member
 	stop   chan struct{}
@@ -40,6 +40,9 @@ type writer struct {
 	once   sync.Once
 	gate   sync.RWMutex // held for reading while a member is queued
 	down   bool
+
+	commits atomic.Int64 // how many batches were committed
+	restart chan func()  // the checkpointer's work between two batches
 }
 
 const (
@@ -54,10 +57,22 @@ type member struct {
 	state atomic.Int32
 	done  chan error
 	tx    *Tx
-	err   error
+	err   error // the closure's own outcome, told once the batch is committed
 }
 
 var errShuttingDown = fault.New(fault.Unavailable, "shutting_down", nil).RetryIn(2 * time.Second)
+
+func newWriter(db *DB, pool *sql.DB, observe func(int, time.Duration, time.Duration)) *writer {
+	return &writer{
+		db: db, pool: pool, observe: observe, stmts: map[*Query]*sql.Stmt{}, control: map[string]*sql.Stmt{},
+		queue: make(chan *member, queueLength), stop: make(chan struct{}), closed: make(chan struct{}), restart: make(chan func()),
+	}
+}
+
+// begun tells that m may run (again); it no longer can be abandoned.
+func (m *member) begun() bool {
+	return m.state.CompareAndSwap(waiting, running) || m.state.Load() == running
+}
 
 func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
@@ -92,7 +107,8 @@ func (w *writer) enqueue(ctx context.Context, m *member) error {
 	}
 }
 
-func (w *writer) close() error {
+// drain refuses new members and returns when those accepted have been told.
+func (w *writer) drain() {
 	w.once.Do(func() {
 		w.gate.Lock()
 		w.down = true
@@ -100,15 +116,33 @@ func (w *writer) close() error {
 		close(w.stop)
 	})
 	<-w.closed
-	for _, st := range w.stmts {
-		_ = st.Close()
-	}
+}
+
+// close ends the connection of a drained writer. It is the last one of the
+// database, so SQLite moves the log into the file and removes it.
+func (w *writer) close() error {
+	w.forget()
 	return errors.Join(w.conn.Close(), w.pool.Close())
+}
+
+// forget closes the statements of the current connection. When the pool has
+// already closed the connection they went with it and must not be touched.
+func (w *writer) forget() {
+	if w.conn.Raw(func(any) error { return nil }) == nil {
+		for _, st := range w.stmts {
+			_ = st.Close()
+		}
+		for _, st := range w.control {
+			_ = st.Close()
+		}
+	}
+	w.stmts, w.control = map[*Query]*sql.Stmt{}, map[string]*sql.Stmt{}
 }
 
 // lend gives the only writing connection back to its pool while fn runs. It is
 // for migrations, before the first Write.
 func (w *writer) lend(ctx context.Context, fn func() error) error {
+	w.forget()
 	if err := w.conn.Close(); err != nil {
 		return fmt.Errorf("lend the writing connection: %w", err)
 	}
@@ -116,17 +150,32 @@ func (w *writer) lend(ctx context.Context, fn func() error) error {
 }
 
 func (w *writer) loop() {
-	defer close(w.closed)
+	ended := false
+	defer func() {
+		if ended {
+			close(w.closed)
+			return
+		}
+		// A closure ended this goroutine (runtime.Goexit): fail its batch and
+		// go on in a new one, or every later write would wait for ever.
+		_ = w.exec("ROLLBACK")
+		w.tell(w.taken, errors.New("a write closure ended the writer's goroutine"))
+		w.taken = nil
+		go w.loop()
+	}()
 	for {
 		select {
 		case m := <-w.queue:
 			w.batch(m)
+		case fn := <-w.restart:
+			fn()
 		case <-w.stop:
 			for {
 				select {
 				case m := <-w.queue:
 					w.batch(m)
 				default:
+					ended = true
 					return
 				}
 			}
@@ -134,152 +183,32 @@ func (w *writer) loop() {
 	}
 }
 
-// batch gathers members behind first, commits them together and tells each its
-// outcome. Nobody hears of success before COMMIT has returned.
-func (w *writer) batch(first *member) {
-	start := time.Now()
-	todo := []*member{first}
-	for len(todo) > 0 {
-		accepted, again, err := w.attempt(&todo, start)
-		if err == nil {
-			continue
-		}
-		if again && len(accepted) > 0 {
-			// A member broke the transaction: its neighbours have lost their
-			// work through no fault of theirs and run again without it.
-			todo = append(accepted, todo...)
-			continue
-		}
-		if len(accepted) > 1 && storageCode(err) == "" {
-			// Something only COMMIT could see, and not the disk: find whose it is.
-			for _, m := range accepted {
-				alone := []*member{m}
-				if failed, _, err := w.attempt(&alone, start.Add(-maxBatchWork)); err != nil {
-					w.finish(failed, err)
-				}
-			}
-			continue
-		}
-		w.finish(accepted, err)
-	}
-}
-
-// attempt runs one transaction over *todo and what arrives meanwhile. It
-// leaves in *todo the members that were not reached. again is true when the
-// returned members have to run once more.
-func (w *writer) attempt(todo *[]*member, start time.Time) (accepted []*member, again bool, err error) {
-	if err := w.begin(); err != nil {
-		all := *todo
-		*todo = nil
-		return all, false, w.db.wrap("begin", err)
-	}
-	for len(*todo) > 0 {
-		m := (*todo)[0]
-		*todo = (*todo)[1:]
-		if m.state.CompareAndSwap(waiting, running) || m.state.Load() == running {
-			open := w.runMember(m)
-			switch {
-			case !open:
-				return accepted, true, w.broken(m)
-			case m.err != nil:
-				m.done <- m.err
-			default:
-				accepted = append(accepted, m)
-			}
-		}
-		if len(*todo) == 0 && len(accepted) < maxBatch && time.Since(start) < maxBatchWork {
-			select {
-			case next := <-w.queue:
-				*todo = append(*todo, next)
-			default:
-			}
-		}
-	}
-	return accepted, false, w.commit(accepted, start)
-}
-
-// runMember runs one closure in a savepoint. open is false when the closure's
-// failure took the whole transaction with it.
-func (w *writer) runMember(m *member) (open bool) {
-	var sticky error
-	m.tx = &Tx{conn: conn{ctx: context.Background(), db: w.db, run: w.prepare, sticky: &sticky}}
-	m.err = w.exec("SAVEPOINT member")
-	if m.err == nil {
-		m.err = w.protect(m)
-	}
-	if m.err == nil {
-		m.err = sticky
-	}
-	if m.err == nil {
-		// Also proves that the closure left the transaction and its savepoint standing.
-		if m.err = w.exec("RELEASE member"); m.err == nil {
-			return true
-		}
-		m.err = fmt.Errorf("the closure ended its own savepoint: %w", m.err)
-	}
-	if err := w.exec("ROLLBACK TO member"); err != nil {
-		return false
-	}
-	return w.exec("RELEASE member") == nil
-}
-
-func (w *writer) protect(m *member) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.db.log.Error("a write closure panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-			err = fmt.Errorf("a write closure panicked: %v", p)
-		}
-	}()
-	return m.fn(m.tx)
-}
-
-// broken ends what may be left of the transaction and fails or requeues the
-// member that broke it.
-func (w *writer) broken(m *member) error {
-	_ = w.exec("ROLLBACK") // an error says that it is gone already
-	m.done <- w.db.wrap("write", m.err)
-	return m.err
-}
-
-func (w *writer) commit(accepted []*member, start time.Time) error {
-	worked := time.Now()
-	if err := w.exec("COMMIT"); err != nil {
-		_ = w.exec("ROLLBACK")
-		return w.db.wrap("commit", err)
-	}
-	w.observe(len(accepted), worked.Sub(start), time.Since(worked))
-	announced := map[string]bool{}
-	for _, m := range accepted {
-		for _, h := range m.tx.hints {
-			if !announced[h] {
-				announced[h] = true
-				w.db.notify(h)
-			}
-		}
-		m.done <- nil
-	}
-	return nil
-}
-
-func (w *writer) finish(members []*member, err error) {
+func (w *writer) tell(members []*member, err error) {
 	for _, m := range members {
 		m.done <- err
 	}
 }
 
-// begin opens the transaction, on a new connection when the old one is spent.
+// begin opens the transaction, on a new connection when the old one cannot:
+// it may be lost, or left inside a transaction by a failed rollback.
 func (w *writer) begin() error {
 	err := w.exec("BEGIN IMMEDIATE")
-	if !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, sql.ErrConnDone) {
-		return err
+	if err == nil {
+		return nil
 	}
-	w.db.log.Warn("the writing connection was lost and is opened again", slog.Any("error", err))
-	_ = w.conn.Close()
-	w.stmts = map[*Query]*sql.Stmt{}
-	if err := w.connect(context.Background()); err != nil {
+	w.db.log.Warn("the writing connection cannot begin and is opened again", "error", err)
+	if err := w.reconnect(); err != nil {
 		return err
 	}
 	return w.exec("BEGIN IMMEDIATE")
+}
+
+// reconnect replaces the writing connection.
+func (w *writer) reconnect() error {
+	w.forget()
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool must not give the old one again
+	_ = w.conn.Close()
+	return w.connect(context.Background())
 }
 
 // connect takes the pool's only connection and reads back that it is as
@@ -291,17 +220,30 @@ func (w *writer) connect(ctx context.Context) error {
 	}
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": synchronousCode[synchronous], "foreign_keys": "1"} {
 		var got string
-		if err := c.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+		err := c.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got)
+		if err == nil && got != want {
+			err = fmt.Errorf("%s is %q and must be %q", pragma, got, want)
+		}
+		if err != nil {
 			_ = c.Close()
-			return fmt.Errorf("the writing connection has %s=%q instead of %q (%w)", pragma, got, want, err)
+			return fmt.Errorf("the writing connection cannot be trusted: %w", err)
 		}
 	}
 	w.conn = c
 	return nil
 }
 
+// exec runs one of the writer's own statements.
 func (w *writer) exec(text string) error {
-	_, err := w.conn.ExecContext(context.Background(), text)
+	st, ok := w.control[text]
+	if !ok {
+		var err error
+		if st, err = w.conn.PrepareContext(context.Background(), text); err != nil {
+			return err
+		}
+		w.control[text] = st
+	}
+	_, err := st.ExecContext(context.Background())
 	return err
 }
 
@@ -309,24 +251,10 @@ func (w *writer) prepare(ctx context.Context, q *Query) (statement, error) {
 	if st, ok := w.stmts[q]; ok {
 		return st, nil
 	}
-	if controlsTransaction(q.sqlite) {
-		return nil, fmt.Errorf("a write closure must not control its transaction: %.40q", q.sqlite)
-	}
 	st, err := w.conn.PrepareContext(ctx, q.sqlite)
 	if err != nil {
 		return nil, err
 	}
 	w.stmts[q] = st
 	return st, nil
-}
-
-// controlsTransaction recognises statements that would end or nest the batch's
-// transaction under its members' feet.
-func controlsTransaction(text string) bool {
-	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
-	switch strings.ToUpper(word) {
-	case "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "ATTACH", "DETACH", "VACUUM":
-		return true
-	}
-	return false
 }

@@ -2,7 +2,7 @@
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
-);
+) WITHOUT ROWID;
 
 CREATE TABLE counters (
   name TEXT PRIMARY KEY,
@@ -10,7 +10,7 @@ CREATE TABLE counters (
 );
 
 CREATE TABLE nodes (
-  node       BIGINT PRIMARY KEY,
+  node       INTEGER PRIMARY KEY,
   holder     TEXT NOT NULL,
   expires_at BIGINT NOT NULL
 );
@@ -40,10 +40,10 @@ CREATE TABLE cursors (
   name TEXT PRIMARY KEY,
   xact BIGINT NOT NULL,
   id   BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 
 CREATE TABLE jobs (
-  id           BIGINT PRIMARY KEY,
+  id           INTEGER PRIMARY KEY,
   kind         TEXT NOT NULL,
   unique_key   TEXT UNIQUE,
   payload      TEXT NOT NULL,
@@ -62,7 +62,7 @@ CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
 CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at > 0;
 
 CREATE TABLE teammates (
-  id            BIGINT PRIMARY KEY,
+  id            INTEGER PRIMARY KEY,
   email         TEXT NOT NULL UNIQUE,
   name          TEXT NOT NULL,
   role          TEXT NOT NULL,
@@ -80,7 +80,7 @@ CREATE TABLE teammates (
 );
 
 CREATE TABLE teams (
-  id         BIGINT PRIMARY KEY,
+  id         INTEGER PRIMARY KEY,
   name       TEXT NOT NULL UNIQUE,
   created_at BIGINT NOT NULL
 );
@@ -89,7 +89,7 @@ CREATE TABLE team_members (
   team_id     BIGINT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
   teammate_id BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
   PRIMARY KEY (team_id, teammate_id)
-);
+) WITHOUT ROWID;
 CREATE INDEX team_members_teammate ON team_members (teammate_id);
 
 CREATE TABLE sessions (
@@ -100,7 +100,7 @@ CREATE TABLE sessions (
   last_seen_at BIGINT NOT NULL,
   user_agent   TEXT NOT NULL DEFAULT '',
   ip           TEXT NOT NULL DEFAULT ''
-);
+) WITHOUT ROWID;
 CREATE INDEX sessions_teammate ON sessions (teammate_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
@@ -111,11 +111,11 @@ CREATE TABLE sign_in_links (
   created_at  BIGINT NOT NULL,
   expires_at  BIGINT NOT NULL,
   used_at     BIGINT NOT NULL DEFAULT 0
-);
+) WITHOUT ROWID;
 CREATE INDEX sign_in_links_teammate ON sign_in_links (teammate_id);
 
 CREATE TABLE tokens (
-  id           BIGINT PRIMARY KEY,
+  id           INTEGER PRIMARY KEY,
   token_hash   TEXT NOT NULL UNIQUE,
   name         TEXT NOT NULL,
   role         TEXT NOT NULL,
@@ -126,7 +126,7 @@ CREATE TABLE tokens (
 );
 
 CREATE TABLE audit (
-  id         BIGINT PRIMARY KEY,
+  id         INTEGER PRIMARY KEY,
   at         BIGINT NOT NULL,
   actor_kind TEXT NOT NULL,
   actor_id   BIGINT NOT NULL DEFAULT 0,
@@ -136,7 +136,7 @@ CREATE TABLE audit (
 );
 
 CREATE TABLE accounts (
-  id              BIGINT PRIMARY KEY,
+  id              INTEGER PRIMARY KEY,
   channel         TEXT NOT NULL,
   name            TEXT NOT NULL,
   public_key      TEXT NOT NULL UNIQUE,
@@ -149,7 +149,7 @@ CREATE TABLE accounts (
 );
 
 CREATE TABLE customers (
-  id           BIGINT PRIMARY KEY,
+  id           INTEGER PRIMARY KEY,
   name         TEXT NOT NULL DEFAULT '',
   search_text  TEXT NOT NULL DEFAULT '',
   locale       TEXT NOT NULL DEFAULT '',
@@ -163,7 +163,7 @@ CREATE TABLE customers (
 CREATE INDEX customers_recent ON customers (last_seen_at DESC, id DESC) WHERE merged_into = 0;
 
 CREATE TABLE identities (
-  id          BIGINT PRIMARY KEY,
+  id          INTEGER PRIMARY KEY,
   customer_id BIGINT NOT NULL REFERENCES customers (id),
   kind        TEXT NOT NULL,
   namespace   TEXT NOT NULL,
@@ -180,7 +180,7 @@ CREATE TABLE event_names (
 );
 
 CREATE TABLE events (
-  id          BIGINT PRIMARY KEY,
+  id          INTEGER PRIMARY KEY,
   customer_id BIGINT NOT NULL REFERENCES customers (id),
   identity_id BIGINT NOT NULL DEFAULT 0,
   name_id     BIGINT NOT NULL REFERENCES event_names (id),
@@ -192,7 +192,7 @@ CREATE INDEX events_customer ON events (customer_id, name_id, at);
 CREATE INDEX events_timeline ON events (customer_id, at DESC, id DESC);
 
 CREATE TABLE conversations (
-  id                 BIGINT PRIMARY KEY,
+  id                 INTEGER PRIMARY KEY,
   number             BIGINT NOT NULL UNIQUE,
   account_id         BIGINT NOT NULL REFERENCES accounts (id),
   channel            TEXT NOT NULL,
@@ -232,10 +232,10 @@ CREATE TABLE conversation_counts (
   status      TEXT NOT NULL,
   n           BIGINT NOT NULL,
   PRIMARY KEY (status, account_id, team_id, assignee_id)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE messages (
-  id              BIGINT PRIMARY KEY,
+  id              INTEGER PRIMARY KEY,
   conversation_id BIGINT NOT NULL REFERENCES conversations (id),
   seq             BIGINT NOT NULL,
   account_id      BIGINT NOT NULL,
@@ -258,7 +258,7 @@ CREATE TABLE messages (
 );
 
 CREATE TABLE attachments (
-  id           BIGINT PRIMARY KEY,
+  id           INTEGER PRIMARY KEY,
   message_id   BIGINT NOT NULL DEFAULT 0,
   owner_kind   TEXT NOT NULL,
   owner_key    TEXT NOT NULL,
@@ -276,7 +276,7 @@ CREATE INDEX attachments_blob ON attachments (blob_key);
 CREATE INDEX attachments_unbound ON attachments (created_at) WHERE message_id = 0;
 
 CREATE TABLE deliveries (
-  id              BIGINT PRIMARY KEY,
+  id              INTEGER PRIMARY KEY,
   idempotency_key TEXT NOT NULL UNIQUE,
   account_id      BIGINT NOT NULL,
   conversation_id BIGINT NOT NULL DEFAULT 0,
@@ -310,7 +310,7 @@ CREATE TABLE delivery_attempts (
   outcome     TEXT NOT NULL,
   error_code  TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (delivery_id, attempt)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE read_cursors (
   teammate_id        BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
@@ -319,7 +319,7 @@ CREATE TABLE read_cursors (
   read_inbound_count BIGINT NOT NULL,
   updated_at         BIGINT NOT NULL,
   PRIMARY KEY (teammate_id, conversation_id)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE drafts (
   teammate_id     BIGINT NOT NULL REFERENCES teammates (id) ON DELETE CASCADE,
@@ -328,7 +328,7 @@ CREATE TABLE drafts (
   body            TEXT NOT NULL,
   updated_at      BIGINT NOT NULL,
   PRIMARY KEY (teammate_id, conversation_id)
-);
+) WITHOUT ROWID;
 
 -- +goose Down
 SELECT 'the house has no way back: restore a backup';

@@ -1,0 +1,110 @@
+// Package load drives work at a fixed rate (open loop: a slow answer never
+// slows the asking) or as fast as it goes, and sums up how long each took.
+package load
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Result sums up a run.
+type Result struct {
+	// Done and Failed count the pieces of work; Dropped those never begun
+	// because too many were still under way.
+	Done, Failed, Dropped int
+	// Elapsed is from the first piece due to the last answered.
+	Elapsed time.Duration
+	// Latencies are counted from the instant a piece was due, ascending.
+	Latencies []time.Duration
+	// First is the first failure.
+	First error
+}
+
+// Rate is finished pieces per second.
+func (r Result) Rate() float64 { return float64(r.Done) / r.Elapsed.Seconds() }
+
+// Quantile is the latency below which the share q of the pieces ended.
+func (r Result) Quantile(q float64) time.Duration {
+	if len(r.Latencies) == 0 {
+		return 0
+	}
+	return r.Latencies[min(len(r.Latencies)-1, int(q*float64(len(r.Latencies))))]
+}
+
+// collector gathers from many goroutines.
+type collector struct {
+	mu sync.Mutex
+	r  Result
+}
+
+func (c *collector) add(took time.Duration, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.r.Failed++
+		if c.r.First == nil {
+			c.r.First = err
+		}
+		return
+	}
+	c.r.Done++
+	c.r.Latencies = append(c.r.Latencies, took)
+}
+
+func (c *collector) result(since time.Time) Result {
+	c.r.Elapsed = time.Since(since)
+	slices.Sort(c.r.Latencies)
+	return c.r
+}
+
+// MaxUnderWay is how many pieces of an open loop may wait at once.
+const MaxUnderWay = 20000
+
+// Open starts rate pieces a second for d, each in its own goroutine; work gets
+// the piece's number. It returns when all have ended.
+func Open(rate int, d time.Duration, work func(n int) error) Result {
+	var c collector
+	var wg sync.WaitGroup
+	var underWay atomic.Int64
+	start := time.Now()
+	total := int(d.Seconds() * float64(rate))
+	for n := range total {
+		due := start.Add(time.Duration(n) * time.Second / time.Duration(rate))
+		if wait := time.Until(due); wait > 0 {
+			time.Sleep(wait)
+		}
+		if underWay.Load() >= MaxUnderWay {
+			c.r.Dropped++
+			continue
+		}
+		underWay.Add(1)
+		wg.Go(func() {
+			defer underWay.Add(-1)
+			err := work(n)
+			c.add(time.Since(due), err)
+		})
+	}
+	wg.Wait()
+	return c.result(start)
+}
+
+// Closed keeps the given number of pieces under way for d.
+func Closed(workers int, d time.Duration, work func(n int) error) Result {
+	var c collector
+	var wg sync.WaitGroup
+	var n atomic.Int64
+	start := time.Now()
+	for range workers {
+		wg.Go(func() {
+			for time.Since(start) < d {
+				due := time.Now()
+				err := work(int(n.Add(1)))
+				c.add(time.Since(due), err)
+			}
+		})
+	}
+	wg.Wait()
+	return c.result(start)
+}
