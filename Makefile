@@ -1,0 +1,94 @@
+# Fanward. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO    ?= go
+NPM   ?= npm
+TOOL  := $(GO) tool -modfile=.ci/tools.mod
+BIN   := bin/fanward
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/fanward/fanward/internal/obs.version=$(VERSION)
+WEB_SOURCES := $(shell find web/console web/widget internal/locale/catalog -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test-results/*' 2>/dev/null)
+
+.PHONY: help
+help: ## Explain every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build ## Build and start with the shipped configuration
+	./$(BIN) serve --config config.yaml
+
+.PHONY: build
+build: $(BIN) ## Build the console, the widget and the one binary
+
+.PHONY: $(BIN)
+$(BIN): web/.built
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/fanward
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@.ci/setup run
+	cd web && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+web/.built: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && $(NPM) run build
+	@touch $@
+
+.PHONY: setup
+setup: ## Install or name what the tests need (root installs, others are told)
+	@.ci/setup test
+
+.PHONY: test
+test: setup build lint generate-check test-go test-web test-e2e ## Everything short: linters, Go, front end, end to end
+
+.PHONY: test-go
+test-go: ## Go tests on real engines; nothing may be skipped
+	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m ./...
+	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m -race $(RACE)
+
+# The race detector is slow through the SQLite driver; these are the packages
+# whose goroutines meet.
+RACE := ./internal/bus ./internal/clock ./internal/ids ./internal/seal ./internal/store ./channels/outbox ./inbox ./web/realtime
+
+.PHONY: test-web
+test-web: web/.built ## Types and unit tests of the console and the widget
+	cd web && $(NPM) run typecheck && $(NPM) test
+
+.PHONY: test-e2e
+test-e2e: build ## Visitors and teammates in a real browser against the built binary
+	cd web/e2e && FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test
+
+.PHONY: lint
+lint: ## Formatting, vet, staticcheck and the floors
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) depguard ./...
+	$(GO) mod tidy -diff
+
+.PHONY: generate
+generate: web/node_modules/.package-lock.json ## Write the front end's types from the OpenAPI document
+	$(GO) run ./cmd/fanward openapi > web/console/openapi.json
+	cd web/console && npx openapi-typescript openapi.json -o src/api/schema.d.ts && rm openapi.json
+
+.PHONY: generate-check
+generate-check: generate ## Fail when the generated types are not committed
+	git diff --exit-code -- web/console/src/api/schema.d.ts
+
+.PHONY: bench
+bench: build ## Measure against the numbers of the design
+	$(GO) run ./bench -bin $(BIN)
+
+.PHONY: soak
+soak: build ## The long runs: crashes, faults, fuzzing
+	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./internal/crashtest/... ./internal/store/...
+	.ci/fuzz 60s
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: clean
+clean: ## Remove what was built, not the data
+	rm -rf bin web/.built web/console/dist/assets web/console/dist/index.html web/widget/dist/widget.js
