@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -21,17 +22,34 @@ func (e SchemaTooNew) Error() string {
 	return fmt.Sprintf("the database has schema version %d and this program knows versions up to %d", e.Have, e.Know)
 }
 
+// migrationLock is the PostgreSQL advisory lock under which one node at a time
+// migrates ("fanward" in ASCII).
+const migrationLock = 0x66616e77617264
+
 // Migrate brings the schema up to this program's version, each step in its own
 // transaction. It refuses a schema that is newer. It must run before the
-// database is used and, on SQLite, while this process holds Lock.
+// database is used and, on SQLite, while this process holds Lock; on PostgreSQL
+// nodes that start together wait for each other.
 func (db *DB) Migrate(ctx context.Context) error {
-	dialect, pool := goose.DialectPostgres, db.readers
 	if db.engine == SQLite {
-		dialect, pool = goose.DialectSQLite3, db.writer.pool
 		// The pool has one connection and the writer keeps it: lend it out.
-		return db.writer.lend(ctx, func() error { return migrate(ctx, dialect, pool, db.engine) })
+		return db.writer.lend(ctx, func() error { return migrate(ctx, goose.DialectSQLite3, db.writer.pool, SQLite) })
 	}
-	return migrate(ctx, dialect, pool, db.engine)
+	c, err := db.readers.Conn(ctx)
+	if err != nil {
+		return db.wrap("migrate", err)
+	}
+	defer func() { _ = c.Close() }()
+	// The wait is for another node's migration, which may take long.
+	if _, err := c.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
+		return db.wrap("migrate", err)
+	}
+	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return db.wrap("wait for another node's migration", err)
+	}
+	// Ending the connection gives the lock back, however this ends.
+	defer func() { _ = c.Raw(func(any) error { return driver.ErrBadConn }) }()
+	return migrate(ctx, goose.DialectPostgres, db.readers, Postgres)
 }
 
 func migrate(ctx context.Context, dialect goose.Dialect, pool *sql.DB, engine Engine) error {

@@ -1,0 +1,11 @@
+package conformance
+
+// Every package with a queries.sql; TestNoDomainIsForgotten compares.
+import (
+	_ "github.com/fanward/fanward/channels"
+	_ "github.com/fanward/fanward/channels/outbox"
+	_ "github.com/fanward/fanward/channels/webchat"
+	_ "github.com/fanward/fanward/customers"
+	_ "github.com/fanward/fanward/inbox"
+	_ "github.com/fanward/fanward/internal/store/feed"
+)
