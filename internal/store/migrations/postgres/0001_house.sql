@@ -59,7 +59,7 @@ CREATE TABLE jobs (
   created_at   BIGINT NOT NULL,
   finished_at  BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX jobs_due ON jobs (run_at, id) WHERE state = 'available';
+CREATE INDEX jobs_due ON jobs (kind, run_at, id) WHERE state = 'available';
 CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
 CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at > 0;
 
