@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanward/fanward/internal/bus"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/internal/store"
+)
+
+// database is an open, migrated database and this process's place in it. On
+// SQLite it holds the data folder's lock.
+type database struct {
+	*store.DB
+	clk    *clock.System
+	ids    *ids.Source
+	bus    *bus.Memory
+	node   node
+	unlock func()
+}
+
+func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metrics *obs.Metrics) (_ *database, err error) {
+	d := &database{clk: clock.NewSystem(), bus: bus.NewMemory(), unlock: func() {}}
+	if c.Database.URL == "" {
+		if d.unlock, err = store.Lock(c.DataDir); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	opts := store.Options{Dir: c.DataDir, URL: c.Database.URL, Log: obs.Component(log, "store"), Notify: func(topic string) { d.bus.Publish(topic, nil) }}
+	if metrics != nil {
+		opts.Observe = metrics.Batch
+	}
+	if d.DB, err = store.Open(ctx, opts); err != nil {
+		return nil, err
+	}
+	if err = d.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	high, err := highWater(ctx, d.DB)
+	if err != nil {
+		return nil, err
+	}
+	if d.node, err = leaseNode(ctx, d.DB, d.clk); err != nil {
+		return nil, err
+	}
+	d.ids, err = ids.NewSource(d.clk, d.node.Number, high)
+	return d, err
+}
+
+// Close closes the database and gives the folder back.
+func (d *database) Close() error {
+	var err error
+	if d.DB != nil {
+		err = d.DB.Close()
+	}
+	d.unlock()
+	return err
+}
+
+func newMigrate() *cobra.Command {
+	return &cobra.Command{
+		Use: "migrate", Short: "Bring the database up to this version's schema", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			d, err := openDatabase(cmd.Context(), s.Config, obs.NewLogger(cmd.ErrOrStderr(), "warn", "text"), nil)
+			if err != nil {
+				return err
+			}
+			cmd.PrintErrln("The schema is up to date.")
+			return errors.Join(d.Close())
+		},
+	}
+}

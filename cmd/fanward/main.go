@@ -1,0 +1,46 @@
+// Command fanward is the whole program: the server and the commands that
+// administer it. This package only parses, builds, joins the floors and closes.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // zones on machines that have none
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanward/fanward/internal/obs"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newRoot().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "fanward: "+sentence(err))
+		os.Exit(1)
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use: "fanward", Short: "One inbox for every channel, and journeys from lead to fan",
+		SilenceUsage: true, SilenceErrors: true, Version: obs.Version(),
+	}
+	root.PersistentFlags().StringP("config", "c", "", "configuration file (default: config.yaml when it exists)")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newMigrate(), newVersion())
+	return root
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), obs.Version())
+			return err
+		},
+	}
+}

@@ -1,0 +1,16 @@
+package main
+
+import (
+	_ "embed"
+
+	"github.com/fanward/fanward/internal/store"
+)
+
+//go:embed queries.sql
+var queriesSQL string
+
+var (
+	queries    = store.Load("node", queriesSQL)
+	qLeaseNode = queries.Get("lease-node")
+	qRenewNode = queries.Get("renew-node")
+)
