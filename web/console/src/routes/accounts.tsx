@@ -1,3 +1,30 @@
-export function AccountsPage() { return null; }
-export function NewAccountPage() { return null; }
-export function AccountPage() { return null; }
+import { useParams } from "@tanstack/react-router";
+import { AccountPage as Account } from "@/features/accounts/AccountPage";
+import { AccountsPage as Accounts } from "@/features/accounts/AccountsPage";
+import { NewAccountPage as NewAccount } from "@/features/accounts/NewAccountPage";
+import { Guard } from "./fallbacks";
+
+export function AccountsPage() {
+  return (
+    <Guard permission="accounts.manage">
+      <Accounts />
+    </Guard>
+  );
+}
+
+export function NewAccountPage() {
+  return (
+    <Guard permission="accounts.manage">
+      <NewAccount />
+    </Guard>
+  );
+}
+
+export function AccountPage() {
+  const { accountId } = useParams({ from: "/app/accounts/$accountId" });
+  return (
+    <Guard permission="accounts.manage">
+      <Account key={accountId} id={accountId} />
+    </Guard>
+  );
+}

@@ -1,2 +1,22 @@
-export function CustomersPage() { return null; }
-export function CustomerPage() { return null; }
+import { useParams, useSearch } from "@tanstack/react-router";
+import { CustomerPage as Customer } from "@/features/customers/CustomerPage";
+import { CustomersPage as Customers } from "@/features/customers/CustomersPage";
+import { Guard } from "./fallbacks";
+
+export function CustomersPage() {
+  const { q } = useSearch({ from: "/app/customers" });
+  return (
+    <Guard permission="customers.read">
+      <Customers q={q ?? ""} />
+    </Guard>
+  );
+}
+
+export function CustomerPage() {
+  const { customerId } = useParams({ from: "/app/customers/$customerId" });
+  return (
+    <Guard permission="customers.read">
+      <Customer key={customerId} id={customerId} />
+    </Guard>
+  );
+}

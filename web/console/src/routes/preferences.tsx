@@ -1,1 +1,1 @@
-export function PreferencesPage() { return null; }
+export { PreferencesPage } from "@/features/me/PreferencesPage";

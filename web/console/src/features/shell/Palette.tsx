@@ -134,7 +134,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               {entry.icon}
               <span>{entry.label}</span>
               {entry.shortcut && (
-                <span>
+                <span className="palette-key">
                   <Kbd>{entry.shortcut}</Kbd>
                 </span>
               )}
