@@ -1,0 +1,87 @@
+// What visitors and teammates do, in their own words.
+import { type Browser, type BrowserContextOptions, type Locator, type Page, expect } from "@playwright/test";
+
+export class Visitor {
+  constructor(readonly page: Page) {}
+
+  static async at(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visitor> {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    await page.goto(url);
+    return new Visitor(page);
+  }
+
+  async open(): Promise<void> {
+    const panel = this.page.getByTestId("panel");
+    if (!(await panel.isVisible())) await this.page.getByTestId("launcher").click();
+    await expect(panel).toBeVisible();
+  }
+
+  async write(text: string): Promise<void> {
+    await this.open();
+    await this.page.getByTestId("input").fill(text);
+    await this.page.getByTestId("input").press("Enter");
+  }
+
+  /** Messages of the thread, oldest first, as the visitor reads them. */
+  messages(): Locator {
+    return this.page.getByTestId("message");
+  }
+
+  async sees(text: string): Promise<void> {
+    await expect(this.messages().filter({ hasText: text })).toHaveCount(1);
+  }
+}
+
+export class Teammate {
+  constructor(readonly page: Page) {}
+
+  /** Follows a one-time link and, the first time, chooses name and password. */
+  static async signIn(browser: Browser, link: string, options: BrowserContextOptions = {}, name = "Lin"): Promise<Teammate> {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    await page.goto(link);
+    await page.getByTestId("sign-in-link-submit").click();
+    await page.getByTestId("welcome-name").fill(name);
+    await page.getByTestId("welcome-password").fill("correct horse battery");
+    await page.getByTestId("welcome-submit").click();
+    const t = new Teammate(page);
+    await t.connected();
+    return t;
+  }
+
+  async connected(): Promise<void> {
+    await expect(this.page.getByTestId("connection-pill").first()).toHaveAttribute("data-state", "connected");
+  }
+
+  rows(): Locator {
+    return this.page.getByTestId("conversation-row");
+  }
+
+  /** Opens the conversation whose row shows text. */
+  async openRow(text: string): Promise<void> {
+    await this.rows().filter({ hasText: text }).first().click();
+    await expect(this.page.getByTestId("thread")).toBeVisible();
+  }
+
+  async reply(text: string): Promise<void> {
+    await this.page.getByTestId("composer-tab-reply").click();
+    await this.page.getByTestId("composer-input").fill(text);
+    await this.page.getByTestId("composer-send").click();
+  }
+
+  async note(text: string): Promise<void> {
+    await this.page.getByTestId("composer-tab-note").click();
+    await this.page.getByTestId("composer-input").fill(text);
+    await this.page.getByTestId("composer-send").click();
+  }
+
+  message(text: string): Locator {
+    return this.page.getByTestId("thread").getByTestId("message").filter({ hasText: text });
+  }
+
+  async sees(text: string): Promise<void> {
+    await expect(this.message(text)).toHaveCount(1);
+    await expect(this.message(text)).toHaveAttribute("data-seq", /^\d+$/);
+  }
+}
