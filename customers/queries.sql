@@ -17,8 +17,8 @@ INSERT INTO customers (id, name, search_text, locale, last_seen_at, created_at, 
 INSERT INTO identities (id, customer_id, kind, namespace, value, verified, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (kind, namespace, value) DO NOTHING
 
--- name: delete-unused
-DELETE FROM customers WHERE id = ?
+-- name: lock-order
+SELECT id FROM customers WHERE id = ? {lock}
 
 -- name: seen
 UPDATE customers SET last_seen_at = ?, locale = CASE WHEN locale = '' THEN ? ELSE locale END WHERE id = ?

@@ -26,7 +26,7 @@ var (
 	qByIdentity     = queries.Get("by-identity")
 	qInsertCustomer = queries.Get("insert")
 	qInsertIdentity = queries.Get("insert-identity")
-	qDeleteCustomer = queries.Get("delete-unused")
+	qLockOrder      = queries.Get("lock-order")
 	qSeen           = queries.Get("seen")
 )
 
@@ -48,7 +48,11 @@ func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, n
 	if err != nil {
 		return r, err
 	}
-	if !found {
+	if found {
+		if err := lockOrderTx(tx, r.Customer); err != nil {
+			return r, err
+		}
+	} else {
 		if r, err = s.createTx(tx, k, verified, locale, now); err != nil {
 			return r, err
 		}
@@ -67,12 +71,22 @@ func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, no
 	if err != nil || n == 1 {
 		return r, err
 	}
-	// Somebody else has just created the identity and committed.
-	if _, err := tx.Exec(qDeleteCustomer, r.Customer); err != nil {
-		return r, err
+	// Somebody else has just created the identity and committed: start anew
+	// and find it.
+	return r, store.ErrRestart
+}
+
+// lockOrderTx takes a customer's lock before the transaction writes anything.
+// On PostgreSQL a transaction is numbered by its first write or lock, and
+// SELECT … FOR UPDATE is numbered after it has waited: whoever holds the lock
+// later has the larger number, so the feed tells the changes of one customer's
+// conversations in the order in which they were made.
+func lockOrderTx(tx *store.Tx, id ids.ID) error {
+	if tx.Engine() != store.Postgres {
+		return nil
 	}
-	r, _, err = FindTx(tx, k)
-	return r, err
+	var locked ids.ID
+	return tx.QueryRow(qLockOrder, id).Scan(&locked)
 }
 
 // searchText is the folded text in which the customer list searches.

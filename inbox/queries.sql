@@ -16,6 +16,12 @@ SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identit
   c.last_message, c.version, c.created_at
 FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ? FOR UPDATE OF c
 
+-- name: lock-customer (sqlite)
+SELECT customer_id FROM conversations WHERE id = ?
+
+-- name: lock-customer (postgres)
+SELECT k.id FROM customers k WHERE k.id = (SELECT c.customer_id FROM conversations c WHERE c.id = ?) FOR UPDATE
+
 -- name: latest-of-customer
 SELECT id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
 

@@ -15,6 +15,7 @@ import (
 var (
 	qConversation = queries.Get("conversation")
 	qLock         = queries.Get("lock")
+	qLockCustomer = queries.Get("lock-customer")
 	qSave         = queries.Get("save-conversation")
 	qCountDelta   = queries.Get("count-delta")
 	qAttachments  = queries.Get("attachments")
@@ -43,7 +44,15 @@ func scanConversation(r store.Row) (*Conversation, error) {
 }
 
 // lockTx reads a conversation and keeps others from changing it until commit.
+// The customer's lock comes first, everywhere: it keeps deadlocks away and the
+// feed in the order of seq (see customers.Service.ResolveTx).
 func lockTx(tx *store.Tx, id ids.ID) (*Conversation, error) {
+	if tx.Engine() == store.Postgres {
+		var customer ids.ID
+		if err := tx.QueryRow(qLockCustomer, id).Scan(&customer); err != nil && !isNoRows(err) {
+			return nil, err
+		}
+	}
 	c, err := scanConversation(tx.QueryRow(qLock, id))
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, fault.Missing("conversation")

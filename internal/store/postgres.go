@@ -96,7 +96,7 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 			}
 			return nil
 		}
-		if try >= postgresRetries || !serializationFailure(err) || ctx.Err() != nil {
+		if try >= postgresRetries || !serializationFailure(err) && !errors.Is(err, ErrRestart) || ctx.Err() != nil {
 			return err
 		}
 		pause := time.NewTimer(time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 6))))

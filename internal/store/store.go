@@ -33,6 +33,11 @@ const FileName = "fanward.db"
 // ErrNoRows is what Row.Scan returns when nothing matched.
 var ErrNoRows = sql.ErrNoRows
 
+// ErrRestart, returned by a write closure on PostgreSQL, runs it again in a new
+// transaction: what it has just waited for makes its transaction id too old to
+// order its changes by (see package feed). SQLite's single writer never waits.
+var ErrRestart = errors.New("the transaction has to start anew")
+
 // Options say where the rows live.
 type Options struct {
 	// Dir is the data folder; used by SQLite.
