@@ -38,6 +38,8 @@ var (
 	qPrune     = queries.Get("prune")
 	qCursor    = queries.Get("cursor")
 	qSave      = queries.Get("save-cursor")
+	qDrop      = queries.Get("drop-cursor")
+	qRaise     = queries.Get("raise-cursor")
 )
 
 // Audience says who may receive a change at all; rights are checked again when
@@ -67,15 +69,16 @@ func (p Position) String() string {
 	return strconv.FormatInt(p.Xact, 36) + "." + strconv.FormatInt(p.ID, 36)
 }
 
-// ParsePosition reads String's form.
+// ParsePosition reads String's form and nothing else.
 func ParsePosition(s string) (Position, error) {
 	x, i, ok := strings.Cut(s, ".")
 	xact, err1 := strconv.ParseInt(x, 36, 64)
 	id, err2 := strconv.ParseInt(i, 36, 64)
-	if !ok || err1 != nil || err2 != nil || xact < 0 || id < 0 {
+	p := Position{xact, id}
+	if !ok || err1 != nil || err2 != nil || xact < 0 || id < 0 || p.String() != s {
 		return Position{}, fmt.Errorf("%.40q is not a feed position", s)
 	}
-	return Position{xact, id}, nil
+	return p, nil
 }
 
 // Before tells whether p comes before o.
@@ -162,37 +165,36 @@ func Held(q store.Querier, p Position) (bool, error) {
 	return !p.Before(oldest), nil
 }
 
-// WatermarkAge is how long the oldest open transaction has been holding back
-// the feed; 0 on SQLite.
+// WatermarkAge is how long the oldest open transaction of the server has been
+// holding back the feed; 0 on SQLite, and a few milliseconds where writes are
+// under way. What it holds back is late, never lost: an age of many seconds
+// deserves an alarm.
 func WatermarkAge(q store.Querier) (time.Duration, error) {
 	var ms int64
 	err := q.QueryRow(qWatermark).Scan(&ms)
 	return time.Duration(ms) * time.Millisecond, err
 }
 
-// Prune deletes at most limit changes older than before and returns how many
-// went. It remembers the newest deleted position for Held.
+// Prune looks at the limit oldest changes, deletes those made earlier than
+// before that every durable follower (SaveCursor) has read, and returns how
+// many went. It remembers the newest deleted position for Held.
 func Prune(tx *store.Tx, before time.Time, limit int) (int64, error) {
-	var last Position
-	var n int64
-	rows, err := tx.Query(qPrune, clock.Millis(before), limit)
+	rows, err := tx.Query(qPrune, limit, clock.Millis(before))
 	gone, err := store.Collect(rows, err, func(r store.Row) (Position, error) {
 		var p Position
 		return p, r.Scan(&p.Xact, &p.ID)
 	})
-	if err != nil {
+	if err != nil || len(gone) == 0 {
 		return 0, err
 	}
+	var last Position
 	for _, p := range gone {
-		n++
 		if last.Before(p) {
 			last = p
 		}
 	}
-	if n == 0 {
-		return 0, nil
-	}
-	return n, SaveCursor(tx, prunedCursor, last)
+	_, err = tx.Exec(qRaise, prunedCursor, last.Xact, last.ID)
+	return int64(len(gone)), err
 }
 
 const prunedCursor = "feed/pruned"
@@ -208,8 +210,16 @@ func Cursor(q store.Querier, name string) (Position, error) {
 	return p, err
 }
 
-// SaveCursor stores a follower's position in the transaction of its work.
+// SaveCursor stores a follower's position in the transaction of its work. From
+// then on Prune keeps what the follower has yet to read, so a follower that is
+// given up needs its cursor removed: see DropCursor.
 func SaveCursor(tx *store.Tx, name string, p Position) error {
 	_, err := tx.Exec(qSave, name, p.Xact, p.ID)
+	return err
+}
+
+// DropCursor forgets a follower.
+func DropCursor(tx *store.Tx, name string) error {
+	_, err := tx.Exec(qDrop, name)
 	return err
 }

@@ -27,15 +27,36 @@ SELECT COALESCE(max(xact), 0), COALESCE(max(id), 0) FROM cursors WHERE name = 'f
 -- name: watermark-age (sqlite)
 SELECT 0
 
+-- Three views of the same thing, since no single one sees everything: sessions
+-- (other roles' are hidden without pg_read_all_stats), prepared transactions,
+-- and how long the first change that is held back has been waiting. None is
+-- limited to this database: the watermark is the whole server's.
 -- name: watermark-age (postgres)
-SELECT COALESCE((EXTRACT(EPOCH FROM clock_timestamp() - min(xact_start)) * 1000)::bigint, 0)
-FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND datname = current_database()
+SELECT GREATEST(0,
+  (SELECT EXTRACT(EPOCH FROM clock_timestamp() - min(xact_start)) * 1000 FROM pg_stat_activity WHERE backend_xid IS NOT NULL),
+  (SELECT EXTRACT(EPOCH FROM clock_timestamp() - min(prepared)) * 1000 FROM pg_prepared_xacts),
+  (SELECT EXTRACT(EPOCH FROM clock_timestamp()) * 1000 - at FROM changes
+    WHERE xact >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY xact, id LIMIT 1))::bigint
 
+-- Only the oldest rows are looked at, so that a call that finds nothing costs
+-- next to nothing, and none that a durable follower has yet to read.
 -- name: prune (sqlite)
-DELETE FROM changes WHERE id IN (SELECT c.id FROM changes c WHERE c.at < ? ORDER BY c.id LIMIT ?) RETURNING xact, id
+DELETE FROM changes WHERE id IN (
+  SELECT o.id FROM (SELECT c.id, c.at FROM changes c ORDER BY c.id LIMIT ?) o
+  WHERE o.at < ? AND NOT EXISTS (SELECT 1 FROM cursors f WHERE f.name <> 'feed/pruned' AND f.id < o.id))
+RETURNING xact, id
 
 -- name: prune (postgres)
-DELETE FROM changes WHERE id IN (SELECT c.id FROM changes c WHERE c.at < ? ORDER BY c.xact, c.id LIMIT ?) RETURNING xact, id
+DELETE FROM changes WHERE id IN (
+  SELECT o.id FROM (SELECT c.xact, c.id, c.at FROM changes c
+    WHERE c.xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY c.xact, c.id LIMIT ?) o
+  WHERE o.at < ? AND NOT EXISTS (SELECT 1 FROM cursors f WHERE f.name <> 'feed/pruned' AND (f.xact, f.id) < (o.xact, o.id)))
+RETURNING xact, id
+
+-- name: raise-cursor
+INSERT INTO cursors (name, xact, id) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET xact = excluded.xact, id = excluded.id
+WHERE (excluded.xact, excluded.id) > (cursors.xact, cursors.id)
 
 -- name: cursor
 SELECT xact, id FROM cursors WHERE name = ?
@@ -43,3 +64,6 @@ SELECT xact, id FROM cursors WHERE name = ?
 -- name: save-cursor
 INSERT INTO cursors (name, xact, id) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET xact = excluded.xact, id = excluded.id
+
+-- name: drop-cursor
+DELETE FROM cursors WHERE name = ?
