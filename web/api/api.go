@@ -1,0 +1,137 @@
+// Package api is the HTTP edge: the REST interface under /api/v1 with its
+// OpenAPI document, the visitors' calls under /channels/webchat, the widget,
+// the console and what operators ask. Handlers are thin: domains decide, this
+// package reads requests, checks who asks and words the answers.
+package api
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/inbox"
+	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/files"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/web/filelink"
+	"github.com/fanward/fanward/web/problem"
+)
+
+// Options are the parts behind the edge. All are needed unless said otherwise.
+type Options struct {
+	Config    *config.Config
+	Clock     clock.Clock
+	Log       *slog.Logger
+	Metrics   *obs.Metrics
+	Health    *obs.Health
+	Auth      Authenticator
+	Accounts  *channels.Accounts
+	Customers *customers.Service
+	Inbox     *inbox.Inbox
+	Visitors  *webchat.Visitors
+	Files     *files.Store
+	Links     *filelink.Signer
+
+	// TeammateSocket upgrades a request whose sender and origin have been
+	// checked; session names the sign-in and is empty for tokens. Nil answers
+	// 404.
+	TeammateSocket func(w http.ResponseWriter, r *http.Request, p auth.Principal, session string)
+	// VisitorSocket upgrades a request to an active account from an origin
+	// that it allows. Nil answers 404.
+	VisitorSocket func(w http.ResponseWriter, r *http.Request, account *channels.Account, config webchat.Config)
+	// PageViewed stores that a customer looked at a page; may be nil.
+	PageViewed func(ctx context.Context, customer, identity ids.ID, url, title string)
+	// DemoURL is where the sandbox's shop can be visited, "" without sandbox;
+	// may be nil.
+	DemoURL func() string
+
+	// Console is the built console; may be nil.
+	Console fs.FS
+	// Widget is the built widget.js; ok is false when it was not built. May be nil.
+	Widget func() (script []byte, ok bool)
+	// Limits bound how often one address may call; zero means DefaultLimits.
+	Limits Limits
+}
+
+// Server is the HTTP edge. It is safe for concurrent use.
+type Server struct {
+	o        Options
+	engine   *gin.Engine
+	handler  http.Handler
+	huma     huma.API
+	problems *problem.Reporter
+	proxies  proxies
+	limits   limiters
+	routes   map[string]access // of what is not in the document, by method and path
+	static   *statics
+	document document
+	draining atomic.Bool
+}
+
+// New builds the edge. It fails only when the parts do not fit together, which
+// the first start shows.
+func New(o Options) (*Server, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits
+	}
+	if o.PageViewed == nil {
+		o.PageViewed = func(context.Context, ids.ID, ids.ID, string, string) {}
+	}
+	if o.DemoURL == nil {
+		o.DemoURL = func() string { return "" }
+	}
+	s := &Server{
+		o: o, problems: problem.NewReporter(o.Log), proxies: newProxies(o.Config), limits: newLimiters(o.Limits, o.Clock), routes: map[string]access{},
+	}
+	s.static = newStatics(o.Console, o.Widget, s.problems)
+	if err := s.build(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Drain asks clients to come back over new connections and makes /readyz
+// refuse; requests under way and new ones are still answered.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.o.Health.Drain()
+}
+
+func (s *Server) build() error {
+	s.engine = newEngine()
+	s.engine.Use(s.observe, s.recovered, s.hosted, s.secured, s.capped, s.welcome)
+	s.huma = newHuma(s.engine)
+	s.huma.UseMiddleware(s.authorise)
+	s.addOperations()
+	s.addRoutes()
+	if err := s.document.finish(s.huma); err != nil {
+		return err
+	}
+	compress, err := compression()
+	if err != nil {
+		return err
+	}
+	s.handler = s.outermost(compress)
+	return nil
+}
+
+func (s *Server) addOperations() {
+	s.addConversations()
+	s.addMessages()
+	s.addVisitors()
+	s.addFiles()
+}

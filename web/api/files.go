@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/fanward/fanward/inbox"
+	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/files"
+	"github.com/fanward/fanward/web/filelink"
+)
+
+// uploads are the routes whose bodies are bounded by limits.file_bytes.
+var uploads = map[string]bool{root + "/files": true, visitorRoute + "/files": true}
+
+// formOverhead is what a form may hold around its file.
+const formOverhead = 64 << 10
+
+// Upload is the streaming body of an upload: nothing is read before the handler
+// asks, and nothing is kept in memory.
+type Upload struct{ request *http.Request }
+
+// Resolve implements huma.Resolver.
+func (u *Upload) Resolve(ctx huma.Context) []error {
+	u.request = humagin.Unwrap(ctx).Request
+	return nil
+}
+
+func (s *Server) addFiles() {
+	form := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{"file": {Type: huma.TypeString, Format: "binary"}},
+	}}}}
+	add(s, operation{
+		id: "uploadFile", method: http.MethodPost, path: root + "/files", tag: "files", access: needs(auth.InboxReply), limit: s.limits.upload,
+		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Upload a file for a message of one's own",
+		description: "The file is durable when this returns. Files that no message has taken within 24 hours are deleted.",
+	}, func(ctx context.Context, in *Upload) (*answer[*inbox.Attachment], error) {
+		return answered(s.store(ctx, in.request, inbox.OwnerOf(principal(ctx))))
+	}).RequestBody = form
+	add(s, operation{
+		id: "uploadVisitorFile", method: http.MethodPost, path: visitorRoot + "/files", tag: "visitors", access: visitor, limit: s.limits.upload,
+		status: http.StatusCreated, errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity}, summary: "Upload a file for a message of one's own",
+	}, func(ctx context.Context, in *struct {
+		AsVisitor
+		Upload
+	}) (*answer[*inbox.Attachment], error) {
+		v, err := s.open(ctx, in.AsVisitor)
+		if err != nil {
+			return nil, err
+		}
+		return answered(s.store(ctx, in.request, inbox.Owner{Kind: inbox.OwnerVisitor, Key: v.OwnerKey()}))
+	}).RequestBody = form
+	s.guarded(http.MethodGet, filelink.Path+":token", public, s.serveFile)
+}
+
+// store streams the form's file into the store of files.
+func (s *Server) store(ctx context.Context, r *http.Request, owner inbox.Owner) (*inbox.Attachment, error) {
+	limit := s.o.Config.Limits.FileBytes
+	tooLarge := fault.New(fault.TooLarge, "file_too_large", fault.Params{"max": limit})
+	if r.ContentLength > limit+formOverhead {
+		return nil, tooLarge
+	}
+	r.Body = http.MaxBytesReader(nil, r.Body, limit+formOverhead)
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, fault.New(fault.Unsupported, "unsupported_type", fault.Params{"expected": "multipart/form-data"})
+	}
+	part, err := form.NextPart()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, fault.AtField("file", "required", nil)
+	case err != nil:
+		return nil, fault.Wrap(err, fault.Malformed, "body_incomplete", nil)
+	case part.FormName() != "file":
+		return nil, fault.AtField(part.FormName(), "unknown_field", nil)
+	}
+	attachment, err := s.o.Inbox.Upload(ctx, s.o.Files, owner, part.FileName(), part, limit)
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault.Wrap(err, fault.Malformed, "body_incomplete", nil)
+	}
+	return attachment, err
+}
+
+// serveFile answers a signed address. Whatever the file is, a browser only
+// saves it, unless it is an image that cannot act.
+func (s *Server) serveFile(c *gin.Context) {
+	ctx := c.Request.Context()
+	id, err := s.o.Links.Attachment(c.Param("token"))
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	file, err := s.o.Inbox.File(ctx, id)
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	content, err := s.o.Files.Open(ctx, file.BlobKey)
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	defer func() { _ = content.Close() }()
+	disposition := "attachment"
+	if files.Inline(file.ContentType) {
+		disposition = "inline"
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Type", file.ContentType)
+	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": file.Name}))
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("Cache-Control", "private, max-age=86400, immutable")
+	h.Set("ETag", `"`+strings.ReplaceAll(file.BlobKey, "/", "")+`"`)
+	http.ServeContent(c.Writer, c.Request, "", time.Time{}, content)
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/danielgtaylor/huma/v2/validation"
+	"github.com/gin-gonic/gin"
+
+	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/obs"
+)
+
+const refs = "#/components/schemas/"
+
+// newHuma makes the registry of operations. Its own routes for documents are
+// off: the document is built once and served like any other file.
+func newHuma(e *gin.Engine) huma.API {
+	registry := huma.NewMapRegistry(refs, schemaName)
+	registry.RegisterTypeAlias(reflect.TypeFor[ids.ID](), reflect.TypeFor[idSchema]())
+	return humagin.New(e, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Fanward", Version: obs.Version(),
+				Description: "The REST interface of Fanward. docs/protocol.md says what a schema cannot: order, resumption, permissions, close codes.",
+				License:     &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+			},
+			Servers: []*huma.Server{{URL: "/", Description: "This installation"}},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"session": {Type: "apiKey", In: "cookie", Name: SessionCookie, Description: "A teammate's sign-in. Requests that are not GET also carry the header " + CSRFHeader + ": 1."},
+					"bearer":  {Type: "http", Scheme: "bearer", Description: "A token of `fanward token create`."},
+					"visitor": {Type: "apiKey", In: "header", Name: "Authorization", Description: "`Visitor <token>`, the token from the session call."},
+				},
+			},
+			Tags: tags,
+		},
+		Formats: huma.DefaultFormats, DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
+	})
+}
+
+var tags = []*huma.Tag{
+	{Name: "session", Description: "Signing in and out, and one's own settings"},
+	{Name: "teammates", Description: "Who works here"},
+	{Name: "accounts", Description: "Channel accounts"},
+	{Name: "inbox", Description: "Conversations and messages"},
+	{Name: "customers", Description: "Who writes, and what they did"},
+	{Name: "files", Description: "Attachments"},
+	{Name: "tokens", Description: "Tokens of programs"},
+	{Name: "visitors", Description: "The browser of a customer on a company's website"},
+}
+
+// names of types that would be too general outside their package.
+var names = map[reflect.Type]string{
+	reflect.TypeFor[webchat.Config](): "WebchatConfig",
+	reflect.TypeFor[webchat.Words]():  "Bilingual",
+	reflect.TypeFor[customers.Ref]():  "CustomerRef",
+	reflect.TypeFor[fault.Field]():    "ProblemField",
+}
+
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if name, ok := names[t]; ok {
+		return name
+	}
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
+// idSchema stands for ids.ID in schemas.
+type idSchema struct{}
+
+const idDescription = "an id"
+
+// msgNotAnID is what huma says of a string that is none.
+var msgNotAnID = fmt.Sprintf(validation.MsgExpectedBePattern, idDescription)
+
+// Schema implements huma.SchemaProvider.
+func (idSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^([1-9][0-9]{0,17}|[1-8][0-9]{18})$`, PatternDescription: idDescription, Examples: []any{"123456789012345678"}}
+}
+
+// document is the finished OpenAPI document.
+type document struct{ json []byte }
+
+func (d *document) finish(api huma.API) (err error) {
+	registry := api.OpenAPI().Components.Schemas
+	for name := range registry.Map() {
+		nullableObjects(registry, name)
+	}
+	d.json, err = marshalDocument(api.OpenAPI())
+	return err
+}
+
+// nullableObjects lets properties that hold a pointer to an object be null,
+// which huma cannot say with a reference alone.
+func nullableObjects(registry huma.Registry, name string) {
+	t := registry.TypeFromRef(refs + name)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil || t.Kind() != reflect.Struct {
+		return
+	}
+	schema := registry.Map()[name]
+	for _, f := range reflect.VisibleFields(t) {
+		key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		property := schema.Properties[key]
+		if property == nil || property.Ref == "" || f.Type.Kind() != reflect.Pointer || strings.Contains(options, "omit") {
+			continue
+		}
+		schema.Properties[key] = &huma.Schema{
+			AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}, Description: property.Description,
+		}
+	}
+}
+
+func (s *Server) serveDocument(c *gin.Context) {
+	c.Header("Cache-Control", "no-cache")
+	c.Header("Access-Control-Allow-Origin", "*")
+	c.Data(http.StatusOK, "application/json", s.document.json)
+}
