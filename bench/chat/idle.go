@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/fanward/fanward/bench/table"
+)
+
+// measureIdle opens many visitor sockets that say nothing and divides what the
+// program grew by.
+func measureIdle(o options, t *table.Table) error {
+	dir, err := os.MkdirTemp("", "fanward-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	p, err := start(o.binary, dir)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	token, err := p.token(o.binary)
+	if err != nil {
+		return err
+	}
+	base, err := shop(p, token)
+	if err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second)
+	before, err := p.resident()
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	visitors, err := connect(base, o.sockets, nil)
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	time.Sleep(20 * time.Second) // what the garbage collector still holds of the handshakes goes
+	after, err := p.resident()
+	if err != nil {
+		return err
+	}
+	each := float64(after-before) / float64(len(visitors)) / 1e3
+	t.Add(fmt.Sprintf("%d idle visitor sockets", len(visitors)), "≤ 25 KB each", fmt.Sprintf("%.1f KB", each), "", "",
+		fmt.Sprintf("resident %.0f → %.0f MB, connected in %.1f s", float64(before)/1e6, float64(after)/1e6, took.Seconds()))
+	for _, v := range visitors {
+		_ = v.ws.Close()
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+// Command chat measures the built program from outside, as its users meet it:
+// start, memory, both directions of a conversation, idle sockets and the
+// inbox's first page over a filled database. The load comes from this process,
+// the program is another one.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fanward/fanward/bench/table"
+)
+
+type options struct {
+	binary   string
+	duration time.Duration
+	visitors int
+	sockets  int
+	filled   int
+	only     string
+	profile  string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "bin", "bin/fanward", "the built program")
+	flag.DurationVar(&o.duration, "duration", time.Minute, "how long each rate is held")
+	flag.IntVar(&o.visitors, "visitors", 400, "visitors who talk")
+	flag.IntVar(&o.sockets, "sockets", 18000, "idle visitor sockets")
+	flag.IntVar(&o.filled, "conversations", 1_000_000, "conversations behind the inbox's first page")
+	flag.StringVar(&o.only, "only", "", "comma-separated: start,talk,idle,inbox (default: all)")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	t := table.New("The program from outside, SQLite, load from another process", "what", "target", "p50", "p99", "max", "note")
+	parts := []struct {
+		name string
+		run  func(options, *table.Table) error
+	}{{"start", measureStart}, {"talk", measureTalk}, {"idle", measureIdle}, {"inbox", measureInbox}}
+	for _, p := range parts {
+		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "measuring", p.name)
+		if err := p.run(o, t); err != nil {
+			t.Print(os.Stdout)
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	t.Print(os.Stdout)
+	return nil
+}
