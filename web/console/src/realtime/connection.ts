@@ -36,6 +36,8 @@ export interface Events {
 const PING_EVERY = 25_000;
 const PONG_WITHIN = 10_000;
 const OPEN_WITHIN = 15_000;
+/** A connection that lasted this long deserves an immediate return. */
+const WORTHWHILE = 1_000;
 
 export const browserClock: Clock = {
   now: () => Date.now(),
@@ -54,7 +56,7 @@ export class Connection {
   private socket: Socket | null = null;
   private position: string | null = null;
   private attempt = 0;
-  private greeted = false;
+  private greetedAt: number | null = null;
   private running = false;
   private online = true;
   private cancelRetry: (() => void) | null = null;
@@ -127,7 +129,7 @@ export class Connection {
     this.cancelRetry?.();
     this.cancelRetry = null;
     this.drop();
-    this.greeted = false;
+    this.greetedAt = null;
     if (this.attempt === 0) this.tell({ name: "connecting" });
     const socket = this.open();
     this.socket = socket;
@@ -142,7 +144,7 @@ export class Connection {
   private receive(text: string): void {
     const frame = JSON.parse(text) as ServerFrame;
     if (frame.t === "hello") {
-      this.greeted = true;
+      this.greetedAt = this.clock.now();
       this.attempt = 0;
       this.cancelDeadline?.();
       this.cancelDeadline = null;
@@ -190,7 +192,7 @@ export class Connection {
 
   private lost(socket: Socket, code: number): void {
     if (socket !== this.socket || !this.running) return;
-    const hadHello = this.greeted;
+    const worthwhile = this.greetedAt !== null && this.clock.now() - this.greetedAt >= WORTHWHILE;
     this.drop();
     const next = afterClose(code, this.random());
     switch (next.come) {
@@ -206,9 +208,8 @@ export class Connection {
       case "now":
         if (!next.resume) this.position = null;
         if (code === closeCode.rightsChanged) this.events.rightsChanged();
-        // At once only after a greeting: a server that cuts every new socket
-        // must not be met with a storm.
-        this.retryIn(hadHello ? 0 : backOff(this.attempt++, this.random()));
+        // A server that cuts every new socket must not be met with a storm.
+        this.retryIn(worthwhile ? 0 : backOff(this.attempt++, this.random()));
         return;
       case "after":
         this.retryIn(next.delay);
