@@ -32,6 +32,7 @@ export function Avatar({ name, seed, size = 32, online }: Props) {
     <span
       className="ui-avatar"
       aria-hidden="true"
+      data-initials={initials(name)}
       style={{
         width: size,
         height: size,
@@ -40,7 +41,6 @@ export function Avatar({ name, seed, size = 32, online }: Props) {
         color: `light-dark(hsl(${hue} 45% 26%), hsl(${hue} 40% 84%))`,
       }}
     >
-      {initials(name)}
       {online && <i />}
     </span>
   );

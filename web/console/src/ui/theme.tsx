@@ -24,6 +24,10 @@ function useMedia(query: MediaQueryList): boolean {
 const phoneQuery = window.matchMedia("(max-width: 760px)");
 export const usePhone = (): boolean => useMedia(phoneQuery);
 
+/** True when a side panel would have to lie over the content. */
+const narrowQuery = window.matchMedia("(max-width: 1240px)");
+export const useNarrow = (): boolean => useMedia(narrowQuery);
+
 const antLocales: Record<Locale, () => Promise<{ default: AntLocale }>> = {
   en: () => import("antd/es/locale/en_US"),
   "zh-CN": async () => {
@@ -40,7 +44,7 @@ export function paintTheme(choice: ThemeChoice): void {
 
 const palette = {
   light: { colorPrimary: "#0f766e", colorError: "#b42318", colorSuccess: "#157347", colorWarning: "#8a5a00", colorText: "#1c2424", colorTextSecondary: "#566161", colorTextPlaceholder: "#697474", colorBgBase: "#ffffff", colorBorder: "#cfd5d5", colorBorderSecondary: "#e4e7e7" },
-  dark: { colorPrimary: "#4fb3a5", colorError: "#ff8a7d", colorSuccess: "#63c592", colorWarning: "#f0c265", colorText: "#e6eaea", colorTextSecondary: "#aab4b4", colorTextPlaceholder: "#8d9898", colorBgBase: "#171a1a", colorBorder: "#3b4343", colorBorderSecondary: "#2a3030", colorBgElevated: "#1f2424", colorTextLightSolid: "#06201d" },
+  dark: { colorPrimary: "#4fb3a5", colorError: "#ffa79d", colorSuccess: "#63c592", colorWarning: "#f0c265", colorText: "#e6eaea", colorTextSecondary: "#aab4b4", colorTextPlaceholder: "#8d9898", colorBgBase: "#171a1a", colorBorder: "#3b4343", colorBorderSecondary: "#2a3030", colorBgContainer: "#171a1a", colorBgElevated: "#1f2424", colorTextLightSolid: "#06201d" },
 };
 
 interface Props {
@@ -91,7 +95,7 @@ export function UiProvider({ theme, locale, children }: Props) {
   );
 
   return (
-    <ConfigProvider theme={config} {...(antLocale ? { locale: antLocale } : {})} wave={{ disabled: true }}>
+    <ConfigProvider theme={config} {...(antLocale ? { locale: antLocale } : {})} wave={{ disabled: true }} button={{ autoInsertSpace: false }}>
       <AntApp component={false}>
         <ToastBridge />
         {children}

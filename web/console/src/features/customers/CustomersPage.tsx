@@ -35,9 +35,9 @@ function useColumns(): Columns<Customer> {
         </span>
       ),
     },
-    { key: "locale", title: t("customers.locale"), render: (_, c) => c.locale ?? <span className="muted">{t("common.notAvailable")}</span> },
+    { key: "locale", responsive: ["md"], title: t("customers.locale"), render: (_, c) => c.locale ?? <span className="muted">{t("common.notAvailable")}</span> },
     { key: "seen", title: t("customers.lastSeen"), render: (_, c) => (c.last_seen_at ? <time title={full(c.last_seen_at)}>{ago(c.last_seen_at, now)}</time> : t("common.notAvailable")) },
-    { key: "created", title: t("customers.created"), render: (_, c) => <time title={full(c.created_at)}>{date(c.created_at)}</time> },
+    { key: "created", responsive: ["md"], title: t("customers.created"), render: (_, c) => <time title={full(c.created_at)}>{date(c.created_at)}</time> },
   ];
 }
 

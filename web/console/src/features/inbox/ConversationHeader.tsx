@@ -1,12 +1,12 @@
 import { useTranslation } from "react-i18next";
 import type { Conversation, Message } from "@/api/types";
 import { useMe, usePermission } from "@/features/session/me";
-import { changeSettings, useSettings } from "@/features/session/settings";
 import { full, soon } from "@/i18n/format";
 import { useViewers } from "@/realtime/hints";
 import { AssignIcon, AssignMeIcon, Avatar, BackIcon, Button, Dropdown, IconButton, MoreIcon, PanelIcon, ReopenIcon, ResolveIcon, SnoozeIcon, Tag, Tooltip, usePhone, type MenuProps } from "@/ui";
 import type { ConversationActions } from "./actions";
 import { AssignMenu } from "./AssignMenu";
+import { usePanel } from "./panel-state";
 import { SnoozeMenu } from "./SnoozeMenu";
 import { useAccounts, useTeammates, useTeams } from "./queries";
 
@@ -71,17 +71,17 @@ export function ConversationHeader({ conversation, messages, actions, menu, onMe
   const me = useMe();
   const phone = usePhone();
   const mayReply = usePermission("inbox.reply");
-  const { panelOpen } = useSettings();
+  const panel = usePanel();
   const subtitle = useSubtitle(conversation);
   const resolved = conversation.status === "resolved";
   const mine = conversation.assignee_id === me.id;
-  const togglePanel = () => changeSettings({ panelOpen: !panelOpen });
+  const togglePanel = () => panel.setOpen(!panel.open);
   const toggle = (name: "assign" | "snooze") => (open: boolean) => onMenu(open ? name : "none");
 
   const items: MenuProps["items"] = [
     ...(phone && mayReply && !mine ? [{ key: "assign-me", label: t("actions.assignMe"), icon: <AssignMeIcon /> }] : []),
     ...(conversation.inbound_count > 0 ? [{ key: "unread", label: t("actions.markUnread"), extra: "U" }] : []),
-    { key: "panel", label: t(panelOpen ? "actions.hidePanel" : "actions.showPanel"), icon: phone ? <PanelIcon /> : undefined },
+    { key: "panel", label: t(panel.open ? "actions.hidePanel" : "actions.showPanel"), icon: phone ? <PanelIcon /> : undefined },
   ];
   const choose: MenuProps["onClick"] = ({ key }) => {
     if (key === "assign-me") void actions.assignMe();
@@ -130,7 +130,7 @@ export function ConversationHeader({ conversation, messages, actions, menu, onMe
         <Dropdown trigger={["click"]} placement="bottomRight" menu={{ items, onClick: choose }}>
           <Button type="text" icon={<MoreIcon />} aria-label={t("actions.more")} data-testid="action-more" />
         </Dropdown>
-        {!phone && !panelOpen && <IconButton label={t("actions.showPanel")} icon={<PanelIcon />} onClick={togglePanel} data-testid="show-panel" />}
+        {!phone && !panel.open && <IconButton label={t("actions.showPanel")} icon={<PanelIcon />} onClick={togglePanel} data-testid="show-panel" />}
       </div>
     </header>
   );

@@ -4,13 +4,13 @@ import { useTranslation } from "react-i18next";
 import type { Conversation } from "@/api/types";
 import { ApiError } from "@/api/http";
 import { usePermission } from "@/features/session/me";
-import { useSettings } from "@/features/session/settings";
 import { useOfferCommands, type Command } from "@/features/shell/commands";
-import { Button, EmptyState, ErrorState, LockIcon, Skeleton, usePhone } from "@/ui";
+import { Button, EmptyState, ErrorState, LockIcon, Skeleton } from "@/ui";
 import { useConversationActions, type ConversationActions } from "./actions";
 import { Composer, type ComposerHandle } from "./Composer";
 import { ConversationHeader, type HeaderMenu } from "./ConversationHeader";
 import { CustomerPanel } from "./CustomerPanel";
+import { closeOverlay, usePanel } from "./panel-state";
 import { useTellView } from "./presence";
 import { useConversation, useThread } from "./queries";
 import { remember } from "./recent";
@@ -56,8 +56,7 @@ function ReadOnly({ conversationId }: { conversationId: string }) {
 
 function Open({ conversation, onBack }: { conversation: Conversation; onBack: () => void }) {
   const [menu, setMenu] = useState<HeaderMenu>("none");
-  const { panelOpen } = useSettings();
-  const phone = usePhone();
+  const panel = usePanel();
   const mayReply = usePermission("inbox.reply");
   const mayCustomers = usePermission("customers.read");
   const composer = useRef<ComposerHandle>(null);
@@ -67,6 +66,7 @@ function Open({ conversation, onBack }: { conversation: Conversation; onBack: ()
   const { id, number } = conversation;
   const { label } = conversation.customer;
   useEffect(() => remember({ id, number, label }), [id, label, number]);
+  useEffect(() => () => void closeOverlay(), [id]);
 
   return (
     <div className="pane">
@@ -75,15 +75,9 @@ function Open({ conversation, onBack }: { conversation: Conversation; onBack: ()
         <Thread key={`thread-${id}`} conversation={conversation} />
         {mayReply ? <Composer key={`composer-${id}`} ref={composer} conversation={conversation} actions={actions} /> : <ReadOnly conversationId={id} />}
       </div>
-      {panelOpen && mayCustomers && !phone && <CustomerPanel conversation={conversation} />}
-      {panelOpen && mayCustomers && phone && <PhonePanel conversation={conversation} />}
+      {panel.open && mayCustomers && <CustomerPanel conversation={conversation} />}
     </div>
   );
-}
-
-/** On a phone the panel covers the thread, so it is only open when asked for here. */
-function PhonePanel({ conversation }: { conversation: Conversation }) {
-  return <CustomerPanel conversation={conversation} />;
 }
 
 /** The open conversation, or why it cannot be shown. */

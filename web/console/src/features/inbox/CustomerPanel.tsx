@@ -6,7 +6,6 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Conversation, Customer } from "@/api/types";
 import { usePermission } from "@/features/session/me";
-import { changeSettings } from "@/features/session/settings";
 import { attributeText } from "@/features/customers/attributes";
 import { IdentityList } from "@/features/customers/IdentityList";
 import { ago, age, full } from "@/i18n/format";
@@ -14,6 +13,7 @@ import { describe } from "@/i18n/problem";
 import { useCustomerOnline } from "@/realtime/hints";
 import { useRealtime } from "@/realtime/provider";
 import { Avatar, CloseIcon, EditIcon, ErrorState, IconButton, Input, Skeleton, toastError, useNow } from "@/ui";
+import { usePanel } from "./panel-state";
 import { useAccounts, usePastConversations } from "./queries";
 
 function NameEditor({ customer, fallback }: { customer: Customer | undefined; fallback: string }) {
@@ -156,6 +156,7 @@ function Facts({ conversation, customer }: { conversation: Conversation; custome
 export function CustomerPanel({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();
   const now = useNow();
+  const panel = usePanel();
   const { id, label } = conversation.customer;
   const query = useQuery({ queryKey: keys.customer(id), queryFn: ({ signal }) => api.customer(id, signal) });
   const heard = useCustomerOnline(id);
@@ -165,7 +166,7 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
     <aside className="panel" data-testid="customer-panel" aria-label={t("panel.title")}>
       <div className="panel-head">
         <h2>{t("panel.title")}</h2>
-        <IconButton label={t("actions.hidePanel")} icon={<CloseIcon />} data-testid="hide-panel" onClick={() => changeSettings({ panelOpen: false })} />
+        <IconButton label={t("actions.hidePanel")} icon={<CloseIcon />} data-testid="hide-panel" onClick={() => panel.setOpen(false)} />
       </div>
       <section className="panel-who">
         <Avatar name={label} seed={id} size={40} online={online} />

@@ -6,6 +6,7 @@ import { EmptyState, WebchatIcon, usePhone } from "@/ui";
 import { ConversationList } from "./ConversationList";
 import { ConversationPane } from "./ConversationPane";
 import { useInboxFilter } from "./filter";
+import { closeOverlay } from "./panel-state";
 import { useConversations } from "./queries";
 import { useListKeys } from "./useInboxKeys";
 import { ViewsColumn } from "./ViewsColumn";
@@ -33,6 +34,7 @@ export function InboxPage() {
     if (target && target.id !== conversationId) void navigate({ to: "/inbox/$conversationId", params: { conversationId: target.id }, search });
   };
   const back = () => {
+    if (closeOverlay()) return;
     if (conversationId) void navigate({ to: "/inbox", search });
   };
   useListKeys({
@@ -42,11 +44,16 @@ export function InboxPage() {
   });
 
   if (phone) {
-    return <div className="inbox">{conversationId ? <ConversationPane key={conversationId} id={conversationId} onBack={back} /> : <ConversationList items={items} query={query} currentId={undefined} />}</div>;
+    return (
+      <div className="inbox">
+        <h1 className="visually-hidden">{t("nav.inbox")}</h1>
+        {conversationId ? <ConversationPane key={conversationId} id={conversationId} onBack={back} /> : <ConversationList items={items} query={query} currentId={undefined} />}
+      </div>
+    );
   }
   return (
     <div className="inbox">
-      {viewsOpen ? <ViewsColumn /> : <span />}
+      {viewsOpen ? <ViewsColumn /> : <h1 className="visually-hidden">{t("nav.inbox")}</h1>}
       <ConversationList items={items} query={query} currentId={conversationId} />
       {conversationId ? (
         <ConversationPane key={conversationId} id={conversationId} onBack={back} />

@@ -69,10 +69,10 @@ export function ViewsColumn() {
   const { groups, current } = useViews();
   return (
     <nav className="views" aria-label={t("inbox.views")}>
-      <h2>
+      <h1>
         {t("nav.inbox")}
         <IconButton size="small" label={t("inbox.hideViews")} icon={<FoldIcon />} onClick={() => changeSettings({ viewsOpen: false })} />
-      </h2>
+      </h1>
       {groups.map((group) => (
         <div key={group.title ?? ""}>
           {group.title && <h3>{group.title}</h3>}

@@ -87,9 +87,9 @@ function useColumns(manage: boolean, onDialog: (dialog: Dialog) => void): Column
       ),
     },
     { key: "role", title: t("teammates.role"), render: (_, m) => t(`role.${m.role}`) },
-    { key: "scope", title: t("scope.label"), render: (_, m) => (m.role === "marketer" ? t("common.notAvailable") : ["owner", "admin", "manager"].includes(m.role) ? t("scope.all") : t(`scope.${m.scope}`)) },
-    { key: "status", title: t("teammates.status"), render: (_, m) => (m.disabled ? <Tag tone="danger">{t("teammates.disabled")}</Tag> : online.has(m.id) ? <Tag tone="ok">{t(`availability.${m.availability}`)}</Tag> : <Tag>{t("availability.offline")}</Tag>) },
-    { key: "seen", title: t("teammates.lastSeen"), render: (_, m) => (m.last_seen_at ? <time title={full(m.last_seen_at)}>{ago(m.last_seen_at, now)}</time> : <span className="muted">{t("teammates.never")}</span>) },
+    { key: "scope", responsive: ["md"], title: t("scope.label"), render: (_, m) => (m.role === "marketer" ? t("common.notAvailable") : ["owner", "admin", "manager"].includes(m.role) ? t("scope.all") : t(`scope.${m.scope}`)) },
+    { key: "status", responsive: ["md"], title: t("teammates.status"), render: (_, m) => (m.disabled ? <Tag tone="danger">{t("teammates.disabled")}</Tag> : online.has(m.id) ? <Tag tone="ok">{t(`availability.${m.availability}`)}</Tag> : <Tag>{t("availability.offline")}</Tag>) },
+    { key: "seen", responsive: ["md"], title: t("teammates.lastSeen"), render: (_, m) => (m.last_seen_at ? <time title={full(m.last_seen_at)}>{ago(m.last_seen_at, now)}</time> : <span className="muted">{t("teammates.never")}</span>) },
   ];
   if (manage) columns.push({ key: "menu", title: <span className="visually-hidden">{t("common.actions")}</span>, align: "right", render: (_, m) => <RowMenu teammate={m} onDialog={onDialog} /> });
   return columns;

@@ -70,8 +70,8 @@ function useColumns(onRevoke: (token: ApiToken) => void): Columns<ApiToken> {
   return [
     { key: "name", title: t("tokens.name"), dataIndex: "name" },
     { key: "role", title: t("tokens.role"), render: (_, token) => t(`role.${token.role}`) },
-    { key: "created", title: t("common.created"), render: (_, token) => <time title={full(token.created_at)}>{date(token.created_at)}</time> },
-    { key: "used", title: t("tokens.lastUsed"), render: (_, token) => (token.last_used_at ? <time title={full(token.last_used_at)}>{ago(token.last_used_at, now)}</time> : t("tokens.never")) },
+    { key: "created", responsive: ["md"], title: t("common.created"), render: (_, token) => <time title={full(token.created_at)}>{date(token.created_at)}</time> },
+    { key: "used", responsive: ["md"], title: t("tokens.lastUsed"), render: (_, token) => (token.last_used_at ? <time title={full(token.last_used_at)}>{ago(token.last_used_at, now)}</time> : t("tokens.never")) },
     { key: "acts", title: <span className="visually-hidden">{t("common.actions")}</span>, align: "right", render: (_, token) => <IconButton label={`${t("tokens.revoke")}: ${token.name}`} icon={<DeleteIcon />} onClick={() => onRevoke(token)} /> },
   ];
 }

@@ -111,7 +111,7 @@ function sendMessage(me, c, body) {
   const m = addMessage(world, c, { direction: body.kind === "note" ? "internal" : "out", kind: body.kind, author: { kind: "teammate", id: me.id, name: me.name }, body: body.body, client_key: body.client_key, attachments: body.attachment_ids.map((id) => world.files[id].attachment) });
   toldMessage(c, m);
   if (m.delivery && body.body.includes("fail")) {
-    m.delivery = { ...m.delivery, state: "failed", error_code: "not_found" };
+    m.delivery = { ...m.delivery, state: "failed", error_code: "not_found", updated_at: iso(Date.now() + 5) };
     broadcast({ kind: "delivery", data: { conversation_id: c.id, message_id: m.id, seq: m.seq, delivery: m.delivery } });
   }
   if (body.and_resolve) patchConversation(me, c, { status: "resolved" });
