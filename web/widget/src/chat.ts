@@ -73,6 +73,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     send,
     upload: api.upload,
     sent: (message) => sync.receive([message]),
+    delayed: (code) => code === 'rate_limited' && notice(code),
   });
   const sync = createSync(state, connection, queue);
 
@@ -162,9 +163,8 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
 
   function onSessionRefused(error: CodedError, named: Identity | undefined): void {
     if (over) return;
-    if (error.code === SUPERSEDED) {
-      if (identity || state.open.value || !state.config.value) begin();
-    } else if (FINAL.includes(error.code)) gone(error);
+    if (error.code === SUPERSEDED) begin();
+    else if (FINAL.includes(error.code)) gone(error);
     else if (named && !isTemporary(error)) {
       on.identityRefused(error.code);
       if (identity === named) identity = undefined;

@@ -1,12 +1,9 @@
 import { signal } from './reactive';
-import en from '../../../internal/locale/catalog/en/widget.json';
-import zh from '../../../internal/locale/catalog/zh-CN/widget.json';
+import sentences from 'virtual:catalog';
+import type en from '../../../internal/locale/catalog/en/widget.json';
 import type { LocaleCode } from './protocol';
 
-type Catalog = typeof en;
-export type TextKey = Exclude<keyof Catalog, 'error'>;
-
-const catalogs: Record<LocaleCode, Catalog> = { en, 'zh-CN': zh };
+export type TextKey = Exclude<keyof typeof en, 'error'>;
 
 /** The language everything is shown in. */
 export const locale = signal<LocaleCode>('en');
@@ -29,17 +26,16 @@ export function chooseLocale(tags: readonly (string | null | undefined)[], fallb
 
 /** A sentence in the current language, with `{{name}}` replaced. */
 export function t(key: TextKey, params: Record<string, unknown> = {}): string {
-  return fill(catalogs[locale.value][key], params);
+  return sentence(key, params) ?? key;
 }
 
 /** The sentence for an error code; codes without one share a general sentence. */
 export function errorText(code: string, params: Record<string, unknown> = {}): string {
-  const sentences: Record<string, string> = catalogs[locale.value].error;
-  return fill(sentences[code] ?? sentences['internal'] ?? code, params);
+  return sentence(`error.${code}`, params) ?? errorText('internal');
 }
 
-function fill(sentence: string, params: Record<string, unknown>): string {
-  return sentence.replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(params[name] ?? ''));
+function sentence(key: string, params: Record<string, unknown>): string | undefined {
+  return sentences[key]?.[locale.value === 'en' ? 0 : 1].replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(params[name] ?? ''));
 }
 
 /** "14:05" or "2:05 PM", as the language has it. */
@@ -55,24 +51,18 @@ export function fullTime(at: Date): string {
 /** Name of a day in the visitor's zone: today, yesterday or the date. */
 export function dayName(at: Date, now = new Date()): string {
   const days = Math.round((startOfDay(now) - startOfDay(at)) / 86_400_000);
-  if (days === 0) return t('today');
-  if (days === 1) return t('yesterday');
-  const sameYear = at.getFullYear() === now.getFullYear();
-  return new Intl.DateTimeFormat(locale.value, { month: 'long', day: 'numeric', ...(sameYear ? {} : { year: 'numeric' }) }).format(at);
+  if (days === 0 || days === 1) return t(days ? 'yesterday' : 'today');
+  return new Intl.DateTimeFormat(locale.value, { month: 'long', day: 'numeric', ...(at.getFullYear() !== now.getFullYear() && { year: 'numeric' }) }).format(at);
 }
 
 export function startOfDay(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 }
 
-/** "1.4 MB", in the current language's digits. */
+/** "1.4 MB". */
 export function fileSize(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB'];
   let size = bytes;
   let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit++;
-  }
-  return `${new Intl.NumberFormat(locale.value, { maximumFractionDigits: size < 10 && unit > 0 ? 1 : 0 }).format(size)} ${units[unit]}`;
+  for (; size >= 1024 && unit < 3; unit++) size /= 1024;
+  return `${size < 10 ? Math.round(size * 10) / 10 : Math.round(size)} ${['B', 'KB', 'MB', 'GB'][unit]}`;
 }

@@ -39,6 +39,8 @@ export interface Transport {
   upload(file: File): Promise<Attachment>;
   /** Told what the server stored, before the entry leaves the queue. */
   sent(message: Message): void;
+  /** Told why a message waits although the server can be reached. */
+  delayed(code: string): void;
 }
 
 export type SendQueue = ReturnType<typeof createQueue>;
@@ -129,6 +131,7 @@ export function createQueue(account: string, storage: AccountStorage, transport:
         const coded = error instanceof CodedError ? error : new CodedError('internal');
         if (!isTemporary(coded)) fail(item.key, coded);
         else {
+          transport.delayed(coded.code);
           await pause(coded.wait * 1000 || delay);
           delay = Math.min(delay * 2, 30_000);
         }

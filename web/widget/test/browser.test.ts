@@ -151,6 +151,12 @@ describe.skipIf(!existsSync(chrome))('in a browser', () => {
     expect(await page.getByTestId('notice').getAttribute('data-code')).toBe('file_too_large');
   });
 
+  it('speaks Chinese on a page that is not UTF-8', async () => {
+    await page.evaluate(() => window.fanward?.('locale', 'zh-CN'));
+    expect(await page.evaluate(() => document.characterSet)).toBe('windows-1252');
+    expect(await page.getByTestId('launcher').getAttribute('aria-label')).toBe('打开聊天窗口');
+  });
+
   it('is not touched by the page’s styles', async () => {
     await page.getByTestId('launcher').click();
     const look = await page.getByTestId('greeting').evaluate((element) => {

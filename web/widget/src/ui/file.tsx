@@ -1,6 +1,6 @@
 import { Fragment, h, type VNode } from 'preact';
 import { signal } from '../reactive';
-import { fileSize, t } from '../locale';
+import { fileSize } from '../locale';
 import { Icon } from './icons';
 
 interface Props {
@@ -28,7 +28,7 @@ export function FileView({ name, size, type, href, local, width, height }: Props
   const content = image ? (
     <img
       src={source}
-      alt={t('image', { name })}
+      alt={name}
       {...(scale && { width: Math.round((width ?? 0) * scale), height: Math.round((height ?? 0) * scale) })}
       onError={() => (broken.value = [...broken.value, source])}
     />
@@ -41,7 +41,7 @@ export function FileView({ name, size, type, href, local, width, height }: Props
   );
   const look = image ? 'file image' : 'file';
   return href ? (
-    <a class={look} href={href} target="_blank" rel="noopener noreferrer" title={t('download', { name })}>
+    <a class={look} href={href} target="_blank" rel="noopener noreferrer" title={name}>
       {content}
     </a>
   ) : (

@@ -69,7 +69,7 @@ export function createPanel(chat: Chat, close: () => void): { view: () => VNode;
   }
 
   const view = (): VNode => {
-    const title = config.value?.title[locale.value] || t('panel');
+    const title = config.value?.title[locale.value] || t('thread');
     const name = conversation.value?.status === 'open' && conversation.value.assignee_name;
     const online = teammates.value !== null && teammates.value > 0;
     return (

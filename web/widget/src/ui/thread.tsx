@@ -63,7 +63,7 @@ export function createThread(chat: Chat): { view: () => VNode; settle: () => voi
         <div class="thread" ref={hold} role="log" aria-label={t('thread')} tabIndex={0} onScroll={onScroll}>
           {hasEarlier.value ? (
             <button type="button" class="earlier" data-testid="load-earlier" disabled={loadingEarlier.value} onClick={() => void chat.loadEarlier()}>
-              {t(loadingEarlier.value ? 'loading' : 'load_earlier')}
+              {t('load_earlier')}
             </button>
           ) : (
             greeting && (
@@ -76,7 +76,7 @@ export function createThread(chat: Chat): { view: () => VNode; settle: () => voi
           {conversation.value?.status === 'resolved' && <div class="day">{t('resolved')}</div>}
           {typing.value !== null && (
             <div class="message out first" data-testid="typing">
-              <div class="bubble dots" role="img" aria-label={t(typing.value ? 'typing_name' : 'typing', { name: typing.value })}>
+              <div class="bubble dots" role="img" aria-label={t('typing', { name: typing.value || t('agent') })}>
                 <i />
                 <i />
                 <i />

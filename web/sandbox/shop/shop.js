@@ -1,0 +1,168 @@
+'use strict';
+
+// Calls made before the widget has loaded wait in a queue.
+window.fanward = window.fanward || function () { (window.fanward.q = window.fanward.q || []).push(arguments); };
+
+const find = (id) => document.getElementById(id);
+const kept = {
+  /** Reads what this browser kept; a browser that keeps nothing starts anew each time. */
+  get(name) { try { return localStorage.getItem('shop:' + name); } catch { return null; } },
+  set(name, value) {
+    try {
+      if (value === null) localStorage.removeItem('shop:' + name);
+      else localStorage.setItem('shop:' + name, value);
+    } catch { /* The page works without. */ }
+  },
+};
+
+let lang = kept.get('lang') || (navigator.language.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en');
+let cart = readCart();
+// The widget takes the language from the page unless it is told another.
+document.documentElement.lang = lang;
+
+function readCart() {
+  try {
+    const stored = JSON.parse(kept.get('cart') || '{}');
+    return Object.fromEntries(Object.entries(stored).filter(([id, n]) => products.some((p) => p.id === id) && n > 0));
+  } catch {
+    return {};
+  }
+}
+
+const say = (key, params = {}) => texts[lang][key].replace(/\{(\w+)\}/g, (_, name) => params[name]);
+const yuan = (amount) => new Intl.NumberFormat(lang, { style: 'currency', currency: 'CNY', currencyDisplay: 'narrowSymbol', maximumFractionDigits: 0 }).format(amount);
+
+/** Makes an element; text is always text, never markup. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function picture(product) {
+  const space = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(space, 'svg');
+  svg.setAttribute('viewBox', '0 0 200 150');
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', product[lang].name);
+  const use = document.createElementNS(space, 'use');
+  use.setAttribute('href', '#' + product.id);
+  svg.append(use);
+  return svg;
+}
+
+function setCart(id, amount) {
+  if (amount > 0) cart[id] = amount;
+  else delete cart[id];
+  kept.set('cart', JSON.stringify(cart));
+  draw();
+}
+
+function addButton(product) {
+  const amount = cart[product.id] || 0;
+  const button = make('button', { type: 'button', class: 'main', 'data-add': product.id, onclick: () => {
+    setCart(product.id, amount + 1);
+    document.querySelector(`[data-add=${product.id}]`)?.focus();
+  } }, say('add'));
+  return make('div', { class: 'buy' }, button, make('span', { class: 'soft', 'aria-live': 'polite' }, amount ? say('added', { n: amount }) : ''));
+}
+
+function list() {
+  const cards = products.map((product) => {
+    const { name, unit } = product[lang];
+    return make('li', { class: 'card' },
+      make('a', { href: '#/tea/' + product.id, 'data-testid': 'product' }, picture(product), make('h2', {}, name)),
+      make('p', { class: 'soft' }, `${yuan(product.price)} · ${unit}`),
+      addButton(product));
+  });
+  return [make('h1', {}, say('tagline')), make('p', { class: 'soft lead' }, say('intro')), make('ul', { class: 'cards' }, ...cards)];
+}
+
+function detail(product) {
+  const { name, unit, text } = product[lang];
+  return [
+    make('a', { class: 'back', href: '#/' }, '← ' + say('back')),
+    make('article', { class: 'detail' }, picture(product),
+      make('div', {}, make('h1', {}, name), make('p', { class: 'price' }, yuan(product.price)), make('p', { class: 'soft' }, unit), make('p', {}, text), addButton(product),
+        make('button', { type: 'button', class: 'plain', onclick: () => fanward('open') }, say('ask')))),
+  ];
+}
+
+function cartView() {
+  const lines = products.filter(({ id }) => cart[id]);
+  const total = lines.reduce((sum, { id, price }) => sum + cart[id] * price, 0);
+  if (lines.length === 0) return [make('h1', {}, say('cart')), make('p', {}, say('empty')), make('a', { class: 'back', href: '#/' }, '← ' + say('back'))];
+  return [
+    make('h1', {}, say('cart')),
+    make('ul', { class: 'lines' }, ...lines.map((product) => make('li', {},
+      make('a', { href: '#/tea/' + product.id }, product[lang].name),
+      make('span', { class: 'number' }, `${cart[product.id]} × ${yuan(product.price)}`),
+      make('button', { type: 'button', class: 'plain', onclick: () => setCart(product.id, 0) }, say('remove'))))),
+    make('p', { class: 'price' }, `${say('total')} ${yuan(total)}`),
+    make('a', { class: 'back', href: '#/' }, '← ' + say('back')),
+  ];
+}
+
+/** Draws the page the address names. */
+function draw() {
+  const product = products.find(({ id }) => location.hash === '#/tea/' + id);
+  document.documentElement.lang = lang;
+  document.title = product ? `${product[lang].name} – ${say('name')}` : say('name');
+  for (const element of document.querySelectorAll('[data-text]')) element.textContent = say(element.dataset.text);
+  find('lang').textContent = say('lang');
+  find('lang').lang = lang === 'en' ? 'zh-CN' : 'en';
+  find('count').textContent = Object.values(cart).reduce((sum, n) => sum + n, 0);
+  find('main').replaceChildren(...(product ? detail(product) : location.hash === '#/cart' ? cartView() : list()));
+  showPerson();
+}
+
+function showPerson() {
+  if (!find('sign-in')) return;
+  const signedIn = kept.get('signed-in') === 'yes';
+  find('sign-in').hidden = signedIn;
+  find('sign-out').hidden = find('who').hidden = !signedIn;
+  find('who').textContent = say('hello');
+}
+
+/** Asks the shop's own server who is signed in, and tells the widget with the proof. */
+async function signIn() {
+  try {
+    const response = await fetch('/api/sign-in', { method: 'POST' });
+    if (!response.ok) throw new Error(String(response.status));
+    const { user_id, hash, name, email } = await response.json();
+    kept.set('signed-in', 'yes');
+    fanward('identify', { user_id, hash, name, email });
+    find('problem').hidden = true;
+  } catch {
+    find('problem').textContent = say('signInFailed');
+    find('problem').hidden = false;
+  }
+  showPerson();
+}
+
+function signOut() {
+  kept.set('signed-in', null);
+  fanward('reset');
+  showPerson();
+  find('sign-in').focus();
+}
+
+find('lang').addEventListener('click', () => {
+  lang = lang === 'en' ? 'zh-CN' : 'en';
+  kept.set('lang', lang);
+  fanward('locale', lang);
+  draw();
+});
+find('sign-in')?.addEventListener('click', () => void signIn());
+find('sign-out')?.addEventListener('click', signOut);
+addEventListener('hashchange', () => {
+  draw();
+  scrollTo(0, 0);
+  find('main').focus({ preventScroll: true });
+});
+draw();
+if (find('sign-in') && kept.get('signed-in') === 'yes') void signIn();
