@@ -203,8 +203,11 @@ export interface Counts {
   mine: number;
   unassigned: number;
   all: number;
+  /** By team id. */
   teams: Record<string, number>;
-  /** Open conversations with something the caller has not read. */
+  /** By channel account id. */
+  accounts: Record<string, number>;
+  /** The caller's own open conversations with something not read; at most 1000. */
   unread: number;
 }
 

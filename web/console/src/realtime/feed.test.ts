@@ -27,9 +27,9 @@ beforeEach(() => {
   cache = new QueryClient();
   feed = new Feed(cache);
   cache.setQueryData(keys.me, { id: "me" });
-  cache.setQueryData<Counts>(keys.counts, { mine: 0, unassigned: 2, all: 2, teams: {}, unread: 0 });
+  cache.setQueryData<Counts>(keys.counts, { mine: 2, unassigned: 0, all: 2, teams: {}, accounts: { a: 2 }, unread: 0 });
   cache.setQueryData<ConversationPages>(keys.list(filter), {
-    pages: [{ items: [conversation({ id: "2", last_activity_at: "2026-01-02T05:00:00.000Z" }), conversation({ id: "1", last_seq: 2, version: 5 })], next_cursor: null }],
+    pages: [{ items: [conversation({ id: "2", assignee_id: "me", last_activity_at: "2026-01-02T05:00:00.000Z" }), conversation({ id: "1", assignee_id: "me", last_seq: 2, version: 5 })], next_cursor: null }],
     pageParams: [null],
   });
   cache.setQueryData<Thread>(keys.thread("1"), { items: [message(1), message(2)], hasMoreBefore: false });
@@ -41,7 +41,7 @@ afterEach(() => {
 });
 
 const newest = (extra: Partial<Conversation> = {}) =>
-  shared(conversation({ id: "1", version: 6, last_seq: 3, inbound_count: 1, last_activity_at: "2026-01-02T06:00:00.000Z", ...extra }));
+  shared(conversation({ id: "1", assignee_id: "me", version: 6, last_seq: 3, inbound_count: 1, last_activity_at: "2026-01-02T06:00:00.000Z", ...extra }));
 
 describe("messages", () => {
   test("a message moves its conversation up, counts it unread, and joins the thread", () => {
@@ -114,7 +114,7 @@ describe("conversations", () => {
   test("one that leaves the view leaves the list and the counts", () => {
     feed.apply({ kind: "conversation", data: { conversation: newest({ status: "resolved" }) } });
     expect(list().map((c) => c.id)).toEqual(["2"]);
-    expect(counts()).toMatchObject({ all: 1, unassigned: 1 });
+    expect(counts()).toMatchObject({ all: 1, mine: 1, accounts: { a: 1 } });
     expect(held("1")?.status).toBe("resolved");
   });
 

@@ -75,19 +75,25 @@ describe("mergeConversation", () => {
 });
 
 describe("shiftCounts", () => {
-  const counts: Counts = { mine: 1, unassigned: 2, all: 5, teams: { t: 1 }, unread: 1 };
+  const counts: Counts = { mine: 1, unassigned: 2, all: 5, teams: { t: 1 }, accounts: { a: 5 }, unread: 1 };
 
   test("taking an unassigned conversation", () => {
     const before = one("1", 1, { assignee_id: null, team_id: "t" });
     const after = { ...before, assignee_id: "me", team_id: null };
-    expect(shiftCounts(counts, before, after, "me")).toEqual({ mine: 2, unassigned: 1, all: 5, teams: { t: 0 }, unread: 1 });
+    expect(shiftCounts(counts, before, after, "me")).toEqual({ mine: 2, unassigned: 1, all: 5, teams: { t: 0 }, accounts: { a: 5 }, unread: 1 });
+  });
+
+  test("only one's own unread conversations count as unread", () => {
+    const before = one("1", 1, { assignee_id: null, inbound_count: 1 });
+    expect(shiftCounts(counts, before, { ...before, inbound_count: 2 }, "me").unread).toBe(1);
+    expect(shiftCounts(counts, before, { ...before, assignee_id: "me" }, "me").unread).toBe(2);
   });
 
   test("resolving an unread one, and the same change twice", () => {
     const before = one("1", 1, { assignee_id: "me", inbound_count: 2, read_inbound_count: 1 });
     const after = { ...before, status: "resolved" as const };
     const shifted = shiftCounts(counts, before, after, "me");
-    expect(shifted).toEqual({ mine: 0, unassigned: 2, all: 4, teams: { t: 1 }, unread: 0 });
+    expect(shifted).toEqual({ mine: 0, unassigned: 2, all: 4, teams: { t: 1 }, accounts: { a: 4 }, unread: 0 });
     expect(shiftCounts(shifted, after, after, "me")).toEqual(shifted);
   });
 });

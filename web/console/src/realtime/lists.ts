@@ -94,14 +94,24 @@ export function isUnread(c: Conversation): boolean {
 }
 
 function contribution(c: Conversation | undefined, meId: string) {
-  if (!c || c.status !== "open") return { mine: 0, unassigned: 0, all: 0, unread: 0, team: null };
+  if (!c || c.status !== "open") return { mine: 0, unassigned: 0, all: 0, unread: 0, team: null, account: null };
   return {
     mine: c.assignee_id === meId ? 1 : 0,
     unassigned: c.assignee_id === null ? 1 : 0,
     all: 1,
-    unread: isUnread(c) ? 1 : 0,
+    unread: c.assignee_id === meId && isUnread(c) ? 1 : 0,
     team: c.team_id,
+    account: c.account_id,
   };
+}
+
+/** One of a group's members went from one to another. */
+function moveOne(groups: Record<string, number>, from: string | null, to: string | null): Record<string, number> {
+  if (from === to) return groups;
+  const out = { ...groups };
+  if (from) out[from] = Math.max(0, (out[from] ?? 0) - 1);
+  if (to) out[to] = (out[to] ?? 0) + 1;
+  return out;
 }
 
 /** Counts after one conversation went from `before` to `after` (undefined: out of sight). */
@@ -113,11 +123,6 @@ export function shiftCounts(
 ): Counts {
   const a = contribution(before, meId);
   const b = contribution(after, meId);
-  const teams = { ...counts.teams };
-  if (a.team !== b.team) {
-    if (a.team) teams[a.team] = Math.max(0, (teams[a.team] ?? 0) - 1);
-    if (b.team) teams[b.team] = (teams[b.team] ?? 0) + 1;
-  }
   const step = (key: "mine" | "unassigned" | "all" | "unread") => Math.max(0, counts[key] + b[key] - a[key]);
-  return { mine: step("mine"), unassigned: step("unassigned"), all: step("all"), unread: step("unread"), teams };
+  return { mine: step("mine"), unassigned: step("unassigned"), all: step("all"), unread: step("unread"), teams: moveOne(counts.teams, a.team, b.team), accounts: moveOne(counts.accounts, a.account, b.account) };
 }

@@ -5,7 +5,6 @@ import type { Conversation, Teammate } from "@/api/types";
 import { age, full, soon, span } from "@/i18n/format";
 import type { InboxSearch } from "@/routes/router";
 import { Avatar, SnoozeIcon, Tooltip, WebchatIcon } from "@/ui";
-import { activityText } from "./activity";
 
 interface Props {
   conversation: Conversation;
@@ -20,7 +19,6 @@ function Preview({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();
   const last = conversation.last_message;
   if (!last) return <>{t("inbox.noMessage")}</>;
-  if (last.kind === "activity") return <>{activityText({ code: last.preview, params: {} }, null) ?? last.preview}</>;
   const by = last.kind === "note" ? t("inbox.noteBy") : last.direction === "out" ? last.author_name : null;
   return (
     <>

@@ -56,6 +56,8 @@ function DeliveryMark({ message, delivery }: { message: Message; delivery: Deliv
 
 interface FrameProps {
   author: string;
+  /** The name whose letters the face shows; one's own is not "You". */
+  face: string;
   seed: string;
   follows: boolean;
   note: boolean;
@@ -63,11 +65,11 @@ interface FrameProps {
   children: ReactNode;
 }
 
-function MessageFrame({ author, seed, follows, note, at, children }: FrameProps) {
+function MessageFrame({ author, face, seed, follows, note, at, children }: FrameProps) {
   const { t } = useTranslation();
   return (
     <>
-      <span className="msg-face">{!follows && <Avatar name={author} seed={seed} size={28} />}</span>
+      <span className="msg-face">{!follows && <Avatar name={face} seed={seed} size={28} />}</span>
       <div className="msg-body">
         {follows ? (
           <span className="visually-hidden">
@@ -117,7 +119,7 @@ export const MessageItem = memo(function MessageItem({ message, customer, follow
   const tone = state === "failed" ? "danger" : state === "unknown" ? "warn" : undefined;
   return (
     <div className="msg" data-testid="message" data-seq={message.seq} data-direction={message.direction} data-kind={message.kind} data-client-key={message.client_key ?? undefined} data-follows={follows ? "" : undefined} data-failed={state === "failed" ? "" : undefined}>
-      <MessageFrame author={author} seed={seed} follows={follows} note={message.kind === "note"} at={message.created_at}>
+      <MessageFrame author={author} face={mine ? me.name : author} seed={seed} follows={follows} note={message.kind === "note"} at={message.created_at}>
         {message.body && <div className="bubble">{linkify(message.body)}</div>}
         <Attachments attachments={message.attachments} />
         {message.delivery && state !== "delivered" && state !== "read" && state !== "sent" && (
@@ -140,7 +142,7 @@ export function PendingItem({ pending }: { pending: Pending }) {
   const reason = problem ? (sentenceFor(problem) ?? problem.detail ?? t("problem.unexpected")) : "";
   return (
     <div className="msg" data-testid="message" data-direction={pending.kind === "note" ? "internal" : "out"} data-kind={pending.kind} data-pending={failed ? undefined : ""} data-failed={failed ? "" : undefined} data-state={pending.state} data-client-key={pending.clientKey}>
-      <MessageFrame author={t("inbox.you")} seed={me.id} follows={false} note={pending.kind === "note"} at={pending.createdAt}>
+      <MessageFrame author={t("inbox.you")} face={me.name} seed={me.id} follows={false} note={pending.kind === "note"} at={pending.createdAt}>
         {pending.body && <div className="bubble">{linkify(pending.body)}</div>}
         <Attachments attachments={pending.attachments} />
         <div className="msg-foot" data-tone={failed ? "danger" : undefined}>

@@ -55,6 +55,7 @@ function useViews(): { groups: Group[]; current: string } {
         key: `account-${account.id}`,
         label: account.name,
         search: { view: "all", account: account.id, ...status },
+        count: counts ? (counts.accounts[account.id] ?? 0) : undefined,
         testid: `view-account-${account.id}`,
       })),
     },

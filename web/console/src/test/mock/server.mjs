@@ -72,7 +72,7 @@ function listConversations(me, url) {
 function counts(me) {
   const open = world.conversations.filter((c) => c.status === "open");
   const n = (f) => open.filter(f).length;
-  return { mine: n((c) => c.assignee_id === me.id), unassigned: n((c) => !c.assignee_id), all: open.length, teams: Object.fromEntries(world.teams.map((t) => [t.id, n((c) => c.team_id === t.id)])), unread: n((c) => c.inbound_count > readOf(me, c).read_inbound_count) };
+  return { mine: n((c) => c.assignee_id === me.id), unassigned: n((c) => !c.assignee_id), all: open.length, teams: Object.fromEntries(world.teams.map((t) => [t.id, n((c) => c.team_id === t.id)])), accounts: Object.fromEntries(world.accounts.map((a) => [a.id, n((c) => c.account_id === a.id)])), unread: n((c) => c.assignee_id === me.id && c.inbound_count > readOf(me, c).read_inbound_count) };
 }
 
 function patchConversation(me, c, body) {
