@@ -35,7 +35,6 @@ var (
 	qClaim          = queries.Get("claim")
 	qRenew          = queries.Get("renew")
 	qFinish         = queries.Get("finish")
-	qState          = queries.Get("state")
 	qRescue         = queries.Get("rescue")
 	qPrune          = queries.Get("prune")
 	qSchedule       = queries.Get("schedule")

@@ -7,6 +7,7 @@ import (
 	_ "github.com/fanward/fanward/channels/webchat"
 	_ "github.com/fanward/fanward/customers"
 	_ "github.com/fanward/fanward/inbox"
+	_ "github.com/fanward/fanward/internal/auth"
 	_ "github.com/fanward/fanward/internal/jobs"
 	_ "github.com/fanward/fanward/internal/store/feed"
 )

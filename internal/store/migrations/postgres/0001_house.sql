@@ -100,6 +100,7 @@ CREATE TABLE sessions (
   created_at   BIGINT NOT NULL,
   expires_at   BIGINT NOT NULL,
   last_seen_at BIGINT NOT NULL,
+  via          TEXT COLLATE "C" NOT NULL,
   user_agent   TEXT COLLATE "C" NOT NULL DEFAULT '',
   ip           TEXT COLLATE "C" NOT NULL DEFAULT ''
 );

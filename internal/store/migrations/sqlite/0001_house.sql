@@ -98,6 +98,7 @@ CREATE TABLE sessions (
   created_at   BIGINT NOT NULL,
   expires_at   BIGINT NOT NULL,
   last_seen_at BIGINT NOT NULL,
+  via          TEXT NOT NULL,
   user_agent   TEXT NOT NULL DEFAULT '',
   ip           TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
