@@ -63,6 +63,6 @@ async function problem(response: Response): Promise<CodedError> {
   const { status, headers } = response;
   // An answer without a code is not from Fanward but from something in between; the status has to do.
   const coded = (await response.json().catch(() => ({}))) as { code?: string; params?: Record<string, unknown> };
-  const code = status === 413 ? 'file_too_large' : status === 415 ? 'file_type_refused' : status === 429 ? 'rate_limited' : status >= 500 ? UNREACHABLE : 'refused';
+  const code = status === 413 ? 'file_too_large' : status === 415 ? 'unsupported_type' : status === 429 ? 'rate_limited' : status >= 500 ? UNREACHABLE : 'refused';
   return new CodedError(coded.code ?? code, coded.params, Number(headers.get('Retry-After')));
 }

@@ -1,7 +1,7 @@
 import { effect } from './reactive';
 import { createApi } from './api';
 import { createConnection } from './connection';
-import { CodedError, isTemporary, UNREACHABLE } from './errors';
+import { CodedError, isTemporary, UNREACHABLE, VISITOR_REFUSED } from './errors';
 import { locale } from './locale';
 import type { Config, Identity, Limits, Message, ServerFrame } from './protocol';
 import { createQueue } from './queue';
@@ -73,7 +73,10 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     send,
     upload: api.upload,
     sent: (message) => sync.receive([message]),
-    delayed: (code) => code === 'rate_limited' && notice(code),
+    delayed(code) {
+      if (code === 'rate_limited') notice(code);
+      else if (code === VISITOR_REFUSED) void renewToken();
+    },
   });
   const sync = createSync(state, connection, queue);
 
@@ -269,9 +272,10 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
       sync.page(items, has_more);
       queue.drain();
     } catch (error) {
+      const { code } = error as CodedError;
       pollWorks = false;
-      if (FINAL.includes((error as CodedError).code)) gone(error as CodedError);
-      else if (!isTemporary(error as CodedError)) await renewToken();
+      if (FINAL.includes(code)) gone(error as CodedError);
+      else if (code === VISITOR_REFUSED) await renewToken();
     }
     if (!polling) return;
     showConnection();

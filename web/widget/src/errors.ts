@@ -13,7 +13,10 @@ export class CodedError extends Error {
 /** Code of a call or frame that got no answer: the network, a proxy or a restart. */
 export const UNREACHABLE = 'unreachable';
 
-/** Whether the same request may succeed later without anyone changing it. */
+/** Code of a call whose token is no longer good. */
+export const VISITOR_REFUSED = 'visitor_refused';
+
+/** Whether the same request may succeed later without the visitor changing it. */
 export function isTemporary({ code }: CodedError): boolean {
-  return /^(unreachable|rate_limited|shutting_down|storage_\w+)$/.test(code);
+  return /^(unreachable|visitor_refused|rate_limited|shutting_down|storage_\w+)$/.test(code);
 }

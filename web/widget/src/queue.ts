@@ -82,7 +82,10 @@ export function createQueue(account: string, storage: AccountStorage, transport:
 
   function fail(key: string, { code, params }: CodedError): void {
     const item = find(key);
-    if (item) save({ ...item, failure: { code, params } });
+    if (!item) return;
+    // What the server has swept is uploaded again with the next try.
+    const files = code === 'attachment_unknown' ? item.files.map((file) => ({ ...file, id: null })) : item.files;
+    save({ ...item, files, failure: { code, params } });
   }
 
   /** Takes a message out: it was stored, or the visitor gave it up. */

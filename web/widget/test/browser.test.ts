@@ -136,6 +136,71 @@ describe.skipIf(!existsSync(chrome))('in a browser', () => {
     expect(await page.getByTestId('connection').getAttribute('data-state')).toBe('polling');
   }, 30_000);
 
+  it('gets a new token when the old one is refused, and sends what waited', async () => {
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('input').fill('before');
+    await page.getByTestId('input').press('Enter');
+    await message('before').and(page.locator('[data-state=sent]')).waitFor();
+    server.visitors.clear();
+    server.closeSockets(4005);
+    await page.getByTestId('input').fill('after');
+    await page.getByTestId('input').press('Enter');
+    await message('after').and(page.locator('[data-state=sent]')).waitFor();
+    expect(server.visitor.messages.map(({ body }) => body)).toEqual(['after']);
+  });
+
+  it('shows a person who signs in their own thread and keeps nothing after sign-out', async () => {
+    const ming = server.newVisitor('user-ming');
+    server.append(ming, { direction: 'out', author_name: 'Lin', body: 'Welcome back, Ming' });
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('input').fill('as nobody');
+    await page.getByTestId('input').press('Enter');
+    await message('as nobody').and(page.locator('[data-state=sent]')).waitFor();
+    await page.evaluate(() => window.fanward?.('identify', { user_id: 'ming', hash: 'ab' }));
+    await message('Welcome back').waitFor();
+    await message('as nobody').waitFor({ state: 'detached' });
+    await page.getByTestId('input').fill('a secret draft');
+    await page.evaluate(() => window.fanward?.('reset'));
+    await message('Welcome back').waitFor({ state: 'detached' });
+    expect(await page.getByTestId('input').inputValue()).toBe('');
+    expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toMatch(/user-ming|secret/);
+  });
+
+  it('disappears quietly when the account is switched off', async () => {
+    const said: string[] = [];
+    page.on('console', (line) => said.push(line.text()));
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('connection').and(page.locator('[data-state=online]')).waitFor({ state: 'attached' });
+    server.closeSockets(4006);
+    await page.locator('fanward-widget').waitFor({ state: 'detached' });
+    expect(said).toEqual([]);
+  });
+
+  it('names the cure when the website is not allowed', async () => {
+    server.problems.set('/session', { status: 403, code: 'origin_refused', times: 9 });
+    const said = page.waitForEvent('console', (line) => line.type() === 'warning');
+    await page.reload();
+    expect((await said).text()).toContain(`Add ${server.origin} to the allowed websites`);
+    expect(await page.getByTestId('launcher').count()).toBe(0);
+  });
+
+  it('tells the page about unread messages and leaves when asked', async () => {
+    await page.getByTestId('launcher').click();
+    await page.getByTestId('input').fill('hi');
+    await page.getByTestId('input').press('Enter');
+    await message('hi').and(page.locator('[data-state=sent]')).waitFor();
+    await page.evaluate(() => {
+      window.fanward?.('on', 'unread', (count: number) => (document.title = `unread ${count}`));
+      window.fanward?.('toggle');
+    });
+    server.answer(server.visitor, 'one');
+    server.answer(server.visitor, 'two');
+    await page.waitForFunction(() => document.title === 'unread 2');
+    await page.evaluate(() => window.fanward?.('shutdown'));
+    await page.locator('fanward-widget').waitFor({ state: 'detached' });
+    await expect.poll(() => server.visitor.sockets.size).toBe(0);
+  });
+
   it('uploads files and shows images', async () => {
     await page.getByTestId('launcher').click();
     const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==', 'base64');

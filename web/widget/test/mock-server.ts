@@ -139,7 +139,7 @@ export class MockServer {
     const name = url.pathname.split('/').pop();
     if (name === 'session') return reply(200, this.session(JSON.parse(body.toString()) as Record<string, unknown>));
     const visitor = this.visitors.get((request.headers.authorization ?? '').replace('Visitor ', ''));
-    if (!visitor) return reply(401, { code: 'not_signed_in' });
+    if (!visitor) return reply(401, { code: 'visitor_refused' });
     if (name === 'files') return reply(201, this.upload(body));
     if (request.method === 'POST') return reply(200, this.store(visitor, JSON.parse(body.toString()) as Record<string, unknown>));
     const before = Number(url.searchParams.get('before')?.split(':')[1] ?? Infinity);

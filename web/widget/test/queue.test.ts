@@ -151,6 +151,16 @@ describe('send queue', () => {
     await vi.waitFor(() => expect(transport.stored).toEqual(['after', 'see+id-again.txt']));
   });
 
+  it('uploads again what the server has swept', async () => {
+    queue.add('late', [new File(['1'], 'one.txt')]);
+    transport.hold = Promise.resolve();
+    transport.send = vi.fn(transport.send).mockRejectedValueOnce(new CodedError('attachment_unknown'));
+    await vi.waitFor(() => expect(states(queue)).toEqual(['late:attachment_unknown']));
+    queue.retry(queue.items.value[0]?.key ?? '');
+    await vi.waitFor(() => expect(transport.stored).toEqual(['late+id-one.txt']));
+    expect(transport.uploads).toEqual(['one.txt', 'one.txt']);
+  });
+
   it('leaves files to the tab that holds their bytes', async () => {
     transport.online = false;
     queue.add('mine', [new File(['1'], 'one.txt')]);
