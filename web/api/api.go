@@ -35,7 +35,7 @@ type Options struct {
 	Log       *slog.Logger
 	Metrics   *obs.Metrics
 	Health    *obs.Health
-	Auth      Authenticator
+	Auth      *auth.Service
 	Accounts  *channels.Accounts
 	Customers *customers.Service
 	Inbox     *inbox.Inbox
@@ -52,6 +52,14 @@ type Options struct {
 	VisitorSocket func(w http.ResponseWriter, r *http.Request, account *channels.Account, config webchat.Config)
 	// PageViewed stores that a customer looked at a page; may be nil.
 	PageViewed func(ctx context.Context, customer, identity ids.ID, url, title string)
+	// Identified is told that a visitor's device has been joined to a person;
+	// may be nil.
+	Identified func(ctx context.Context, v webchat.Visitor)
+	// Online tells whether a socket of a customer is open; may be nil.
+	Online func(customer ids.ID) bool
+	// BaseURL is where people reach this installation; links are built from
+	// it. Nil: public_url, else http.addr.
+	BaseURL func() string
 	// DemoURL is where the sandbox's shop can be visited, "" without sandbox;
 	// may be nil.
 	DemoURL func() string
@@ -87,6 +95,15 @@ func New(o Options) (*Server, error) {
 	}
 	if o.PageViewed == nil {
 		o.PageViewed = func(context.Context, ids.ID, ids.ID, string, string) {}
+	}
+	if o.Identified == nil {
+		o.Identified = func(context.Context, webchat.Visitor) {}
+	}
+	if o.Online == nil {
+		o.Online = func(ids.ID) bool { return false }
+	}
+	if o.BaseURL == nil {
+		o.BaseURL = func() string { return baseURL(o.Config) }
 	}
 	if o.DemoURL == nil {
 		o.DemoURL = func() string { return "" }
@@ -130,8 +147,15 @@ func (s *Server) build() error {
 }
 
 func (s *Server) addOperations() {
+	s.addSession()
+	s.addMe()
+	s.addTeammates()
+	s.addTeams()
+	s.addTokens()
+	s.addAccounts()
 	s.addConversations()
 	s.addMessages()
+	s.addCustomers()
 	s.addVisitors()
 	s.addFiles()
 }

@@ -20,15 +20,6 @@ const SessionCookie = "fanward_session"
 // authenticated by the cookie: pages of other origins cannot set it.
 const CSRFHeader = "X-Fanward-CSRF"
 
-// Authenticator knows sessions and tokens.
-type Authenticator interface {
-	// BySession returns who signed in, and the session's name for the sockets;
-	// not_signed_in when the cookie's value is not valid (any more).
-	BySession(ctx context.Context, token string) (p auth.Principal, session string, err error)
-	// ByToken returns an API token's principal; not_signed_in when it is not valid.
-	ByToken(ctx context.Context, secret string) (auth.Principal, error)
-}
-
 // access is what a route asks of its caller.
 type access string
 

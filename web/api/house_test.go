@@ -19,8 +19,8 @@ import (
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/config"
-	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/files"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/seal"
 	storage "github.com/fanward/fanward/internal/store"
@@ -40,35 +40,19 @@ type house struct {
 	visitors *webchat.Visitors
 	server   *api.Server
 	account  *channels.Account
-	people   people
+	auth     *auth.Service
+	// mates are the teammates by role, sessions their cookies.
+	mates    map[string]auth.Teammate
+	sessions map[string]string
 	log      *strings.Builder
 }
 
 const shop = "https://shop.example"
 
-// people sign in with their role's name.
-type people map[string]auth.Principal
-
-func (p people) BySession(_ context.Context, token string) (auth.Principal, string, error) {
-	who, ok := p[token]
-	if !ok {
-		return who, "", fault.New(fault.Unauthenticated, "not_signed_in", nil)
-	}
-	return who, "session of " + token, nil
-}
-
-func (p people) ByToken(_ context.Context, secret string) (auth.Principal, error) {
-	who, ok := p["token "+secret]
-	if !ok {
-		return who, fault.New(fault.Unauthenticated, "not_signed_in", nil)
-	}
-	return who, nil
-}
-
 func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	t.Helper()
 	ctx := context.Background()
-	h := &house{t: t, db: db, clk: testkit.Clock(t), cfg: config.Default(), people: people{}, log: &strings.Builder{}}
+	h := &house{t: t, db: db, clk: testkit.Clock(t), cfg: config.Default(), mates: map[string]auth.Teammate{}, sessions: map[string]string{}, log: &strings.Builder{}}
 	h.cfg.DataDir = t.TempDir()
 	src := testkit.IDs(t, h.clk)
 	must := func(err error) {
@@ -91,22 +75,15 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	h.inbox = inbox.New(inbox.Options{DB: db, Clock: h.clk, IDs: src, Customers: known, Registry: registry, Outbox: out, Links: links, MaxBody: h.cfg.Limits.BodyChars})
 	out.OnChange(h.inbox.DeliveryChangedTx)
 	h.visitors = webchat.NewVisitors(db, h.accounts, known, keys, h.inbox, h.clk.Now)
+	h.auth = auth.New(auth.Options{DB: db, Clock: h.clk, IDs: src, SessionLifetime: h.cfg.Session.Lifetime})
 	for _, role := range auth.Roles {
-		p := auth.Principal{ID: src.Next(), Name: string(role), Role: role, Scope: auth.ScopeAll}
-		h.people[string(role)] = p
-		must(db.Write(ctx, func(tx *storage.Tx) error {
-			var b storage.Builder
-			b.Add("INSERT INTO teammates (id, email, name, role, locale, created_at, updated_at) VALUES (?, ?, ?, ?, 'en', 0, 0)", p.ID, p.Name+"@x.example", p.Name, string(role))
-			q, args := b.Query()
-			_, err := tx.Exec(q, args...)
-			return err
-		}))
+		h.hire(string(role), auth.NewTeammate{Role: role})
 	}
 	h.account, err = h.accounts.Create(ctx, channels.New{Channel: webchat.Channel, Name: "Shop", Config: json.RawMessage(`{"origins":["` + shop + `"]}`)})
 	must(err)
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	o := api.Options{
-		Config: h.cfg, Clock: h.clk, Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log), Auth: h.people, Accounts: h.accounts,
+		Config: h.cfg, Clock: h.clk, Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log), Auth: h.auth, Accounts: h.accounts,
 		Customers: known, Inbox: h.inbox, Visitors: h.visitors, Files: store, Links: links,
 		Console: fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Console</title>")}, "assets/app-1a2b.js": {Data: []byte(strings.Repeat("console.log(1);", 200))}},
 		Widget:  func() ([]byte, bool) { return []byte(strings.Repeat("/* widget */", 200)), true },
@@ -117,6 +94,22 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	h.server, err = api.New(o)
 	must(err)
 	return h
+}
+
+// hire invites somebody and signs them in; calls are made as them by name.
+func (h *house) hire(name string, n auth.NewTeammate) auth.Teammate {
+	h.t.Helper()
+	n.Email, n.Name = name+"@shop.example", name
+	mate, link, err := h.auth.Invite(context.Background(), auth.System, n)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	in, err := h.auth.SignInByLink(context.Background(), link.Secret, auth.Client{IP: "127.0.0.1"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mates[name], h.sessions[name] = mate, in.Token
+	return mate
 }
 
 // call is one request; as signs it in with a role's cookie.
@@ -141,7 +134,7 @@ func (h *house) do(c call) *httptest.ResponseRecorder {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if c.as != "" {
-		r.AddCookie(&http.Cookie{Name: api.SessionCookie, Value: c.as})
+		r.AddCookie(&http.Cookie{Name: api.SessionCookie, Value: h.sessions[c.as]})
 		r.Header.Set(api.CSRFHeader, "1")
 	}
 	for k, v := range c.header {
@@ -156,7 +149,26 @@ func (h *house) do(c call) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	h.server.ServeHTTP(w, r)
+	h.conforms(c, w)
 	return w
+}
+
+// conforms holds every answer to the document.
+func (h *house) conforms(c call, w *httptest.ResponseRecorder) {
+	h.t.Helper()
+	kind := w.Header().Get("Content-Type")
+	if w.Header().Get("Content-Encoding") != "" || w.Code == http.StatusNotModified {
+		return
+	}
+	var body any
+	if strings.Contains(kind, "json") && w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+			h.t.Errorf("%s %s: not JSON: %v", c.method, c.path, err)
+		}
+	}
+	for _, err := range h.server.Conforms(c.method, c.path, w.Code, body) {
+		h.t.Errorf("%s %s %d: %v", c.method, c.path, w.Code, err)
+	}
 }
 
 // json does a call that must succeed and reads its answer.
@@ -169,6 +181,19 @@ func (h *house) json(c call) map[string]any {
 	var out map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
 		h.t.Fatalf("%s %s: %v", c.method, c.path, err)
+	}
+	return out
+}
+
+func idsOf(t testing.TB, list ...string) []ids.ID {
+	t.Helper()
+	out := make([]ids.ID, len(list))
+	for i, s := range list {
+		id, err := ids.Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[i] = id
 	}
 	return out
 }

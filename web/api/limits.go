@@ -26,7 +26,7 @@ type Limits struct {
 
 // DefaultLimits suit people, also many behind one address.
 var DefaultLimits = Limits{
-	SignIn:         Rate{20, 3 * time.Second},
+	SignIn:         Rate{60, time.Second},
 	VisitorSession: Rate{60, 500 * time.Millisecond},
 	VisitorMessage: Rate{60, 200 * time.Millisecond},
 	Upload:         Rate{40, time.Second},

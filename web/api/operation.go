@@ -36,8 +36,6 @@ type operation struct {
 	// errors are the statuses beside those that follow from the rest.
 	errors []int
 	limit  *limiter
-	// json is true when the call takes a JSON body.
-	json bool
 }
 
 // add registers an operation. What it does not declare nobody may call: the

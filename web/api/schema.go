@@ -98,8 +98,17 @@ func (d *document) finish(api huma.API) (err error) {
 	for name := range registry.Map() {
 		nullableObjects(registry, name)
 	}
+	typed(registry)
 	d.json, err = marshalDocument(api.OpenAPI())
 	return err
+}
+
+// typed says what the domains keep as JSON of any shape.
+func typed(registry huma.Registry) {
+	account := registry.Map()["Account"].Properties
+	account["config"] = registry.Schema(reflect.TypeFor[webchat.Config](), true, "")
+	account["channel"].Enum = []any{webchat.Channel}
+	registry.Map()["Event"].Properties["properties"] = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }
 
 // nullableObjects lets properties that hold a pointer to an object be null,

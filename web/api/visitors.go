@@ -203,6 +203,7 @@ func (s *Server) openVisitorSession(ctx context.Context, in *struct {
 		if err != nil {
 			return nil, err
 		}
+		s.o.Identified(ctx, v)
 	}
 	out.Visitor = s.o.Visitors.Token(v)
 	whose, ok, err := s.thread(ctx, v)
