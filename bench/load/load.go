@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -18,8 +19,19 @@ type Result struct {
 	Elapsed time.Duration
 	// Latencies are counted from the instant a piece was due, ascending.
 	Latencies []time.Duration
+	// CPU is what this process used meanwhile.
+	CPU time.Duration
 	// First is the first failure.
 	First error
+}
+
+// cpu is the processor time this process has used so far.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Rate is finished pieces per second.
@@ -35,9 +47,13 @@ func (r Result) Quantile(q float64) time.Duration {
 
 // collector gathers from many goroutines.
 type collector struct {
-	mu sync.Mutex
-	r  Result
+	mu    sync.Mutex
+	r     Result
+	start time.Time
+	used  time.Duration
 }
+
+func begin() *collector { return &collector{start: time.Now(), used: cpu()} }
 
 func (c *collector) add(took time.Duration, err error) {
 	c.mu.Lock()
@@ -53,8 +69,8 @@ func (c *collector) add(took time.Duration, err error) {
 	c.r.Latencies = append(c.r.Latencies, took)
 }
 
-func (c *collector) result(since time.Time) Result {
-	c.r.Elapsed = time.Since(since)
+func (c *collector) result() Result {
+	c.r.Elapsed, c.r.CPU = time.Since(c.start), cpu()-c.used
 	slices.Sort(c.r.Latencies)
 	return c.r
 }
@@ -65,13 +81,12 @@ const MaxUnderWay = 20000
 // Open starts rate pieces a second for d, each in its own goroutine; work gets
 // the piece's number. It returns when all have ended.
 func Open(rate int, d time.Duration, work func(n int) error) Result {
-	var c collector
+	c := begin()
 	var wg sync.WaitGroup
 	var underWay atomic.Int64
-	start := time.Now()
 	total := int(d.Seconds() * float64(rate))
 	for n := range total {
-		due := start.Add(time.Duration(n) * time.Second / time.Duration(rate))
+		due := c.start.Add(time.Duration(n) * time.Second / time.Duration(rate))
 		if wait := time.Until(due); wait > 0 {
 			time.Sleep(wait)
 		}
@@ -87,18 +102,17 @@ func Open(rate int, d time.Duration, work func(n int) error) Result {
 		})
 	}
 	wg.Wait()
-	return c.result(start)
+	return c.result()
 }
 
 // Closed keeps the given number of pieces under way for d.
 func Closed(workers int, d time.Duration, work func(n int) error) Result {
-	var c collector
+	c := begin()
 	var wg sync.WaitGroup
 	var n atomic.Int64
-	start := time.Now()
 	for range workers {
 		wg.Go(func() {
-			for time.Since(start) < d {
+			for time.Since(c.start) < d {
 				due := time.Now()
 				err := work(int(n.Add(1)))
 				c.add(time.Since(due), err)
@@ -106,5 +120,5 @@ func Closed(workers int, d time.Duration, work func(n int) error) Result {
 		})
 	}
 	wg.Wait()
-	return c.result(start)
+	return c.result()
 }

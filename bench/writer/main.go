@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ type options struct {
 	workers  int
 	rates    []int
 	profile  string
+	only     string
 	skip     bool
 }
 
@@ -34,9 +37,17 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each row is measured")
 	flag.IntVar(&o.workers, "workers", 512, "writes under way in the closed loop")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the closed loop")
+	flag.StringVar(&o.only, "rates", "500,2000,5000", "messages per second of the open loops")
 	flag.BoolVar(&o.skip, "closed-only", false, "leave out the fixed rates and the naive writer")
 	flag.Parse()
-	o.rates = []int{500, 2000, 5000}
+	for _, r := range strings.Split(o.only, ",") {
+		rate, err := strconv.Atoi(r)
+		if err != nil || rate < 1 {
+			fmt.Fprintln(os.Stderr, "-rates is a list of numbers such as 500,2000")
+			os.Exit(2)
+		}
+		o.rates = append(o.rates, rate)
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -53,7 +64,7 @@ func run(o options) error {
 		o.dir = dir
 	}
 	t := table.New("One writer, five rows per message, synchronous=FULL",
-		"writer", "load", "messages/s", "rows/message", "flushes/message", "batch", "p50", "p99", "max", "failed")
+		"writer", "load", "messages/s", "rows/message", "flushes/message", "batch", "CPU/message", "p50", "p99", "max", "failed")
 	if err := coalescing(o, t); err != nil {
 		return err
 	}
@@ -116,7 +127,7 @@ func report(t *table.Table, writer, loadName string, r load.Result, flushesPerMe
 	if r.First != nil {
 		failed += " (" + r.First.Error() + ")"
 	}
-	t.Add(writer, loadName, r.Rate(), 5, fmt.Sprintf("%.4f", flushesPerMessage), 1/max(flushesPerMessage, 1e-9), r.Quantile(.5), r.Quantile(.99), r.Quantile(1), failed)
+	t.Add(writer, loadName, r.Rate(), 5, fmt.Sprintf("%.4f", flushesPerMessage), 1/max(flushesPerMessage, 1e-9), r.CPU/time.Duration(max(r.Done, 1)), r.Quantile(.5), r.Quantile(.99), r.Quantile(1), failed)
 }
 
 // naive commits every message alone, one after the other, on the same driver

@@ -96,7 +96,11 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 			}
 			return nil
 		}
-		if try >= postgresRetries || !serializationFailure(err) && !errors.Is(err, ErrRestart) || ctx.Err() != nil {
+		again := serializationFailure(err) || errors.Is(err, ErrRestart)
+		if again && (try >= postgresRetries || ctx.Err() != nil) {
+			return fault.Wrap(err, fault.Unavailable, "storage_unavailable", nil).RetryIn(time.Second)
+		}
+		if !again {
 			return err
 		}
 		pause := time.NewTimer(time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 6))))

@@ -119,6 +119,25 @@ func TestSerializationFailureIsRetried(t *testing.T) {
 	}
 }
 
+// A closure may ask for a new transaction; one that never stops asking is told
+// to come back later.
+func TestRestart(t *testing.T) {
+	db := testkit.Open(t, store.Postgres)
+	runs := 0
+	write(t, db, func(tx *store.Tx) error {
+		if runs++; runs < 3 {
+			return errors.Join(put("early")(tx), store.ErrRestart)
+		}
+		return put("third")(tx)
+	})
+	if got := names(t, db.Reader(background)); runs != 3 || !got["third"] || got["early"] {
+		t.Errorf("%d runs left %v", runs, got)
+	}
+	if err := db.Write(background, func(*store.Tx) error { return store.ErrRestart }); fault.CodeOf(err) != "storage_unavailable" {
+		t.Errorf("for ever: %v", err)
+	}
+}
+
 // Connections that the server has ended are replaced without failing a write
 // that has not begun; one that has begun is told that the storage went away.
 func TestServerEndsConnections(t *testing.T) {

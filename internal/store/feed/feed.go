@@ -3,9 +3,12 @@
 // first). No follower can miss a row and none sees one twice.
 //
 // SQLite has one writer, so ids grow in commit order. On PostgreSQL concurrent
-// transactions commit out of order; rows carry their transaction id and readers
-// take only those below the snapshot's xmin, ordered by (xact, id), so a row
-// that commits late can never appear behind a cursor.
+// transactions commit out of order; rows carry a number that is at least their
+// transaction's id and at least that of every transaction that had ended before
+// the row was written. Readers take only rows below the snapshot's xmin, ordered
+// by (number, id): nothing that commits later can appear behind a cursor, and of
+// two transactions one of which waited for the other's lock, the one that waited
+// comes second.
 package feed
 
 import (

@@ -166,6 +166,69 @@ func TestNothingMissedNothingTwice(t *testing.T) {
 	})
 }
 
+var (
+	orderQueries = store.Load("feedtest", `
+-- name: put
+INSERT INTO settings (name, value) VALUES (?, '')
+
+-- name: lock
+SELECT length(value) FROM settings WHERE name = ? {lock}
+
+-- name: count
+UPDATE settings SET value = value || 'x' WHERE name = ?
+`)
+	qPut   = orderQueries.Get("put")
+	qLock  = orderQueries.Get("lock")
+	qCount = orderQueries.Get("count")
+)
+
+// The changes of one aggregate are told in the order in which its lock was held,
+// however many wait for it and whatever a transaction wrote before it waited:
+// the numbers given under the lock ascend.
+func TestToldInTheOrderOfTheLocks(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *store.DB) {
+		const aggregates, writers, rounds = 3, 12, 25
+		for a := range aggregates {
+			if err := db.Write(background, func(tx *store.Tx) error { _, err := tx.Exec(qPut, fmt.Sprint(a)); return err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range rounds {
+					name := fmt.Sprint((w + i) % aggregates)
+					if err := db.Write(background, func(tx *store.Tx) error {
+						if i%2 == 0 { // has its transaction id before it waits
+							if _, err := tx.Exec(qPut, fmt.Sprintf("other-%d-%d", w, i)); err != nil {
+								return err
+							}
+						}
+						var n int64
+						if err := tx.QueryRow(qLock, name).Scan(&n); err != nil {
+							return err
+						}
+						if _, err := tx.Exec(qCount, name); err != nil {
+							return err
+						}
+						return feed.Append(tx, change(name, n+1))
+					}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		last := map[string]ids.ID{}
+		for _, c := range follow(t, db, feed.Position{}, writers*rounds) {
+			if c.Customer != last[c.Kind]+1 {
+				t.Fatalf("aggregate %s: %d came after %d", c.Kind, c.Customer, last[c.Kind])
+			}
+			last[c.Kind] = c.Customer
+		}
+	})
+}
+
 // A follower that starts at Head gets all that is committed from then on and
 // nothing from before.
 func TestHead(t *testing.T) {

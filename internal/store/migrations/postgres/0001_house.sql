@@ -15,10 +15,15 @@ CREATE TABLE nodes (
   expires_at BIGINT NOT NULL
 );
 
--- The change feed. xact is the writing transaction on PostgreSQL, 0 on SQLite.
+-- The change feed. xact is 0 on SQLite; here it is the writing transaction's id
+-- or, when that is larger, the newest transaction that had ended when the row was
+-- written. It is never below the former, so a reader that stays below a
+-- snapshot's xmin misses nothing; and whoever writes after waiting for another's
+-- lock gets no smaller number than the other did, so changes of one aggregate
+-- are told in the order in which they were made.
 CREATE TABLE changes (
   id              BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  xact            BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+  xact            BIGINT NOT NULL DEFAULT (GREATEST(pg_current_xact_id()::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)),
   at              BIGINT NOT NULL,
   kind            TEXT COLLATE "C" NOT NULL,
   audience        TEXT COLLATE "C" NOT NULL,

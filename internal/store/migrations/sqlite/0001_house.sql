@@ -15,7 +15,7 @@ CREATE TABLE nodes (
   expires_at BIGINT NOT NULL
 );
 
--- The change feed. xact is the writing transaction on PostgreSQL, 0 on SQLite.
+-- The change feed. xact orders it on PostgreSQL and is 0 here, where ids alone do.
 CREATE TABLE changes (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,
   xact            BIGINT NOT NULL DEFAULT 0,
