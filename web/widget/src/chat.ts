@@ -1,5 +1,6 @@
 import { effect } from './reactive';
 import { createApi } from './api';
+import { createComposition } from './composition';
 import { createConnection } from './connection';
 import { CodedError, isTemporary, UNREACHABLE, VISITOR_REFUSED } from './errors';
 import { locale } from './locale';
@@ -11,7 +12,6 @@ import { createStorage, listenTo } from './storage';
 import { createSync } from './sync';
 import { formatPosition, later, mergeMessages, type Position } from './thread';
 
-const TYPING_REPEAT = 4_000;
 const ACK_WITHIN = 15_000;
 const POLL_EVERY = 5_000;
 const POLL_HIDDEN = 30_000;
@@ -50,7 +50,6 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
   let pollTimer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
   let pageShown = '';
-  let typingSaid = 0;
   /** Key of the message last given to the socket; without an answer it may be what broke the socket. */
   let suspect = '';
 
@@ -74,11 +73,12 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     upload: api.upload,
     sent: (message) => sync.receive([message]),
     delayed(code) {
-      if (code === 'rate_limited') notice(code);
+      if (code === 'rate_limited') composition.notice(code);
       else if (code === VISITOR_REFUSED) void renewToken();
     },
   });
   const sync = createSync(state, connection, queue);
+  const composition = createComposition(state, storage, connection, queue);
 
   function send(key: string, body: string, attachmentIds: string[]): Promise<Message> {
     if (connection.state() !== 'online') return api.send(key, body, attachmentIds);
@@ -217,13 +217,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     storage.remove('preview');
     if (!dropUnsent) return;
     queue.clear();
-    dropDraft();
-  }
-
-  function dropDraft(): void {
-    state.draft.value = '';
-    state.tray.value = [];
-    state.notice.value = null;
+    composition.drop();
   }
 
   /** The visitor signed out: nothing of them stays on this device. The next session begins when it is needed. */
@@ -239,7 +233,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     if (connection.state() !== 'online') {
       interrupt();
       sync.showTyping(null);
-      typingSaid = 0;
+      composition.interrupted();
     }
     showConnection();
   }
@@ -285,7 +279,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
   function onStorage(name: string | null): void {
     if (session.changedElsewhere(name)) {
       startOver(false);
-      dropDraft();
+      composition.drop();
       stopTraffic();
       if (session.token() || state.open.value) begin();
     }
@@ -310,18 +304,6 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     if (!established && state.connection.value === 'offline') begin();
   }
 
-  /** Tells the teammates that the visitor is writing, or has stopped. */
-  function typed(writing: boolean): void {
-    const now = Date.now();
-    if (writing ? now - typingSaid < TYPING_REPEAT : !typingSaid) return;
-    typingSaid = writing ? now : 0;
-    connection.send({ t: 'typing', on: writing });
-  }
-
-  function notice(code: string, params: Record<string, unknown> = {}): void {
-    state.notice.value = { code, params };
-  }
-
   /** Ends all activity and lets go of the page; what the visitor left stays stored. */
   function shutdown(): void {
     over = true;
@@ -336,16 +318,10 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     on.gone(error);
   }
 
-  let draftKept = storage.get<string>('draft') ?? '';
-  state.draft.value = draftKept;
   state.previewPutAway.value = storage.get<Position>('preview');
   const undo = [
     storage.listen(onStorage),
-    effect(() => {
-      if (state.draft.value === draftKept) return;
-      draftKept = state.draft.value;
-      storage.set('draft', draftKept);
-    }),
+    effect(composition.keepDraft),
     effect(sync.markRead),
     listenTo(document, 'visibilitychange' as keyof WindowEventMap, () => {
       state.visible.value = !document.hidden;
@@ -363,7 +339,8 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     probe: api.probe,
     begin,
     reset,
-    typed,
+    typed: composition.typed,
+    addFiles: composition.addFiles,
     shutdown,
 
     /** Names the visitor. Before the first session it only goes along with it. */
@@ -380,39 +357,21 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
 
     close(): void {
       state.open.value = false;
-      typed(false);
-    },
-
-    /** Sends the draft and the chosen files; a reason not to is shown as a notice. */
-    send(): void {
-      const { draft, tray, limits } = state;
-      const body = draft.value.trim();
-      if ((!body && tray.value.length === 0) || characters(body) > limits.value.body) return;
-      ensureConnected();
-      if (!queue.add(body, tray.value)) return notice('queue_full');
-      dropDraft();
-      typed(false);
-      reportPage();
-    },
-
-    /** Chooses files for the next message, as far as the account's limits allow. */
-    addFiles(files: Iterable<File>): void {
-      const { file_bytes, files: most } = state.limits.value;
-      const tray = [...state.tray.value];
-      state.notice.value = null;
-      for (const file of files) {
-        if (file.size > file_bytes) notice('file_too_large', { name: file.name, max: file_bytes });
-        else if (file.size === 0) notice('file_empty', { name: file.name });
-        else if (tray.length >= most) notice('too_many_files', { max: most });
-        else tray.push(file);
-      }
-      state.tray.value = tray;
+      composition.typed(false);
     },
 
     putPreviewAway(): void {
       const place = later(null, state.preview());
       storage.set('preview', place);
       state.previewPutAway.value = place;
+    },
+
+    /** Sends the draft and the chosen files; a reason not to is shown as a notice. */
+    send(): void {
+      if (!composition.sendable()) return;
+      ensureConnected();
+      composition.send();
+      reportPage();
     },
 
     async loadEarlier(): Promise<void> {
@@ -426,15 +385,10 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
         messages.value = mergeMessages(messages.value, items);
         hasEarlier.value = has_more;
       } catch (error) {
-        notice((error as CodedError).code);
+        composition.notice((error as CodedError).code);
       } finally {
         loadingEarlier.value = false;
       }
     },
   };
-}
-
-/** Length as the server counts it: Unicode code points. */
-export function characters(text: string): number {
-  return [...text].length;
 }

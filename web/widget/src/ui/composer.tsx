@@ -1,6 +1,6 @@
 import { h, type VNode } from 'preact';
 import type { Chat } from '../chat';
-import { characters } from '../chat';
+import { characters } from '../composition';
 import type { CompositionGuard } from '../ime';
 import { errorText, fileSize, t } from '../locale';
 import { IconButton } from './button';
