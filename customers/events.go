@@ -158,3 +158,8 @@ func (f EventFilter) where(b *store.Builder) {
 		b.Add("AND e.at < ?", clock.Millis(f.To))
 	}
 }
+
+// Track stores one event in a transaction of its own.
+func (s *Service) Track(ctx context.Context, t Track) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return s.TrackTx(tx, t, s.clk.Now()) })
+}

@@ -156,3 +156,6 @@ SELECT id FROM attachments WHERE message_id = ? ORDER BY id
 
 -- name: whereabouts
 SELECT id, team_id, assignee_id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
+
+-- name: of-team
+SELECT id FROM conversations WHERE team_id = ? ORDER BY status, last_activity_at DESC LIMIT ?

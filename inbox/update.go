@@ -216,3 +216,38 @@ func (b *Inbox) wakeSnoozedTx(tx *store.Tx, id ids.ID) error {
 	}
 	return announceTx(tx, change{kind: "message", c: c, before: counted, existed: true, message: m}, now)
 }
+
+const clearChunk = 200
+
+// ClearTeam takes a deleted team off its conversations, open ones first, in
+// short transactions; repeating it goes on where it was cut.
+func (b *Inbox) ClearTeam(ctx context.Context, team ids.ID) error {
+	for {
+		rows, err := b.db.Reader(ctx).Query(queries.Get("of-team"), team, clearChunk)
+		found, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
+			var id ids.ID
+			return id, r.Scan(&id)
+		})
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		for _, id := range found {
+			if err := b.db.Write(ctx, func(tx *store.Tx) error { return b.clearTeamTx(tx, id, team) }); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (b *Inbox) clearTeamTx(tx *store.Tx, id, team ids.ID) error {
+	c, err := lockTx(tx, id)
+	if err != nil || c.TeamID != team {
+		return err
+	}
+	counted := c.place()
+	c.TeamID = 0
+	if err := saveTx(tx, c, &counted); err != nil {
+		return err
+	}
+	return announceTx(tx, change{kind: "conversation", c: c, before: counted, existed: true}, b.clk.Now())
+}

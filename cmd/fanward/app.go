@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/outbox"
+	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/inbox"
+	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/files"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/jobs"
+	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/internal/seal"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/web/api"
+	"github.com/fanward/fanward/web/console"
+	"github.com/fanward/fanward/web/filelink"
+	"github.com/fanward/fanward/web/realtime"
+	"github.com/fanward/fanward/web/widget"
+)
+
+// app is the running program: the floors, joined. Start brings it up from the
+// ground, Stop takes it down in reverse.
+type app struct {
+	config  *config.Config
+	log     *slog.Logger
+	metrics *obs.Metrics
+	health  *obs.Health
+
+	db        *database
+	keys      *seal.Keys
+	files     *files.Store
+	auth      *auth.Service
+	accounts  *channels.Accounts
+	customers *customers.Service
+	outbox    *outbox.Outbox
+	inbox     *inbox.Inbox
+	visitors  *webchat.Visitors
+	jobs      *jobs.Queue
+	hub       *realtime.Hub
+	server    *api.Server
+	sandbox   *sandboxSide
+
+	http     *http.Server
+	listener net.Listener
+	// background are the followers and dispatchers, ended by cancel.
+	background sync.WaitGroup
+	cancel     context.CancelFunc
+	failed     chan error
+	// watermark is the age of the change feed's watermark in nanoseconds.
+	watermark atomic.Int64
+}
+
+const (
+	drainTime = 10 * time.Second
+	// Headers must come quickly; bodies may be large files over slow lines.
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
+// newApp opens everything but listens to nobody yet.
+func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{config: c, log: log, metrics: obs.NewMetrics(), failed: make(chan error, 1)}
+	a.health = obs.NewHealth(log)
+	defer func() {
+		if err != nil {
+			_ = a.close()
+		}
+	}()
+	if a.keys, err = openKeys(c); err != nil {
+		return nil, err
+	}
+	if a.db, err = openDatabase(ctx, c, log, a.metrics); err != nil {
+		return nil, err
+	}
+	if a.files, err = files.Open(c.DataDir); err != nil {
+		return nil, err
+	}
+	if err := a.join(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// join builds the domains and the web on top of the open store.
+func (a *app) join(ctx context.Context) error {
+	d, clk := a.db, a.db.clk
+	registry := channels.NewRegistry(webchat.Adapter{})
+	links := filelink.New(a.keys, clk.Now)
+	a.auth = auth.New(auth.Options{DB: d.DB, Clock: clk, IDs: d.ids, SessionLifetime: a.config.Session.Lifetime, Locale: a.config.Installation.Locale,
+		Log: obs.Component(a.log, "auth"), TeamDeleted: a.teamDeleted})
+	a.accounts = channels.NewAccounts(d.DB, clk, d.ids, registry, a.keys)
+	a.customers = customers.New(d.DB, clk, d.ids)
+	if err := a.customers.Prepare(ctx); err != nil {
+		return err
+	}
+	loader := new(lateLoader)
+	a.outbox = outbox.New(outbox.Options{
+		DB: d.DB, Clock: clk, IDs: d.ids, Registry: registry, Accounts: a.accounts, Loader: loader, Holder: d.node.Name, Log: obs.Component(a.log, "outbox"),
+	})
+	a.inbox = inbox.New(inbox.Options{
+		DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Registry: registry, Outbox: a.outbox, Links: links, MaxBody: a.config.Limits.BodyChars,
+	})
+	loader.Inbox = a.inbox
+	a.outbox.OnChange(a.inbox.DeliveryChangedTx)
+	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
+	a.hub = realtime.New(realtime.Options{
+		DB: d.DB, Clock: clk, Bus: d.bus, Log: obs.Component(a.log, "realtime"), Inbox: a.inbox, Visitors: a.visitors, Node: d.node.Name,
+		PageViewed: a.pageViewed, AccountChanged: a.accounts.Forget, Opened: a.metrics.SocketOpened,
+	})
+	if err := a.hub.Start(ctx); err != nil {
+		return err
+	}
+	a.jobs = jobs.New(jobs.Config{DB: d.DB, Clock: clk, IDs: d.ids, Bus: d.bus, Log: obs.Component(a.log, "jobs"), Holder: d.node.Name, Observe: a.metrics.Job})
+	if err := a.upkeep(); err != nil {
+		return err
+	}
+	var err error
+	a.server, err = api.New(api.Options{
+		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
+		Customers: a.customers, Inbox: a.inbox, Visitors: a.visitors, Files: a.files, Links: links,
+		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
+		DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
+	})
+	if err != nil {
+		return err
+	}
+	a.health.Add("database", d.Ping)
+	a.metrics.Gauge("feed_watermark_age_seconds", "How long the oldest open transaction has been holding back the change feed.",
+		func() float64 { return time.Duration(a.watermark.Load()).Seconds() })
+	return nil
+}
+
+// lateLoader lets the outbox, one floor below, read messages of the inbox.
+type lateLoader struct{ *inbox.Inbox }
+
+// openKeys finds the root key: from the settings, or on SQLite from the data
+// folder, where the first start makes it.
+func openKeys(c *config.Config) (*seal.Keys, error) {
+	root := c.SecretKeyBytes()
+	if root == nil {
+		var err error
+		if root, _, err = seal.EnsureFile(c.DataDir); err != nil {
+			return nil, err
+		}
+	}
+	return seal.New(root)
+}
+
+// start listens and lets the background work begin.
+func (a *app) start(ctx context.Context) error {
+	on, err := a.sandboxOn(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", a.config.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on http.addr (FANWARD_HTTP_ADDR): %w", err)
+	}
+	a.listener = listener
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.cancel = cancel
+	if on {
+		if a.sandbox, err = a.startSandbox(ctx); err != nil {
+			return err
+		}
+	}
+	a.background.Go(func() { a.hub.Run(work) })
+	wake, unsubscribe := a.db.bus.Subscribe(outbox.Topic, 1)
+	a.background.Go(func() {
+		defer unsubscribe()
+		a.outbox.Run(work, wake, a.db.Engine() == store.SQLite)
+	})
+	a.background.Go(func() { a.wakeSnoozed(work) })
+	a.background.Go(func() { a.watchWatermark(work) })
+	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.clk, a.log, func() { a.fail(errLeaseLost) }) })
+	if err := a.jobs.Start(work); err != nil {
+		return err
+	}
+	a.http = &http.Server{Handler: a.server, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	go func() {
+		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("serve: %w", err))
+		}
+	}()
+	return nil
+}
+
+// fail ends the program with err.
+func (a *app) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+// stop takes the program down in reverse: no new work, sockets told to come
+// back, requests under way finished, then the followers, then the store.
+func (a *app) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	a.server.Drain()
+	if a.sandbox != nil {
+		a.sandbox.stop(ctx)
+	}
+	a.hub.Drain(ctx)
+	var err error
+	if a.http != nil {
+		err = a.http.Shutdown(ctx)
+	} else if a.listener != nil {
+		err = a.listener.Close()
+	}
+	a.jobs.Stop(ctx)
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.background.Wait()
+	return errors.Join(err, a.close())
+}
+
+func (a *app) close() error {
+	var err error
+	if a.files != nil {
+		err = a.files.Close()
+	}
+	if a.db != nil {
+		err = errors.Join(err, a.db.Close())
+	}
+	return err
+}
+
+// url is where people reach this installation.
+func (a *app) url() string {
+	if a.config.PublicURL != "" {
+		return a.config.PublicURL
+	}
+	return "http://" + a.listener.Addr().String()
+}
+
+// pageViewed stores that a known customer looked at a page.
+func (a *app) pageViewed(ctx context.Context, customer, identity ids.ID, url, title string) {
+	err := a.customers.Track(ctx, customers.Track{
+		Customer: customer, Identity: identity, Name: customers.EventPageViewed, At: a.db.clk.Now(), Properties: map[string]any{"url": url, "title": title},
+	})
+	if err != nil {
+		a.log.Error("store a page view", "error", err)
+	}
+}
