@@ -31,7 +31,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringP("config", "c", "", "configuration file (default: config.yaml when it exists)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newMigrate(), newOpenAPI(), newVersion())
+	root.AddCommand(newServe(), newMigrate(), newOpenAPI(), newVersion())
 	return root
 }
 

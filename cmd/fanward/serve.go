@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanward/fanward/internal/locale"
+	"github.com/fanward/fanward/internal/obs"
+)
+
+func newServe() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Start the server", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			log := obs.NewLogger(cmd.ErrOrStderr(), s.Log.Level, s.Log.Format)
+			for _, name := range s.UnknownEnv {
+				log.Warn("an environment variable belongs to no setting", "name", name)
+			}
+			ctx := cmd.Context()
+			a, err := newApp(ctx, s.Config, log)
+			if err != nil {
+				return err
+			}
+			if err := a.start(ctx); err != nil {
+				return joinStop(err, a)
+			}
+			if err := a.welcome(cmd); err != nil {
+				return joinStop(err, a)
+			}
+			select {
+			case <-ctx.Done():
+			case err = <-a.failed:
+			}
+			return joinStop(err, a)
+		},
+	}
+}
+
+// joinStop takes the program down; what went wrong first is what counts.
+func joinStop(err error, a *app) error {
+	if stopped := a.stop(); err == nil {
+		return stopped
+	}
+	return err
+}
+
+// welcome tells whoever started the program where it is, and, as long as no
+// owner has signed in, how the first one does.
+func (a *app) welcome(cmd *cobra.Command) error {
+	lang := locale.MatchOr(os.Getenv("LANG"), a.config.Installation.Locale)
+	var lines []string
+	say := func(key string, params map[string]any) { lines = append(lines, locale.Sentence(lang, "cli."+key, params)) }
+	say("serving", map[string]any{"url": a.url()})
+	if demo := a.demoURL(); demo != "" {
+		say("demo_shop", map[string]any{"url": demo})
+	}
+	link, needed, err := a.auth.OwnerLink(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if needed {
+		say("owner_link", map[string]any{"url": a.signInURL(link.Secret)})
+	}
+	_, err = fmt.Fprintln(cmd.ErrOrStderr(), strings.Join(lines, "\n"))
+	return err
+}
+
+// signInURL is the address of a one-time sign-in link. The secret stands
+// behind the # so that no server on the way logs it.
+func (a *app) signInURL(secret string) string { return a.url() + "/sign-in/link#token=" + secret }
