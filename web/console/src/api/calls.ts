@@ -3,6 +3,7 @@ import type {
   Account,
   ApiToken,
   Conversation,
+  ConversationPatch,
   Counts,
   CreatedToken,
   Customer,
@@ -15,10 +16,10 @@ import type {
   Me,
   Message,
   MessagePage,
+  NewMessage,
   Page,
   ReadCursor,
   Setup,
-  SharedConversation,
   SignInLink,
   Team,
   Teammate,
@@ -74,7 +75,7 @@ export const api = {
     query: { before_seq?: number; after_seq?: number; limit?: number },
     signal?: AbortSignal,
   ) => request<MessagePage>("GET", `/conversations/${enc(id)}/messages`, { query, signal }),
-  sendMessage: (id: string, body: OutgoingMessage) =>
+  sendMessage: (id: string, body: NewMessage) =>
     request<Message>("POST", `/conversations/${enc(id)}/messages`, { body }),
   markRead: (id: string, seq: number) => request<ReadCursor>("POST", `/conversations/${enc(id)}/read`, { body: { seq } }),
   draft: (id: string, signal?: AbortSignal) =>
@@ -99,15 +100,3 @@ export const api = {
 };
 
 export type TeammateInput = Partial<Pick<Teammate, "name" | "role" | "scope" | "account_ids" | "team_ids" | "locale">>;
-
-export type ConversationPatch = Partial<
-  Pick<SharedConversation, "status" | "assignee_id" | "team_id" | "snoozed_until">
-> & { if_version?: number };
-
-export interface OutgoingMessage {
-  client_key: string;
-  body: string;
-  kind: "text" | "note";
-  attachment_ids: string[];
-  and_resolve?: boolean;
-}

@@ -1,7 +1,12 @@
 /**
- * The shapes of the API, named once. Everything else imports them from here,
- * so that their source can change without touching the features.
+ * The shapes of the API, named once; everything else imports them from here.
+ * What the server's document describes comes from schema.d.ts, which
+ * `make generate` writes.
  */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
 
 export type Locale = "en" | "zh-CN";
 export type ThemeChoice = "system" | "light" | "dark";
@@ -61,102 +66,20 @@ export interface Account {
   created_at: string;
 }
 
-export type ConversationStatus = "open" | "snoozed" | "resolved";
-export type MessageDirection = "in" | "out" | "internal";
-export type MessageKind = "text" | "note" | "activity";
-
-export interface LastMessage {
-  seq: number;
-  direction: MessageDirection;
-  kind: MessageKind;
-  preview: string;
-  author_name: string | null;
-  at: string;
-}
-
 /** A conversation as every teammate sees it; socket changes carry this. */
-export interface SharedConversation {
-  id: string;
-  number: number;
-  channel: string;
-  account_id: string;
-  customer: { id: string; name: string | null; label: string };
-  identity_id: string;
-  status: ConversationStatus;
-  assignee_id: string | null;
-  team_id: string | null;
-  snoozed_until: string | null;
-  waiting_since: string | null;
-  last_inbound_at: string | null;
-  last_activity_at: string;
-  reply_window_until: string | null;
-  last_seq: number;
-  inbound_count: number;
-  customer_read_seq: number;
-  last_message: LastMessage | null;
-  version: number;
-  created_at: string;
-}
+export type SharedConversation = Omit<Schemas["Conversation"], "read_seq" | "read_inbound_count">;
 
 /** A conversation with the caller's own read cursor. */
-export interface Conversation extends SharedConversation {
-  read_seq: number;
-  read_inbound_count: number;
-}
+export type Conversation = SharedConversation & Required<Pick<Schemas["Conversation"], "read_seq" | "read_inbound_count">>;
 
-export interface Author {
-  kind: "customer" | "teammate" | "system";
-  id: string | null;
-  name: string | null;
-}
-
-export interface Attachment {
-  id: string;
-  name: string;
-  content_type: string;
-  size: number;
-  width: number | null;
-  height: number | null;
-  url: string;
-}
-
-export type DeliveryState =
-  | "queued"
-  | "claimed"
-  | "sending"
-  | "sent"
-  | "delivered"
-  | "read"
-  | "failed"
-  | "unknown";
-
-export interface Delivery {
-  id: string;
-  state: DeliveryState;
-  attempt: number;
-  error_code: string | null;
-  updated_at: string;
-}
-
-export interface Activity {
-  code: string;
-  params: Record<string, unknown>;
-}
-
-export interface Message {
-  id: string;
-  conversation_id: string;
-  seq: number;
-  direction: MessageDirection;
-  kind: MessageKind;
-  author: Author;
-  body: string;
-  activity: Activity | null;
-  attachments: Attachment[];
-  client_key: string | null;
-  delivery: Delivery | null;
-  created_at: string;
-}
+export type ConversationStatus = Conversation["status"];
+export type ConversationPatch = Schemas["ConversationPatch"];
+export type LastMessage = Schemas["LastMessage"];
+export type Message = Schemas["Message"];
+export type NewMessage = Schemas["NewMessage"];
+export type Attachment = Schemas["Attachment"];
+export type Delivery = Schemas["Delivery"];
+export type Activity = Schemas["Activity"];
 
 export interface Customer {
   id: string;
@@ -194,22 +117,8 @@ export interface Page<T> {
   total?: number | null;
 }
 
-export interface MessagePage extends Page<Message> {
-  has_more_before: boolean;
-  has_more_after: boolean;
-}
-
-export interface Counts {
-  mine: number;
-  unassigned: number;
-  all: number;
-  /** By team id. */
-  teams: Record<string, number>;
-  /** By channel account id. */
-  accounts: Record<string, number>;
-  /** The caller's own open conversations with something not read; at most 1000. */
-  unread: number;
-}
+export type MessagePage = Omit<Schemas["MessagePage"], "next_cursor">;
+export type Counts = Schemas["Counts"];
 
 export interface Setup {
   signed_in: boolean;
@@ -217,15 +126,8 @@ export interface Setup {
   version: string;
 }
 
-export interface Draft {
-  body: string;
-  kind: "text" | "note";
-}
-
-export interface ReadCursor {
-  read_seq: number;
-  read_inbound_count: number;
-}
+export type Draft = Schemas["Draft"];
+export type ReadCursor = Pick<Schemas["ReadCursor"], "read_seq" | "read_inbound_count">;
 
 export interface ApiToken {
   id: string;

@@ -216,6 +216,17 @@ export class Feed {
     if (missing !== null) void this.fill(message.conversation_id, missing);
   }
 
+  /** Fetches one message anew, because the addresses of its files expired. */
+  async refreshMessage(message: Message): Promise<void> {
+    try {
+      const page = await api.messages(message.conversation_id, { before_seq: message.seq + 1, limit: 1 });
+      const fresh = page.items.find((m) => m.seq === message.seq);
+      if (fresh) this.patchThread(message.conversation_id, (thread) => insertMessage(thread, fresh).thread);
+    } catch {
+      // The file shows that it cannot be shown.
+    }
+  }
+
   patchThread(id: string, change: (thread: Thread) => Thread): void {
     this.cache.setQueryData<Thread>(keys.thread(id), (thread) => thread && change(thread));
   }

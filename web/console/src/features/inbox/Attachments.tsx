@@ -67,14 +67,19 @@ function Lightbox({ images, start, onClose }: { images: Attachment[]; start: num
   );
 }
 
-function Thumbnail({ image, onOpen }: { image: Attachment; onOpen: () => void }) {
+function Thumbnail({ image, onOpen, onExpired }: { image: Attachment; onOpen: () => void; onExpired: () => void }) {
   const { t } = useTranslation();
-  const [gone, setGone] = useState(false);
-  if (gone) return <FileLink file={image} note={t("thread.imageGone")} />;
+  // The address it failed with: a fresh one gets one more chance.
+  const [failed, setFailed] = useState<string[]>([]);
+  const broken = () => {
+    if (failed.length === 0) onExpired();
+    setFailed((all) => [...all, image.url]);
+  };
+  if (failed.includes(image.url)) return <FileLink file={image} note={t("thread.imageGone")} />;
   const size = thumbSize(image.width, image.height);
   return (
     <button type="button" className="thumb" onClick={onOpen} aria-label={t("thread.openImage", { name: image.name })}>
-      <img src={image.url} alt="" loading="lazy" decoding="async" width={size.width} height={size.height} onError={() => setGone(true)} />
+      <img src={image.url} alt="" loading="lazy" decoding="async" width={size.width} height={size.height} onError={broken} />
     </button>
   );
 }
@@ -92,15 +97,18 @@ function FileLink({ file, note }: { file: Attachment; note?: string }) {
   );
 }
 
-/** Pictures as thumbnails that open, everything else as a file to download. */
-export function Attachments({ attachments }: { attachments: Attachment[] }) {
+/**
+ * Pictures as thumbnails that open, everything else as a file to download.
+ * Addresses expire; `onExpired` asks for new ones.
+ */
+export function Attachments({ attachments, onExpired }: { attachments: Attachment[]; onExpired: () => void }) {
   const [open, setOpen] = useState<number | null>(null);
   if (attachments.length === 0) return null;
   const images = attachments.filter(isPicture);
   return (
     <div className="files">
       {attachments.map((a) =>
-        isPicture(a) ? <Thumbnail key={a.id} image={a} onOpen={() => setOpen(images.indexOf(a))} /> : <FileLink key={a.id} file={a} />,
+        isPicture(a) ? <Thumbnail key={a.id} image={a} onOpen={() => setOpen(images.indexOf(a))} onExpired={onExpired} /> : <FileLink key={a.id} file={a} />,
       )}
       {open !== null && <Lightbox images={images} start={open} onClose={() => setOpen(null)} />}
     </div>

@@ -102,6 +102,7 @@ interface Props {
 export const MessageItem = memo(function MessageItem({ message, customer, follows }: Props) {
   const { t } = useTranslation();
   const me = useMe();
+  const { feed } = useRealtime();
   if (message.kind === "activity") {
     return (
       <div className="activity" data-testid="message" data-seq={message.seq} data-direction={message.direction} data-kind="activity">
@@ -121,7 +122,7 @@ export const MessageItem = memo(function MessageItem({ message, customer, follow
     <div className="msg" data-testid="message" data-seq={message.seq} data-direction={message.direction} data-kind={message.kind} data-client-key={message.client_key ?? undefined} data-follows={follows ? "" : undefined} data-failed={state === "failed" ? "" : undefined}>
       <MessageFrame author={author} face={mine ? me.name : author} seed={seed} follows={follows} note={message.kind === "note"} at={message.created_at}>
         {message.body && <div className="bubble">{linkify(message.body)}</div>}
-        <Attachments attachments={message.attachments} />
+        <Attachments attachments={message.attachments} onExpired={() => void feed.refreshMessage(message)} />
         {message.delivery && state !== "delivered" && state !== "read" && state !== "sent" && (
           <div className="msg-foot" data-tone={tone} data-testid="delivery" data-state={state}>
             <DeliveryMark message={message} delivery={message.delivery} />
@@ -144,7 +145,7 @@ export function PendingItem({ pending }: { pending: Pending }) {
     <div className="msg" data-testid="message" data-direction={pending.kind === "note" ? "internal" : "out"} data-kind={pending.kind} data-pending={failed ? undefined : ""} data-failed={failed ? "" : undefined} data-state={pending.state} data-client-key={pending.clientKey}>
       <MessageFrame author={t("inbox.you")} face={me.name} seed={me.id} follows={false} note={pending.kind === "note"} at={pending.createdAt}>
         {pending.body && <div className="bubble">{linkify(pending.body)}</div>}
-        <Attachments attachments={pending.attachments} />
+        <Attachments attachments={pending.attachments} onExpired={() => {}} />
         <div className="msg-foot" data-tone={failed ? "danger" : undefined}>
           {failed ? (
             <>

@@ -150,15 +150,13 @@ export function Thread({ conversation }: { conversation: Conversation }) {
     <div className="thread-wrap">
       <div className="thread" ref={setScroller} onScroll={scrolled} data-testid="thread" role="log" aria-live="polite" aria-label={t("thread.log", { name: conversation.customer.label })} tabIndex={0}>
         <div className="thread-inner">
-          <div className="thread-top">
-            {hasOlder ? (
+          {hasOlder && (
+            <div className="thread-top">
               <Button type="link" size="small" loading={loadingOlder} onClick={() => void loadOlder()}>
                 {loadingOlder ? t("thread.loadingOlder") : t("thread.loadOlder")}
               </Button>
-            ) : (
-              t("thread.start")
-            )}
-          </div>
+            </div>
+          )}
           <Log conversation={conversation} items={items} pending={pending} newAfter={newAfter} />
           <CustomerTyping conversation={conversation} />
         </div>

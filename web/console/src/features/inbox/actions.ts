@@ -1,8 +1,8 @@
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type ConversationPatch } from "@/api/calls";
+import { api } from "@/api/calls";
 import { ApiError } from "@/api/http";
-import type { Conversation, Message } from "@/api/types";
+import type { Conversation, ConversationPatch, Message } from "@/api/types";
 import { useMe } from "@/features/session/me";
 import { soon } from "@/i18n/format";
 import { describe } from "@/i18n/problem";

@@ -7,6 +7,19 @@ import { Alert, Button, FormProblem } from "@/ui";
 import { useEnter } from "./enter";
 import { SessionFrame } from "./SessionFrame";
 
+/** The token of the address, kept while the page is drawn anew. */
+let carried = "";
+
+/** Takes the token out of the address: it must not stay in the history or be copied with it. */
+function takeToken(): string {
+  const found = new URLSearchParams(window.location.hash.slice(1)).get("token");
+  if (found) {
+    carried = found;
+    window.history.replaceState(window.history.state, "", window.location.pathname);
+  }
+  return carried;
+}
+
 /**
  * Signs in by a one-time link. It waits for a click, because mail scanners
  * and link previews open addresses and would use the token up.
@@ -14,13 +27,14 @@ import { SessionFrame } from "./SessionFrame";
 export function SignInLink() {
   const { t } = useTranslation();
   const enter = useEnter();
-  const [token] = useState(() => {
-    const found = new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "";
-    // The token must not stay in the history or be copied with the address.
-    if (found) window.history.replaceState(window.history.state, "", window.location.pathname);
-    return found;
+  const [token] = useState(takeToken);
+  const signIn = useMutation({
+    mutationFn: () => api.signInByLink(token),
+    onSuccess: (me) => {
+      carried = "";
+      enter(me, undefined);
+    },
   });
-  const signIn = useMutation({ mutationFn: () => api.signInByLink(token), onSuccess: (me) => enter(me, undefined) });
 
   return (
     <SessionFrame title={signIn.error || !token ? t("signIn.linkTitle") : t("signIn.title")}>

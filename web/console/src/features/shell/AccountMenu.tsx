@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import type { ThemeChoice } from "@/api/types";
+import { forgetRecent } from "@/features/inbox/recent";
 import { useMe, useUpdateMe } from "@/features/session/me";
 import { describe } from "@/i18n/problem";
 import { locales } from "@/i18n";
@@ -21,6 +22,7 @@ export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }
   const signOut = useMutation({
     mutationFn: api.signOut,
     onSuccess: () => {
+      forgetRecent();
       cache.clear();
       void navigate({ to: "/sign-in" });
     },
