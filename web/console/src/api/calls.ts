@@ -8,6 +8,7 @@ import type {
   CreatedToken,
   Customer,
   CustomerEvent,
+  CustomerPatch,
   Delivery,
   Draft,
   Identity,
@@ -17,12 +18,14 @@ import type {
   Message,
   MessagePage,
   NewMessage,
+  NewTeammate,
   Page,
   ReadCursor,
   Setup,
   SignInLink,
   Team,
   Teammate,
+  TeammatePatch,
   WebchatConfig,
 } from "./types";
 
@@ -44,8 +47,8 @@ export const api = {
     request<void>("PUT", "/me/password", { body }),
 
   teammates: (signal?: AbortSignal) => request<Items<Teammate>>("GET", "/teammates", { signal }),
-  invite: (body: TeammateInput & { email: string; name: string }) => request<Invitation>("POST", "/teammates", { body }),
-  updateTeammate: (id: string, body: TeammateInput & { disabled?: boolean }) =>
+  invite: (body: NewTeammate) => request<Invitation>("POST", "/teammates", { body }),
+  updateTeammate: (id: string, body: TeammatePatch) =>
     request<Teammate>("PATCH", `/teammates/${enc(id)}`, { body }),
   newLink: (id: string) => request<SignInLink>("POST", `/teammates/${enc(id)}/link`),
 
@@ -87,7 +90,7 @@ export const api = {
   customers: (query: { q?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     request<Page<Customer>>("GET", "/customers", { query, signal }),
   customer: (id: string, signal?: AbortSignal) => request<Customer>("GET", `/customers/${enc(id)}`, { signal }),
-  updateCustomer: (id: string, body: Partial<Pick<Customer, "name" | "locale" | "timezone" | "attributes">>) =>
+  updateCustomer: (id: string, body: CustomerPatch) =>
     request<Customer>("PATCH", `/customers/${enc(id)}`, { body }),
   identities: (id: string, signal?: AbortSignal) =>
     request<Items<Identity>>("GET", `/customers/${enc(id)}/identities`, { signal }),
@@ -98,5 +101,3 @@ export const api = {
   createToken: (body: { name: string; role: ApiToken["role"] }) => request<CreatedToken>("POST", "/tokens", { body }),
   deleteToken: (id: string) => request<void>("DELETE", `/tokens/${enc(id)}`),
 };
-
-export type TeammateInput = Partial<Pick<Teammate, "name" | "role" | "scope" | "account_ids" | "team_ids" | "locale">>;

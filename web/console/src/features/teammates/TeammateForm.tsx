@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type TeammateInput } from "@/api/calls";
+import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Locale, Role, Scope, SignInLink, Teammate } from "@/api/types";
 import { useAccounts, useTeams } from "@/features/inbox/queries";
@@ -54,7 +54,7 @@ export function TeammateForm({ teammate, onClose, onInvited }: Props) {
   const save = useMutation({
     mutationFn: async () => {
       const { email, locale, ...rest } = values;
-      const input: TeammateInput = { ...rest, name: values.name.trim() };
+      const input = { ...rest, name: values.name.trim() };
       if (teammate) {
         await api.updateTeammate(teammate.id, input);
         return null;
