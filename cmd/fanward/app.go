@@ -52,6 +52,7 @@ type app struct {
 	hub       *realtime.Hub
 	server    *api.Server
 	sandbox   *sandboxSide
+	admin     *adminServer
 
 	http     *http.Server
 	listener net.Listener
@@ -83,6 +84,9 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, er
 		return nil, err
 	}
 	if a.db, err = openDatabase(ctx, c, log, a.metrics); err != nil {
+		return nil, err
+	}
+	if err = rememberKey(ctx, a.db.DB, a.keys); err != nil {
 		return nil, err
 	}
 	if a.files, err = files.Open(c.DataDir); err != nil {
@@ -189,6 +193,9 @@ func (a *app) start(ctx context.Context) error {
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}
+	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, signInURL: a.signInURL}, obs.Component(a.log, "admin")); err != nil {
+		return err
+	}
 	a.http = &http.Server{Handler: a.server, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	go func() {
 		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -222,6 +229,7 @@ func (a *app) stop() error {
 	} else if a.listener != nil {
 		err = a.listener.Close()
 	}
+	err = errors.Join(err, a.admin.stop(ctx))
 	a.jobs.Stop(ctx)
 	if a.cancel != nil {
 		a.cancel()
@@ -243,10 +251,7 @@ func (a *app) close() error {
 
 // url is where people reach this installation.
 func (a *app) url() string {
-	if a.config.PublicURL != "" {
-		return a.config.PublicURL
-	}
-	return "http://" + a.listener.Addr().String()
+	return siteURL(a.config, a.listener.Addr().String())
 }
 
 // pageViewed stores that a known customer looked at a page.

@@ -16,6 +16,8 @@ import (
 )
 
 func main() {
+	// The database, keys and files are nobody else's, whatever the folder's mode.
+	syscall.Umask(0o077)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := newRoot().ExecuteContext(ctx); err != nil {
@@ -31,7 +33,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringP("config", "c", "", "configuration file (default: config.yaml when it exists)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newMigrate(), newOpenAPI(), newVersion())
+	root.AddCommand(newServe(), newMigrate(), newDoctor(), newToken(), newAgent(), newOpenAPI(), newVersion())
 	return root
 }
 

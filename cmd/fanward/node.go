@@ -105,15 +105,24 @@ func (n node) extend(ctx context.Context, db *store.DB, until time.Time) error {
 	})
 }
 
+// idTables lists the tables whose primary key is an id of the house. The feed
+// and the event names count in numbers of their own, and other tables may have
+// a column "id" that is something else.
+var idTables = map[store.Engine]string{
+	store.SQLite: `SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND c.name = 'id' AND c.pk = 1 AND c.type IN ('INTEGER', 'BIGINT') AND upper(m.sql) NOT LIKE '%AUTOINCREMENT%'
+		AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name) o WHERE o.pk > 1)`,
+	store.Postgres: `SELECT c.relname FROM pg_class c
+		JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+		WHERE c.relnamespace = current_schema()::regnamespace AND a.attname = 'id' AND a.atttypid = 'bigint'::regtype
+		AND a.attidentity = '' AND NOT a.atthasdef`,
+}
+
 // highWater is the largest id that any table holds, so that a clock which was
 // set back while the program was down makes no id a second time.
 func highWater(ctx context.Context, db *store.DB) (ids.ID, error) {
-	catalogue := `SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = 'id' AND c.pk = 1 AND c.type = 'BIGINT' WHERE m.type = 'table'`
-	if db.Engine() == store.Postgres {
-		catalogue = `SELECT table_name FROM information_schema.columns
-			WHERE table_schema = current_schema() AND column_name = 'id' AND data_type = 'bigint' AND is_identity = 'NO'`
-	}
-	rows, err := db.SQL().QueryContext(ctx, catalogue)
+	rows, err := db.SQL().QueryContext(ctx, idTables[db.Engine()])
 	tables, err := store.Collect(rows, err, func(r store.Row) (string, error) {
 		var name string
 		return name, r.Scan(&name)

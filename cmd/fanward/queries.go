@@ -13,4 +13,6 @@ var (
 	queries    = store.Load("node", queriesSQL)
 	qLeaseNode = queries.Get("lease-node")
 	qRenewNode = queries.Get("renew-node")
+	qNoteKey   = queries.Get("note-key")
+	qReadKey   = queries.Get("read-key")
 )

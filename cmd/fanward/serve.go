@@ -54,9 +54,11 @@ func joinStop(err error, a *app) error {
 // welcome tells whoever started the program where it is, and, as long as no
 // owner has signed in, how the first one does.
 func (a *app) welcome(cmd *cobra.Command) error {
-	lang := locale.MatchOr(os.Getenv("LANG"), a.config.Installation.Locale)
+	lang := locale.FromEnvironment(os.Getenv, a.config.Installation.Locale)
 	var lines []string
-	say := func(key string, params map[string]any) { lines = append(lines, locale.Sentence(lang, "cli."+key, params)) }
+	say := func(key string, params map[string]any) {
+		lines = append(lines, locale.Sentence(lang, "cli."+key, params))
+	}
 	say("serving", map[string]any{"url": a.url()})
 	if demo := a.demoURL(); demo != "" {
 		say("demo_shop", map[string]any{"url": demo})
@@ -72,6 +74,5 @@ func (a *app) welcome(cmd *cobra.Command) error {
 	return err
 }
 
-// signInURL is the address of a one-time sign-in link. The secret stands
-// behind the # so that no server on the way logs it.
-func (a *app) signInURL(secret string) string { return a.url() + "/sign-in/link#token=" + secret }
+// signInURL is the address of a one-time sign-in link to this server.
+func (a *app) signInURL(secret string) string { return signInURL(a.url(), secret) }

@@ -2,13 +2,16 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/locale"
+	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
 )
 
@@ -23,7 +26,7 @@ func settings(cmd *cobra.Command) (config.Result, error) {
 
 // sentence is what a person at a terminal reads of an error.
 func sentence(err error) string {
-	lang := locale.Match(os.Getenv("LANG"))
+	lang := terminalLanguage()
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		return problems.Sentences(lang)
@@ -35,8 +38,39 @@ func sentence(err error) string {
 	if errors.As(err, &newer) {
 		return locale.Sentence(lang, "cli.schema_too_new", map[string]any{"have": newer.Have, "know": newer.Know})
 	}
+	if text, ok := keySentence(lang, err); ok {
+		return text
+	}
 	if f, ok := fault.As(err); ok && locale.Has(lang, "errors."+f.Code) {
-		return locale.Sentence(lang, "errors."+f.Code, f.Params)
+		return faultSentence(lang, f)
 	}
 	return err.Error()
+}
+
+// keySentence speaks of the secret key.
+func keySentence(lang string, err error) (string, bool) {
+	var exposed seal.ExposedKey
+	var bad seal.BadKey
+	var other otherKey
+	switch {
+	case errors.As(err, &exposed):
+		return locale.Sentence(lang, "cli.key.exposed", map[string]any{"path": exposed.Path, "mode": fmt.Sprintf("%04o", exposed.Mode)}), true
+	case errors.As(err, &bad):
+		return locale.Sentence(lang, "cli.key.bad", map[string]any{"path": bad.Path}), true
+	case errors.As(err, &other):
+		return locale.Sentence(lang, "cli.key.other", map[string]any{"have": other.have, "want": other.want}), true
+	}
+	return "", false
+}
+
+// faultSentence names each field at fault, as flags are named alike.
+func faultSentence(lang string, f *fault.Error) string {
+	if len(f.Fields) == 0 {
+		return locale.Sentence(lang, "errors."+f.Code, f.Params)
+	}
+	lines := make([]string, len(f.Fields))
+	for i, x := range f.Fields {
+		lines[i] = x.Field + ": " + locale.Sentence(lang, "errors."+x.Code, x.Params)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -142,6 +142,23 @@ func TestFirstOwner(t *testing.T) {
 	})
 }
 
+// TestInvitedOwnerKeepsTheInvitation: the link that every start prints does
+// not end the one that was sent, and either ends the other once used.
+func TestInvitedOwnerKeepsTheInvitation(t *testing.T) {
+	each(t, func(h *house) {
+		_, invited, err := h.Invite(ctx, auth.System, auth.NewTeammate{Email: "boss@example.com", Name: "Boss", Role: auth.Owner})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		printed := must3(h.OwnerLink(ctx))
+		if in, err := h.SignInByLink(ctx, invited.Secret, here); err != nil || in.Teammate.Email != "boss@example.com" {
+			h.t.Error("the invitation does not work any more:", err)
+		}
+		_, err = h.SignInByLink(ctx, printed.Secret, here)
+		h.fails(err, "link_invalid")
+	})
+}
+
 func must3(l auth.Link, needed bool, err error) auth.Link {
 	if err != nil || !needed {
 		panic(err)

@@ -22,7 +22,8 @@ const (
 )
 
 // Link signs in once. Secret belongs into the fragment or path of an address
-// and is stored only as a hash; a newer link replaces it.
+// and is stored only as a hash. A newer link replaces it (except that a first
+// owner's link leaves an invitation alone), and using one ends the others.
 type Link struct {
 	Secret    string
 	Purpose   Purpose
@@ -38,7 +39,11 @@ func (s *Service) newLink(p Purpose) Link {
 }
 
 func (s *Service) storeLink(tx *store.Tx, teammate ids.ID, l Link) error {
-	if _, err := tx.Exec(queries.Get("drop-links"), int64(teammate)); err != nil {
+	replaced := "drop-links"
+	if l.Purpose == FirstOwner { // made at every start: an invitation sent to the owner outlives it
+		replaced = "drop-owner-links"
+	}
+	if _, err := tx.Exec(queries.Get(replaced), int64(teammate)); err != nil {
 		return err
 	}
 	_, err := tx.Exec(queries.Get("insert-link"), hashSecret(l.Secret), int64(teammate), string(l.Purpose),
@@ -148,6 +153,9 @@ func (s *Service) SignInByLink(ctx context.Context, secret string, from Client) 
 		}
 		if t.Disabled {
 			return invalid
+		}
+		if _, err := tx.Exec(queries.Get("drop-unused-links"), int64(id)); err != nil {
+			return err
 		}
 		in, err = s.openSession(tx, t, viaLink, from)
 		return err

@@ -92,6 +92,12 @@ INSERT INTO sign_in_links (token_hash, teammate_id, purpose, created_at, expires
 -- name: drop-links
 DELETE FROM sign_in_links WHERE teammate_id = ?
 
+-- name: drop-owner-links
+DELETE FROM sign_in_links WHERE teammate_id = ? AND purpose = 'owner'
+
+-- name: drop-unused-links
+DELETE FROM sign_in_links WHERE teammate_id = ? AND used_at = 0
+
 -- name: use-link
 UPDATE sign_in_links SET used_at = ? WHERE token_hash = ? AND used_at = 0 AND expires_at > ? RETURNING teammate_id, purpose
 

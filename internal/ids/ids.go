@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/fanward/fanward/internal/clock"
 )
@@ -27,6 +28,12 @@ type ID int64
 
 // String is the decimal form.
 func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// Time is when the id was made, by the clock of its node; a source that counts
+// on past its clock lies a little ahead.
+func (id ID) Time() time.Time {
+	return clock.FromMillis(int64(id)>>(nodeBits+counterBits) + epochMs)
+}
 
 // MarshalJSON writes a decimal string, or null for zero.
 func (id ID) MarshalJSON() ([]byte, error) {

@@ -172,3 +172,17 @@ func MatchOr(acceptLanguage, fallback string) string {
 	}
 	return fallback
 }
+
+// FromEnvironment chooses the language of a terminal from LC_ALL, LC_MESSAGES
+// and LANG ("zh_CN.UTF-8"), the first that is set; the fallback when none is
+// or it names none of ours.
+func FromEnvironment(getenv func(string) string, fallback string) string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := getenv(name); v != "" {
+			tag, _, _ := strings.Cut(v, ".")
+			tag, _, _ = strings.Cut(tag, "@")
+			return MatchOr(strings.ReplaceAll(tag, "_", "-"), fallback)
+		}
+	}
+	return fallback
+}

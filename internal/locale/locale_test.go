@@ -239,3 +239,18 @@ func collectCodes(t *testing.T, path string, codes map[string]string) {
 		return true
 	})
 }
+
+func TestFromEnvironment(t *testing.T) {
+	cases := []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{"LANG": "zh_CN.UTF-8"}, "zh-CN"}, {map[string]string{"LANG": "en_GB.UTF-8"}, "en"}, {map[string]string{"LANG": "C.UTF-8"}, "zh-CN"},
+		{map[string]string{"LC_ALL": "en_US", "LANG": "zh_CN.UTF-8"}, "en"}, {map[string]string{"LC_MESSAGES": "zh_TW@big5", "LANG": "en_US"}, "zh-CN"}, {nil, "zh-CN"},
+	}
+	for _, c := range cases {
+		if got := locale.FromEnvironment(func(k string) string { return c.env[k] }, "zh-CN"); got != c.want {
+			t.Errorf("%v gives %s, want %s", c.env, got, c.want)
+		}
+	}
+}

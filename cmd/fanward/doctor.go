@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/locale"
+	"github.com/fanward/fanward/internal/seal"
+	"github.com/fanward/fanward/internal/store"
+)
+
+const (
+	diskWarning = 1 << 30
+	diskError   = 100 << 20
+	// clockSlack is how far the newest row may lie ahead of the clock.
+	clockSlack = time.Minute
+	dialWait   = 3 * time.Second
+)
+
+// released is before every build: a clock that shows less is not set.
+var released = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+type severity string
+
+const (
+	fine    severity = "ok"
+	warning severity = "warning"
+	broken  severity = "error"
+)
+
+// finding is one thing that doctor looked at. Its sentence is
+// "cli.doctor.<code>" and, unless all is well, says the cure.
+type finding struct {
+	severity severity
+	code     string
+	params   map[string]any
+	text     string // instead of a sentence, for problems that bring their own
+}
+
+// examination looks around the installation without changing it.
+type examination struct {
+	lang     string
+	findings []finding
+	running  bool // a server answers on the admin socket
+	now      time.Time
+}
+
+func (x *examination) note(s severity, code string, params map[string]any) {
+	x.findings = append(x.findings, finding{severity: s, code: code, params: params})
+}
+
+// newDoctor is "fanward doctor".
+func newDoctor() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "Check settings, folders, keys, database and ports", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			x := &examination{lang: terminalLanguage(), now: clock.NewSystem().Now()}
+			x.all(cmd)
+			errs := 0
+			for _, f := range x.findings {
+				text := f.text
+				if text == "" {
+					text = locale.Sentence(x.lang, "cli.doctor."+f.code, f.params)
+				}
+				if f.severity == broken {
+					errs++
+				}
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s\n", locale.Sentence(x.lang, "cli.doctor.severity."+string(f.severity), nil), text); err != nil {
+					return err
+				}
+			}
+			if errs > 0 {
+				return errors.New(locale.Sentence(x.lang, "cli.doctor.summary", map[string]any{"count": errs}))
+			}
+			return nil
+		},
+	}
+}
+
+func (x *examination) all(cmd *cobra.Command) {
+	s, err := settings(cmd)
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			x.findings = append(x.findings, finding{severity: broken, text: p.Sentence(x.lang)})
+		}
+		return // everything else depends on them
+	}
+	if err != nil {
+		x.note(broken, "config_failed", map[string]any{"reason": err})
+		return
+	}
+	if s.File == "" {
+		x.note(fine, "config_defaults", nil)
+	} else {
+		x.note(fine, "config", map[string]any{"file": s.File})
+	}
+	for _, name := range s.UnknownEnv {
+		x.note(warning, "unknown_variable", map[string]any{"name": name})
+	}
+	ctx := cmd.Context()
+	c := s.Config
+	if version, err := newRemote(c.DataDir).status(ctx); err == nil {
+		x.running = true
+		x.note(fine, "running", map[string]any{"version": version})
+	}
+	if x.now.Before(released) {
+		x.note(broken, "clock_unset", map[string]any{"now": x.now.Format(time.RFC3339)})
+	} else {
+		x.note(fine, "clock", map[string]any{"now": x.now.Format(time.RFC3339)})
+	}
+	x.folder(c.DataDir)
+	key := x.key(c)
+	x.database(ctx, c, key)
+	x.redis(c)
+	x.ports(c)
+}
+
+// folder checks the data folder.
+func (x *examination) folder(dir string) {
+	p := map[string]any{"dir": dir}
+	st, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.note(fine, "folder_new", p)
+		x.disk(nearest(dir))
+		return
+	case err != nil || !st.IsDir():
+		x.note(broken, "folder_bad", p)
+		return
+	case st.Mode().Perm()&0o077 != 0:
+		x.note(warning, "folder_open", map[string]any{"dir": dir, "mode": fmt.Sprintf("%04o", st.Mode().Perm())})
+	}
+	// The rights bits do not tell about read-only mounts: try.
+	f, err := os.CreateTemp(dir, ".doctor-*")
+	if err != nil {
+		x.note(broken, "folder_unwritable", map[string]any{"dir": dir, "reason": cause(err)})
+		return
+	}
+	_ = errors.Join(f.Close(), os.Remove(f.Name()))
+	x.note(fine, "folder", p)
+	x.disk(dir)
+}
+
+// nearest is the closest folder above dir that exists.
+func nearest(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "."
+	}
+	for {
+		if _, err := os.Stat(abs); err == nil || filepath.Dir(abs) == abs {
+			return abs
+		}
+		abs = filepath.Dir(abs)
+	}
+}
+
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func (x *examination) disk(dir string) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		x.note(warning, "disk_unknown", map[string]any{"dir": dir, "reason": err})
+		return
+	}
+	free := int64(st.Bavail) * int64(st.Bsize)
+	p := map[string]any{"dir": dir, "free": fmt.Sprintf("%.1f", float64(free)/(1<<30))}
+	switch {
+	case free < diskError:
+		x.note(broken, "disk_full", p)
+	case free < diskWarning:
+		x.note(warning, "disk_low", p)
+	default:
+		x.note(fine, "disk", p)
+	}
+}
+
+// key checks the secret key without making one; it returns its id, "" when
+// there is none that works.
+func (x *examination) key(c *config.Config) string {
+	root := c.SecretKeyBytes()
+	if root != nil {
+		x.note(fine, "key_environment", nil)
+	} else {
+		var err error
+		root, err = seal.ReadFile(c.DataDir)
+		switch {
+		case err == nil:
+			x.note(fine, "key", map[string]any{"path": filepath.Join(c.DataDir, seal.FileName)})
+		case errors.Is(err, seal.ErrNoKey):
+			x.note(fine, "key_new", nil)
+			return ""
+		default:
+			x.findings = append(x.findings, finding{severity: broken, text: sentence(err)})
+			return ""
+		}
+	}
+	keys, err := seal.New(root)
+	if err != nil {
+		return "" // refused by the settings already
+	}
+	return keys.ID()
+}
+
+func present(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// database checks lock, reachability and schema. A running server has done so
+// itself, and its database is left alone.
+func (x *examination) database(ctx context.Context, c *config.Config, key string) {
+	if x.running {
+		x.note(fine, "database_running", nil)
+		return
+	}
+	if c.Database.URL == "" {
+		if !present(filepath.Join(c.DataDir, store.FileName)) {
+			x.note(fine, "database_new", nil)
+			return
+		}
+		unlock, err := store.Lock(c.DataDir)
+		if err != nil {
+			x.note(broken, "database_locked", map[string]any{"dir": c.DataDir})
+			return
+		}
+		defer unlock()
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*dialWait)
+	defer cancel()
+	db, err := store.Open(ctx, store.Options{Dir: c.DataDir, URL: c.Database.URL, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		return
+	}
+	defer func() { _ = db.Close() }()
+	x.schema(ctx, db, c, key)
+}
+
+func (x *examination) schema(ctx context.Context, db *store.DB, c *config.Config, key string) {
+	have, know, err := db.Schema(ctx)
+	p := map[string]any{"have": have, "know": know}
+	switch {
+	case err != nil:
+		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		return
+	case have > know:
+		x.findings = append(x.findings, finding{severity: broken, text: sentence(store.SchemaTooNew{Have: have, Know: know})})
+		return
+	case have < know:
+		x.note(fine, "schema_older", p)
+		return
+	}
+	x.note(fine, "schema", p)
+	var want string
+	err = db.Reader(ctx).QueryRow(qReadKey).Scan(&want)
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNoRows):
+		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		return
+	case err == nil && key == "":
+		x.note(broken, "key_lost", map[string]any{"path": filepath.Join(c.DataDir, seal.FileName)})
+	case err == nil && key != want:
+		x.findings = append(x.findings, finding{severity: broken, text: sentence(otherKey{have: key, want: want})})
+	}
+	high, err := highWater(ctx, db)
+	if err != nil {
+		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		return
+	}
+	if newest := high.Time(); newest.After(x.now.Add(clockSlack)) {
+		x.note(warning, "clock_behind", map[string]any{"now": x.now.Format(time.RFC3339), "newest": newest.Format(time.RFC3339)})
+	}
+}
+
+func (x *examination) redis(c *config.Config) {
+	if c.Redis.URL == "" {
+		return
+	}
+	u, err := url.Parse(c.Redis.URL)
+	if err != nil {
+		return // refused by the settings already
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host = net.JoinHostPort(u.Hostname(), "6379")
+	}
+	conn, err := net.DialTimeout("tcp", host, dialWait)
+	if err != nil {
+		x.note(broken, "redis_unreachable", map[string]any{"host": host, "reason": err})
+		return
+	}
+	_ = conn.Close()
+	x.note(fine, "redis", map[string]any{"host": host})
+}
+
+// ports checks that the server could listen.
+func (x *examination) ports(c *config.Config) {
+	if x.running {
+		return // it does
+	}
+	addrs := []struct{ key, addr string }{{"http.addr", c.HTTP.Addr}}
+	if on, _ := c.SandboxOn(false); on {
+		addrs = append(addrs, struct{ key, addr string }{"sandbox.shop_addr", c.Sandbox.ShopAddr})
+	}
+	for _, a := range addrs {
+		l, err := net.Listen("tcp", a.addr)
+		if err != nil {
+			x.note(broken, "port_taken", map[string]any{"key": a.key, "addr": a.addr, "reason": opCause(err)})
+			continue
+		}
+		_ = l.Close()
+		x.note(fine, "port", map[string]any{"key": a.key, "addr": a.addr})
+	}
+	if !config.Loopback(c.HTTP.Addr) && c.PublicURL == "" {
+		x.note(warning, "no_public_url", nil)
+	}
+}
+
+func opCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
