@@ -61,7 +61,8 @@ export class Hub {
         (r) => r.ok,
         () => false,
       );
-      if (ready) return;
+      // The address and the sign-in link are printed once everything is up.
+      if (ready && this.log.includes(this.url)) return;
       await new Promise((r) => setTimeout(r, 25));
     }
     throw new Error(`the program is not ready:\n${this.log}`);
