@@ -7,7 +7,7 @@ import { mount } from './ui/mount';
 /** Starts the widget on this page and answers `window.fanward`. The page's body has to exist. */
 export function boot(script: HTMLScriptElement | null): void {
   const { account, position, locale: wanted } = script?.dataset ?? {};
-  if (!script || !account) return warn('data-account is missing: <script async src="https://…/widget.js" data-account="KEY"></script>');
+  if (!script || !account) return warn('the script element has no data-account');
   if (window.fanward?.live) return warn("already running; call fanward('shutdown') first");
   const origin = new URL(script.src, location.href).origin;
   const tags = [wanted, document.documentElement.lang, navigator.language];

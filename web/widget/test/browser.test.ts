@@ -32,7 +32,8 @@ beforeAll(async () => {
 describe('the built script', () => {
   it('is at most 20 KB gzipped, styles and both languages included', () => {
     expect(built).toEqual(['widget.js']);
-    expect(gzipSync(script, { level: 9 }).length).toBeLessThanOrEqual(20 * 1024);
+    // Servers' compressors differ by up to a hundredth.
+    expect(gzipSync(script, { level: 9 }).length * 1.01).toBeLessThanOrEqual(20 * 1024);
     expect(script).toContain('打开聊天窗口');
     expect(script).toContain('Open the chat');
     expect(script).toContain('.launcher');
@@ -52,6 +53,7 @@ describe.skipIf(!existsSync(chrome))('in a browser', () => {
   beforeEach(async () => {
     server = new MockServer();
     await server.start();
+    server.pages.set('/favicon.ico', { type: 'image/x-icon', body: '' });
     server.pages.set('/widget.js', { type: 'text/javascript', body: script });
     server.pages.set('/', {
       type: 'text/html',
@@ -72,7 +74,7 @@ describe.skipIf(!existsSync(chrome))('in a browser', () => {
 
   it('asks for one session and opens no socket until the visitor opens the panel', async () => {
     await page.getByTestId('launcher').waitFor();
-    expect(server.calls.filter(({ path }) => path !== '/favicon.ico')).toEqual([{ method: 'POST', path: '/channels/webchat/tea/session' }]);
+    expect(server.calls).toEqual([{ method: 'POST', path: '/channels/webchat/tea/session' }]);
     expect(server.frames).toEqual([]);
     await page.getByTestId('launcher').click();
     await page.getByTestId('connection').and(page.locator('[data-state=online]')).waitFor({ state: 'attached' });
