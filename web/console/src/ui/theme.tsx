@@ -96,7 +96,7 @@ export function UiProvider({ theme, locale, children }: Props) {
 
   return (
     <ConfigProvider theme={config} {...(antLocale ? { locale: antLocale } : {})} wave={{ disabled: true }} button={{ autoInsertSpace: false }}>
-      <AntApp component={false}>
+      <AntApp component={false} message={{ maxCount: 1 }}>
         <ToastBridge />
         {children}
       </AntApp>
