@@ -64,12 +64,13 @@ func (s *Server) outermost(compress func(http.Handler) http.HandlerFunc) http.Ha
 func (s *Server) observe(c *gin.Context) {
 	c.Set(serverKey, s)
 	c.Header("X-Request-Id", obs.RequestID(c.Request.Context()))
-	begun := time.Now()
-	c.Next()
 	route := c.FullPath()
 	if route == "" {
 		route = "other"
 	}
+	c.Request.Pattern = route
+	begun := time.Now()
+	c.Next()
 	status, took := c.Writer.Status(), time.Since(begun)
 	s.o.Metrics.Request(c.Request.Method, route, status, took)
 	s.o.Log.DebugContext(c.Request.Context(), "request", slog.String("method", c.Request.Method), slog.String("route", route),
@@ -86,10 +87,10 @@ func (s *Server) recovered(c *gin.Context) {
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
-		s.o.Log.ErrorContext(c.Request.Context(), "panic", slog.String("route", c.FullPath()), slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+		failed := s.problems.Of(c.Request, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		c.Abort()
 		if !c.Writer.Written() {
-			s.problems.Write(c.Writer, c.Request, fault.New(fault.Internal, "internal", nil))
+			failed.Write(c.Writer)
 		}
 	}()
 	c.Next()

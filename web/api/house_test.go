@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -81,7 +80,7 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	}
 	h.account, err = h.accounts.Create(ctx, channels.New{Channel: webchat.Channel, Name: "Shop", Config: json.RawMessage(`{"origins":["` + shop + `"]}`)})
 	must(err)
-	log := slog.New(slog.NewTextHandler(h.log, nil))
+	log := obs.NewLogger(h.log, "debug", "text")
 	o := api.Options{
 		Config: h.cfg, Clock: h.clk, Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log), Auth: h.auth, Accounts: h.accounts,
 		Customers: known, Inbox: h.inbox, Visitors: h.visitors, Files: store, Links: links,

@@ -77,24 +77,16 @@ type threadPlace struct {
 
 const threadKind = "messages"
 
-// place is where the page begins or ends.
+// place is where the page begins or ends. A cursor goes on from where its page
+// ended, whatever began the first one.
 func (in *listMessagesInput) place() (threadPlace, error) {
-	if in.Cursor == "" {
-		if in.BeforeSeq.Set && in.AfterSeq.Set {
-			return threadPlace{}, fault.AtField("before_seq", "not_together", fault.Params{"other": "after_seq"})
-		}
-		return threadPlace{Before: in.BeforeSeq.pointer(), After: in.AfterSeq.pointer()}, nil
-	}
-	at, err := decodeCursor[threadPlace](threadKind, in.Cursor)
 	switch {
-	case err != nil:
-		return at, err
-	case in.BeforeSeq.Set:
-		return at, fault.AtField("before_seq", "not_together", fault.Params{"other": "cursor"})
-	case in.AfterSeq.Set:
-		return at, fault.AtField("after_seq", "not_together", fault.Params{"other": "cursor"})
+	case in.Cursor != "":
+		return decodeCursor[threadPlace](threadKind, in.Cursor)
+	case in.BeforeSeq.Set && in.AfterSeq.Set:
+		return threadPlace{}, fault.AtField("before_seq", "not_together", fault.Params{"other": "after_seq"})
 	}
-	return at, nil
+	return threadPlace{Before: in.BeforeSeq.pointer(), After: in.AfterSeq.pointer()}, nil
 }
 
 func (s *Server) listMessages(ctx context.Context, in *listMessagesInput) (*answer[MessagePage], error) {

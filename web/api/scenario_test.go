@@ -44,7 +44,7 @@ func (h *house) run(t *testing.T, scenarios []scenario) {
 				}
 			}
 			for k, want := range sc.headers {
-				if got := w.Header().Get(k); got != want {
+				if got := strings.Join(w.Header().Values(k), ", "); got != want {
 					t.Errorf("%s: %q, want %q", k, got, want)
 				}
 			}

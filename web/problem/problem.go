@@ -96,8 +96,8 @@ type Reporter struct{ log *slog.Logger }
 // NewReporter logs to log.
 func NewReporter(log *slog.Logger) *Reporter { return &Reporter{log: log} }
 
-// Of is the problem that err means for r. It logs unexpected errors, once, so
-// call it once per failed request.
+// Of is the problem that err means for r. It logs unexpected errors, so call it
+// once per failed request; r.Pattern names the route in the log.
 func (p *Reporter) Of(r *http.Request, err error) *Problem {
 	ctx := r.Context()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
@@ -110,9 +110,9 @@ func (p *Reporter) Of(r *http.Request, err error) *Problem {
 	}
 	switch e.Kind {
 	case fault.Internal:
-		p.log.ErrorContext(ctx, "request failed", slog.String("method", r.Method), slog.Any("error", err))
+		p.log.ErrorContext(ctx, "request failed", slog.String("method", r.Method), slog.String("route", r.Pattern), slog.Any("error", err))
 	case fault.Unavailable:
-		p.log.WarnContext(ctx, "request refused", slog.String("method", r.Method), slog.Any("error", err))
+		p.log.WarnContext(ctx, "request refused", slog.String("method", r.Method), slog.String("route", r.Pattern), slog.Any("error", err))
 	}
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	status := Status(e)
@@ -131,12 +131,13 @@ func known(err error) error {
 	return err
 }
 
-// Write answers r with the problem that err means and returns its status.
-func (p *Reporter) Write(w http.ResponseWriter, r *http.Request, err error) int {
-	problem := p.Of(r, err)
-	problem.SetHeaders(w.Header())
+// Write answers r with the problem that err means.
+func (p *Reporter) Write(w http.ResponseWriter, r *http.Request, err error) { p.Of(r, err).Write(w) }
+
+// Write sends the problem.
+func (p *Problem) Write(w http.ResponseWriter) {
+	p.SetHeaders(w.Header())
 	w.Header().Set("Content-Type", ContentType)
-	w.WriteHeader(problem.Status)
-	_ = json.NewEncoder(w).Encode(problem) // the client may be gone
-	return problem.Status
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone
 }
