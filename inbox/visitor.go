@@ -44,8 +44,8 @@ func VisitorView(m *Message) (v VisitorMessage, ok bool) {
 	v = VisitorMessage{ConversationID: m.ConversationID, Seq: m.Seq, Direction: m.Direction, Body: m.Body, Attachments: m.Attachments, CreatedAt: m.CreatedAt}
 	if m.Direction == In {
 		v.ClientKey = m.ClientKey
-	} else {
-		v.AuthorName = m.Author.Name
+	} else if m.Author.Kind == ByTeammate {
+		v.AuthorName = m.Author.Name // a program's name is nothing to a customer
 	}
 	return v, true
 }

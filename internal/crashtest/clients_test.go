@@ -76,6 +76,7 @@ type visitor struct {
 	base    string // …/channels/webchat/{key}
 	origin  string
 	token   string
+	quiet   chan struct{} // writes no more, still listens
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
@@ -133,7 +134,7 @@ func (v *visitor) connected() error {
 	acks := make(chan message, 16)
 	gone := make(chan error, 1)
 	go func() { gone <- v.listen(ws, acks) }()
-	for {
+	for !ended(v.quiet) {
 		key := fmt.Sprintf("%s-%d", v.name, v.sent)
 		if err := ws.WriteJSON(map[string]any{"t": "send", "client_key": key, "body": "message " + key, "attachment_ids": []string{}}); err != nil {
 			return err
@@ -155,10 +156,15 @@ func (v *visitor) connected() error {
 			}
 		}
 		select {
-		case <-v.stop:
-			return nil
+		case <-v.quiet:
 		case <-time.After(time.Duration(rand.IntN(15)) * time.Millisecond):
 		}
+	}
+	select {
+	case err := <-gone:
+		return err
+	case <-v.stop:
+		return nil
 	}
 }
 
@@ -183,8 +189,6 @@ func (v *visitor) listen(ws *websocket.Conn, acks chan<- message) error {
 			}
 		case "message":
 			v.note(f.Message)
-		case "ack":
-			v.note(f.Message)
 		case "error":
 			v.t.Errorf("visitor %s was refused: %s", v.name, f.Code)
 		}
@@ -195,9 +199,9 @@ func (v *visitor) listen(ws *websocket.Conn, acks chan<- message) error {
 	}
 }
 
-// note keeps what the thread shows. A place seen before is a repeat (the
-// acknowledgement and the thread tell of the same message), a place that lies
-// before the last is out of order.
+// note keeps what the thread shows, by its feed alone: an acknowledgement may
+// overtake other messages, so it neither counts here nor moves the place. A
+// greeting and the feed may tell of the same message.
 func (v *visitor) note(m message) {
 	at := place(m)
 	for i := len(v.seen) - 1; i >= 0; i-- {

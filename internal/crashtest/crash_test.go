@@ -38,7 +38,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	stop := make(chan struct{})
+	quiet, stop := make(chan struct{}), make(chan struct{})
 	lin := &teammate{t: t, url: p.URL, token: token, stop: stop, seen: map[string]int{}, order: map[string]int64{}, answers: make(chan message, 64)}
 	lin.stopped.Add(2)
 	go lin.run()
@@ -50,7 +50,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	go lin.answer()
 	visitors := make([]*visitor, visitorCount)
 	for i := range visitors {
-		v := &visitor{t: t, name: fmt.Sprintf("v%d", i), base: p.URL + "/channels/webchat/" + account.Key, origin: shopOrigin, stop: stop}
+		v := &visitor{t: t, name: fmt.Sprintf("v%d", i), base: p.URL + "/channels/webchat/" + account.Key, origin: shopOrigin, quiet: quiet, stop: stop}
 		v.stopped.Add(1)
 		visitors[i] = v
 		go v.run()
@@ -73,26 +73,58 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	before := progress()
 	testkit.Eventually(t, 30*time.Second, "messages flow after the last kill", func() bool { return progress() >= before+visitorCount })
+	close(quiet)
+	held := settle(t, p, header, lin, visitors)
 	close(stop)
 	for _, v := range visitors {
 		v.stopped.Wait()
 	}
 	lin.stopped.Wait()
-	judge(t, p, header, lin, visitors)
+	judge(t, held, lin, visitors)
 }
 
-// judge compares the clients' records with what the program holds now.
-func judge(t *testing.T, p *testkit.Process, header http.Header, lin *teammate, visitors []*visitor) {
+// settle waits until both sides' clients have been told of everything that is
+// stored, and returns that: what never comes is what was lost on the way.
+func settle(t *testing.T, p *testkit.Process, header http.Header, lin *teammate, visitors []*visitor) map[string][]message {
 	t.Helper()
-	held := map[string][]message{}
+	var held map[string][]message
+	missing := "nothing was read yet"
+	testkit.Eventually(t, 30*time.Second, "everybody is told of everything", func() bool {
+		held, missing = map[string][]message{}, ""
+		total := 0
+		for _, v := range visitors {
+			v.mu.Lock()
+			id, seen := v.acked[0].ConversationID, len(v.seen)
+			v.mu.Unlock()
+			thread := readThread(t, p, header, id)
+			held[id] = thread
+			total += len(thread)
+			texts := 0
+			for _, m := range thread {
+				if m.Kind == "text" {
+					texts++
+				}
+			}
+			if seen != texts {
+				missing = fmt.Sprintf("%s was shown %d of %d messages", v.name, seen, texts)
+			}
+		}
+		lin.mu.Lock()
+		defer lin.mu.Unlock()
+		if len(lin.seen) != total {
+			missing = fmt.Sprintf("the teammate was told of %d of %d messages", len(lin.seen), total)
+		}
+		return missing == "" && len(lin.answers) == 0
+	})
+	return held
+}
+
+// judge compares the clients' records with what the program holds.
+func judge(t *testing.T, held map[string][]message, lin *teammate, visitors []*visitor) {
+	t.Helper()
 	total := 0
 	for _, v := range visitors {
-		if len(v.acked) == 0 {
-			t.Fatalf("visitor %s never got through", v.name)
-		}
-		id := v.acked[0].ConversationID
-		thread := readThread(t, p, header, id)
-		held[id] = thread
+		thread := held[v.acked[0].ConversationID]
 		total += len(thread)
 		judgeVisitor(t, v, thread)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/locale"
 )
 
 const (
@@ -30,6 +31,7 @@ type visitorSocket struct {
 	account *channels.Account
 	config  webchat.Config
 	visitor webchat.Visitor
+	locale  string
 	greeted bool
 	limit   *rate.Limiter
 
@@ -50,7 +52,7 @@ func (h *Hub) ServeVisitor(w http.ResponseWriter, r *http.Request, account *chan
 		h.handlers.Done()
 		return // gorilla has answered
 	}
-	s := &visitorSocket{conn: c, hub: h, account: account, config: config}
+	s := &visitorSocket{conn: c, hub: h, account: account, config: config, locale: locale.Match(r.Header.Get("Accept-Language"))}
 	closed := h.o.Opened("visitor")
 	c.onGone = func(code int) {
 		h.visitorLeft(s)
@@ -176,7 +178,7 @@ func (s *visitorSocket) known() (webchat.Who, bool) {
 // message stores what the visitor wrote and acknowledges it once it is durable.
 func (s *visitorSocket) message(ctx context.Context, f clientFrame) {
 	h := s.hub
-	got, err := h.o.Visitors.Send(ctx, s.visitor, webchat.Message{ClientKey: f.ClientKey, Body: f.Body, Attachments: f.AttachmentIDs})
+	got, err := h.o.Visitors.Send(ctx, s.visitor, webchat.Message{ClientKey: f.ClientKey, Body: f.Body, Attachments: f.AttachmentIDs, Locale: s.locale})
 	if err != nil {
 		s.refuse(f.ClientKey, err)
 		return
