@@ -70,8 +70,8 @@ type Sealer interface {
 	Unseal(purpose, sealed string) ([]byte, error)
 }
 
-// SecretPurpose binds a sealed account secret to its use.
-const SecretPurpose = "channels/account-secret"
+// secretPurpose binds a sealed secret to its use and its account.
+func secretPurpose(id ids.ID) string { return "account/" + id.String() + "/identity-secret" }
 
 // Accounts keeps the channel accounts. Reads by key are cached; the cache
 // follows the change feed's hints through Forget.
@@ -156,10 +156,12 @@ func (a *Accounts) Update(ctx context.Context, id ids.ID, p Patch) (*Account, er
 		}
 		return announce(tx, acc, now)
 	})
+	if acc != nil {
+		a.Forget(acc.Key) // after a failure, too: a lost answer may hide a commit
+	}
 	if err != nil {
 		return nil, err
 	}
-	a.Forget(acc.Key)
 	return acc, nil
 }
 
@@ -198,7 +200,7 @@ func (a *Accounts) NewSecret(ctx context.Context, id ids.ID) (string, error) {
 		return "", err
 	}
 	shown := hex.EncodeToString(secret)
-	sealed := a.sealer.Seal(SecretPurpose, []byte(shown))
+	sealed := a.sealer.Seal(secretPurpose(id), []byte(shown))
 	var acc *Account
 	err := a.db.Write(ctx, func(tx *store.Tx) (err error) {
 		if acc, err = scanAccount(tx.QueryRow(qLock, id)); err != nil {
@@ -211,10 +213,12 @@ func (a *Accounts) NewSecret(ctx context.Context, id ids.ID) (string, error) {
 		acc.HasSecret = true
 		return announce(tx, acc, now)
 	})
+	if acc != nil {
+		a.Forget(acc.Key)
+	}
 	if err != nil {
 		return "", err
 	}
-	a.Forget(acc.Key)
 	return shown, nil
 }
 
@@ -224,7 +228,7 @@ func (a *Accounts) Secret(acc *Account) (secret []byte, ok bool, err error) {
 	if acc.sealedSecret == "" {
 		return nil, false, nil
 	}
-	secret, err = a.sealer.Unseal(SecretPurpose, acc.sealedSecret)
+	secret, err = a.sealer.Unseal(secretPurpose(acc.ID), acc.sealedSecret)
 	return secret, err == nil, err
 }
 

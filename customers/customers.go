@@ -155,10 +155,12 @@ func scan(r store.Row) (*Customer, error) {
 	return &c, json.Unmarshal(attributes, &c.Attributes)
 }
 
-func announce(tx *store.Tx, c *Customer, at time.Time) error {
+// announce tells of a changed customer; through, when not 0, is the identity
+// that has come to them: sockets of that browser belong to them from here on.
+func announce(tx *store.Tx, c *Customer, through ids.ID, at time.Time) error {
 	payload, err := json.Marshal(map[string]any{"customer": c})
 	if err != nil {
 		return err
 	}
-	return feed.Append(tx, feed.Change{At: at, Kind: "customer", Audience: feed.Customers, Customer: c.ID, Payload: payload})
+	return feed.Append(tx, feed.Change{At: at, Kind: "customer", Audience: feed.Customers, Customer: c.ID, Identity: through, Payload: payload})
 }

@@ -3,9 +3,12 @@ package customers
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/text"
@@ -13,6 +16,7 @@ import (
 
 const (
 	maxName           = 120
+	maxEmail          = 254
 	maxAttributes     = 50
 	maxAttributesSize = 32 << 10
 )
@@ -49,16 +53,23 @@ var (
 // Identify joins a visitor's device to the person behind a proven identity.
 // What an anonymous visitor did before moves to the known customer.
 func (s *Service) Identify(ctx context.Context, device, person Key, t Traits) (Identified, error) {
+	if err := t.check(); err != nil {
+		return Identified{}, err
+	}
 	var out Identified
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
 		out = Identified{}
 		now := s.clk.Now()
+		owner, err := lockBothTx(tx, device, person)
+		if err != nil {
+			return err
+		}
 		known, err := s.ResolveTx(tx, person, true, t.Locale, now)
 		if err != nil {
 			return err
 		}
 		out.Customer = known.Customer
-		joined, taken, err := s.joinTx(tx, device, person, known, now)
+		through, joined, taken, err := s.joinTx(tx, device, person, owner, known, now)
 		if err != nil || taken {
 			out.Taken = taken
 			return err
@@ -78,29 +89,59 @@ func (s *Service) Identify(ctx context.Context, device, person Key, t Traits) (I
 		if err != nil {
 			return err
 		}
-		return announce(tx, c, now)
+		return announce(tx, c, through, now)
 	})
 	return out, err
 }
 
-func (s *Service) joinTx(tx *store.Tx, device, person Key, known Resolved, now time.Time) (joined, taken bool, err error) {
+// lockBothTx takes the locks of the device's customer, which it returns (0 for
+// a new device), and of the person, so that neither changes hands meanwhile;
+// SQLite's writer needs none. On PostgreSQL only the first is waited
+// for: a transaction's number is fixed by its first lock, and waiting for a
+// second one would make the number too old (see lockOrderTx).
+func lockBothTx(tx *store.Tx, device, person Key) (owner ids.ID, err error) {
+	before, found, err := lockOwnerTx(tx, device)
+	if err != nil || tx.Engine() != store.Postgres {
+		return before.Customer, err
+	}
+	known, exists, err := FindTx(tx, person)
+	if err != nil || !found || !exists || known.Customer == before.Customer {
+		return before.Customer, err // one lock at most, which ResolveTx takes
+	}
+	var locked ids.ID
+	err = tx.QueryRow(qLockAtOnce, known.Customer).Scan(&locked)
+	if isNoRows(err) {
+		err = store.ErrRestart
+	}
+	return before.Customer, err
+}
+
+// joinTx gives the device, which is owner's, to the known person; through is
+// its identity.
+func (s *Service) joinTx(tx *store.Tx, device, person Key, owner ids.ID, known Resolved, now time.Time) (through ids.ID, joined, taken bool, err error) {
 	before, found, err := FindTx(tx, device)
 	switch {
 	case err != nil:
-		return false, false, err
+		return 0, false, false, err
 	case !found:
-		n, err := tx.Exec(qInsertIdentity, s.ids.Next(), known.Customer, device.Kind, device.Namespace, device.Value, false, clock.Millis(now))
-		return n == 1, n == 0, err
+		through = s.ids.Next()
+		n, err := tx.Exec(qInsertIdentity, through, known.Customer, device.Kind, device.Namespace, device.Value, false, clock.Millis(now))
+		if err == nil && n == 0 {
+			err = store.ErrRestart // its first message has just been committed
+		}
+		return through, true, false, err
 	case before.Customer == known.Customer:
-		return false, false, nil
+		return before.Identity, false, false, nil
+	case before.Customer != owner:
+		return 0, false, false, store.ErrRestart // it was new and has just written
 	}
 	var other string
 	if err := tx.QueryRow(qHasKind, before.Customer, person.Kind, person.Namespace).Scan(&other); err == nil {
-		return false, true, nil
+		return 0, false, true, nil
 	} else if !isNoRows(err) {
-		return false, false, err
+		return 0, false, false, err
 	}
-	return true, false, s.moveTx(tx, before, known.Customer, now)
+	return before.Identity, true, false, s.moveTx(tx, before, known.Customer, now)
 }
 
 // moveTx moves one identity and everything that came through it.
@@ -133,22 +174,49 @@ func (s *Service) applyTraitsTx(tx *store.Tx, id ids.ID, t Traits, now time.Time
 	if name := text.Preview(t.Name, maxName); c.Name == nil && name != "" {
 		c.Name, changed = &name, true
 	}
-	extra := map[string]any{}
-	for k, v := range t.Attributes {
-		extra[k] = v
-	}
-	if email := text.CleanLine(t.Email); email != "" && text.Length(email) <= 254 {
-		extra["email"] = email
-	}
-	for k, v := range extra {
-		if _, there := c.Attributes[k]; !there && len(c.Attributes) < maxAttributes {
-			c.Attributes[k], changed = v, true
-		}
-	}
-	if !changed {
-		return false, nil
+	filled, err := t.fill(c.Attributes)
+	if err != nil || !changed && !filled {
+		return false, err
 	}
 	return true, s.saveTx(tx, c, now)
+}
+
+// fill adds the attributes that are missing, by name, as far as there is room.
+func (t Traits) fill(to map[string]any) (changed bool, err error) {
+	extra := maps.Clone(t.Attributes)
+	if extra == nil {
+		extra = map[string]any{}
+	}
+	if email := text.CleanLine(t.Email); email != "" && text.Length(email) <= maxEmail {
+		extra["email"] = email
+	}
+	had, err := json.Marshal(to)
+	if err != nil {
+		return false, err
+	}
+	size := len(had)
+	for _, k := range slices.Sorted(maps.Keys(extra)) {
+		v := extra[k]
+		if s, ok := v.(string); ok {
+			v = text.Clean(s)
+		}
+		entry, err := json.Marshal(map[string]any{k: v})
+		if err != nil {
+			return changed, err
+		}
+		if _, there := to[k]; there || v == nil || len(to) >= maxAttributes || size+len(entry) > maxAttributesSize {
+			continue
+		}
+		to[k], changed = v, true
+		size += len(entry)
+	}
+	return changed, nil
+}
+
+// check holds traits to the rules of a profile; fields are named as the
+// visitors' session call names them.
+func (t Traits) check() error {
+	return fault.AtFields(checkAttributes("identity.attributes", t.Attributes)...)
 }
 
 // saveTx writes the profile fields of a locked customer.

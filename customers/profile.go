@@ -3,6 +3,8 @@ package customers
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +25,13 @@ type Patch struct {
 	Attributes map[string]any
 }
 
-// Update applies a patch as a whole or not at all.
+const (
+	maxAttributeName = 64
+	maxAttributeText = 1000
+)
+
+// Update applies a patch as a whole or not at all; for a merged record, to the
+// survivor.
 func (s *Service) Update(ctx context.Context, id ids.ID, p Patch) (*Customer, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -43,7 +51,7 @@ func (s *Service) Update(ctx context.Context, id ids.ID, p Patch) (*Customer, er
 			return err
 		}
 		out = c
-		return announce(tx, c, now)
+		return announce(tx, c, 0, now)
 	})
 	return out, err
 }
@@ -66,21 +74,27 @@ func (p Patch) check() error {
 			add("timezone", "unknown_timezone", fault.Params{"value": text.Preview(*p.Timezone, 60)})
 		}
 	}
-	for k, v := range p.Attributes {
-		if text.CleanLine(k) != k || k == "" || text.Length(k) > 64 {
-			add("attributes", "attribute_name_invalid", fault.Params{"name": text.Preview(k, 64)})
+	return fault.AtFields(append(bad, checkAttributes("attributes", p.Attributes)...)...)
+}
+
+// checkAttributes names every attribute at fault below field, in their order.
+func checkAttributes(field string, attributes map[string]any) (bad []fault.Field) {
+	for _, k := range slices.Sorted(maps.Keys(attributes)) {
+		if text.CleanLine(k) != k || k == "" || text.Length(k) > maxAttributeName {
+			bad = append(bad, fault.Field{Field: field, Code: "attribute_name_invalid", Params: fault.Params{"name": text.Preview(k, maxAttributeName)}})
+			continue
 		}
-		switch v := v.(type) {
+		switch v := attributes[k].(type) {
 		case nil, bool, float64:
 		case string:
-			if text.Length(v) > 1000 {
-				add("attributes."+k, "too_long", fault.Params{"max": 1000})
+			if text.Length(v) > maxAttributeText {
+				bad = append(bad, fault.Field{Field: field + "." + k, Code: "too_long", Params: fault.Params{"max": maxAttributeText}})
 			}
 		default:
-			add("attributes."+k, "attribute_value_invalid", nil)
+			bad = append(bad, fault.Field{Field: field + "." + k, Code: "attribute_value_invalid"})
 		}
 	}
-	return fault.AtFields(bad...)
+	return bad
 }
 
 func (p Patch) apply(c *Customer) {
@@ -90,7 +104,9 @@ func (p Patch) apply(c *Customer) {
 		}
 	}
 	set(&c.Name, p.Name)
-	set(&c.Locale, p.Locale)
+	if p.Locale != nil {
+		c.Locale = optional(canonicalLocale(*p.Locale))
+	}
 	set(&c.Timezone, p.Timezone)
 	for k, v := range p.Attributes {
 		if v == nil {

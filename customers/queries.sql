@@ -4,7 +4,8 @@ FROM customers c
 WHERE c.id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?)
 
 -- name: lock
-SELECT id, name, locale, timezone, attributes, last_seen_at, created_at FROM customers WHERE id = ? AND merged_into = 0 {lock}
+SELECT id, name, locale, timezone, attributes, last_seen_at, created_at FROM customers
+WHERE id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?) AND merged_into = 0 {lock}
 
 -- name: by-identity
 SELECT c.id, i.id, c.name FROM identities i JOIN customers c ON c.id = i.customer_id
@@ -20,8 +21,11 @@ ON CONFLICT (kind, namespace, value) DO NOTHING
 -- name: lock-order
 SELECT id FROM customers WHERE id = ? {lock}
 
+-- name: lock-at-once
+SELECT id FROM customers WHERE id = ? {skip_locked}
+
 -- name: seen
-UPDATE customers SET last_seen_at = ?, locale = CASE WHEN locale = '' THEN ? ELSE locale END WHERE id = ?
+UPDATE customers SET last_seen_at = CASE WHEN last_seen_at < ? THEN ? ELSE last_seen_at END, locale = CASE WHEN locale = '' THEN ? ELSE locale END WHERE id = ?
 
 -- name: identities
 SELECT id, customer_id, kind, namespace, value, verified, created_at FROM identities WHERE customer_id = ? ORDER BY id

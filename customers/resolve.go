@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/text/language"
+
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
@@ -27,6 +29,7 @@ var (
 	qInsertCustomer = queries.Get("insert")
 	qInsertIdentity = queries.Get("insert-identity")
 	qLockOrder      = queries.Get("lock-order")
+	qLockAtOnce     = queries.Get("lock-at-once")
 	qSeen           = queries.Get("seen")
 )
 
@@ -44,27 +47,55 @@ func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
 // customer as seen and leaves the customer's row locked. Two transactions that
 // meet a new identity at once agree on one customer.
 func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
-	r, found, err := FindTx(tx, k)
+	locale = canonicalLocale(locale)
+	r, found, err := lockOwnerTx(tx, k)
+	if err == nil && !found {
+		r, err = s.createTx(tx, k, verified, locale, now)
+	}
 	if err != nil {
 		return r, err
 	}
-	if found {
-		if err := lockOrderTx(tx, r.Customer); err != nil {
-			return r, err
-		}
-	} else {
-		if r, err = s.createTx(tx, k, verified, locale, now); err != nil {
-			return r, err
-		}
-	}
-	_, err = tx.Exec(qSeen, clock.Millis(now), locale, r.Customer)
+	at := clock.Millis(now)
+	_, err = tx.Exec(qSeen, at, at, locale, r.Customer)
 	return r, err
+}
+
+// lockOwnerTx finds the customer with an identity and takes its lock. While it
+// waits the identity may move to somebody else, whose lock it does not have:
+// then the transaction starts anew.
+func lockOwnerTx(tx *store.Tx, k Key) (Resolved, bool, error) {
+	r, found, err := FindTx(tx, k)
+	if err != nil || !found || tx.Engine() != store.Postgres {
+		return r, found, err
+	}
+	if err := lockOrderTx(tx, r.Customer); err != nil {
+		return r, false, err
+	}
+	now, found, err := FindTx(tx, k)
+	if err == nil && now.Customer != r.Customer {
+		err = store.ErrRestart
+	}
+	return now, found, err
+}
+
+// canonicalLocale is a language tag as browsers should send it; what is none
+// counts as unknown.
+func canonicalLocale(s string) string {
+	tag, err := language.Parse(s)
+	if err != nil || tag == language.Und {
+		return ""
+	}
+	return tag.String()
 }
 
 func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
 	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Created: true}
 	at := clock.Millis(now)
-	if _, err := tx.Exec(qInsertCustomer, r.Customer, "", searchText("", r.Customer), locale, at, at, at); err != nil {
+	found := searchText("", r.Customer)
+	if k.Kind != KindVisitor {
+		found = searchText("", r.Customer, k.Value)
+	}
+	if _, err := tx.Exec(qInsertCustomer, r.Customer, "", found, locale, at, at, at); err != nil {
 		return r, err
 	}
 	n, err := tx.Exec(qInsertIdentity, r.Identity, r.Customer, k.Kind, k.Namespace, k.Value, verified, at)

@@ -58,10 +58,13 @@ func (b *Inbox) appendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time)
 	if e.Delivery != nil {
 		delivery = e.Delivery.ID
 	}
-	_, err := tx.Exec(qInsertMessage, e.ID, c.ID, e.Seq, c.AccountID, e.identity, e.Direction, e.Kind, e.Author.Kind, e.Author.ID, deref(e.Author.Name),
+	n, err := tx.Exec(qInsertMessage, e.ID, c.ID, e.Seq, c.AccountID, e.identity, e.Direction, e.Kind, e.Author.Kind, e.Author.ID, deref(e.Author.Name),
 		e.Body, payload, e.externalID, deref(e.ClientKey), dedup, delivery, len(e.uploads), zeroMillis(e.providerAt), clock.Millis(now))
 	if err != nil {
 		return err
+	}
+	if n == 0 {
+		return errKeyReused // in another conversation, at the same moment
 	}
 	if err := b.bindTx(tx, e); err != nil {
 		return err
@@ -153,6 +156,9 @@ func (b *Inbox) checkBody(body string, limit, uploads int) (string, error) {
 	}
 	return body, fault.AtFields(bad...)
 }
+
+// errKeyReused: the key names a message of another conversation.
+var errKeyReused = fault.New(fault.Conflict, "client_key_reused", nil)
 
 func checkClientKey(key string) error {
 	if key == "" {

@@ -155,7 +155,7 @@ func whereVisible(s *store.Builder, p auth.Principal) {
 
 // mineID is the assignee id of p's own conversations; no conversation has -1.
 func mineID(p auth.Principal) ids.ID {
-	if p.Token {
+	if p.Token || p.ID == 0 {
 		return -1
 	}
 	return p.ID
@@ -213,7 +213,17 @@ func (b *Inbox) Counts(ctx context.Context, p auth.Principal) (Counts, error) {
 	if err != nil || p.Token {
 		return out, err
 	}
-	return out, q.QueryRow(queries.Get("unread-of-mine"), p.ID, p.ID).Scan(&out.Unread)
+	return out, unreadOfMine(q, p, &out.Unread)
+}
+
+func unreadOfMine(q store.Querier, p auth.Principal, n *int64) error {
+	var s store.Builder
+	s.Add("SELECT count(*) FROM (SELECT c.id FROM conversations c LEFT JOIN read_cursors r ON r.teammate_id = ? AND r.conversation_id = c.id", p.ID)
+	mine := Filter{Status: Open, View: ViewMine}
+	mine.where(&s, p)
+	s.Add("AND c.inbound_count > COALESCE(r.read_inbound_count, 0) LIMIT 1000) unread")
+	query, args := s.Query()
+	return q.QueryRow(query, args...).Scan(n)
 }
 
 func (c *Counts) add(p auth.Principal, account, team, assignee ids.ID, n int64) {

@@ -45,6 +45,7 @@ ON CONFLICT (status, account_id, team_id, assignee_id) DO UPDATE SET n = convers
 INSERT INTO messages (id, conversation_id, seq, account_id, identity_id, direction, kind, author_kind, author_id, author_name, body, payload,
   external_id, client_key, dedup_key, delivery_id, attachments, provider_at, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (dedup_key) DO NOTHING
 
 -- name: by-dedup-key
 SELECT m.id, m.conversation_id, m.seq, c.customer_id, m.identity_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.dedup_key = ?
@@ -141,12 +142,6 @@ SELECT COALESCE(min(snoozed_until), 0) FROM conversations WHERE status = 'snooze
 
 -- name: delivery-conversation
 SELECT conversation_id, message_id FROM deliveries WHERE id = ?
-
--- name: unread-of-mine
-SELECT count(*) FROM (
-  SELECT c.id FROM conversations c LEFT JOIN read_cursors r ON r.teammate_id = ? AND r.conversation_id = c.id
-  WHERE c.assignee_id = ? AND c.status = 'open' AND c.inbound_count > COALESCE(r.read_inbound_count, 0) LIMIT 1000
-) unread
 
 -- name: outbound
 SELECT i.kind, i.namespace, i.value, i.verified, m.body FROM identities i JOIN messages m ON i.id = ? WHERE m.id = ?

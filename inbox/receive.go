@@ -91,7 +91,12 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	if err != nil {
 		return channels.Received{}, err
 	}
-	err = announceTx(tx, change{kind: "message", c: c, before: c.place(), existed: true, message: &e.Message}, now)
+	if err := announceTx(tx, change{kind: "message", c: c, before: c.place(), existed: true, message: &e.Message}, now); err != nil {
+		return channels.Received{}, err
+	}
+	if counted == nil || counted.status != Open {
+		err = visitorStateTx(tx, c, now) // the customer's other tabs see it open
+	}
 	return channels.Received{Customer: who.Customer, Identity: who.Identity, Conversation: c.ID, Message: e.ID, Seq: e.Seq}, err
 }
 

@@ -55,6 +55,9 @@ func (b *Inbox) writeTx(tx *store.Tx, p auth.Principal, id ids.ID, w Write) (*Me
 	if first, found, err := firstOf(tx, dedup); err != nil {
 		return nil, err
 	} else if found {
+		if first.Conversation != c.ID {
+			return nil, errKeyReused
+		}
 		return b.message(tx, first.Message)
 	}
 	adapter, err := b.registry.Adapter(c.Channel)
@@ -100,7 +103,7 @@ func (b *Inbox) writeTx(tx *store.Tx, p auth.Principal, id ids.ID, w Write) (*Me
 			return nil, err
 		}
 	}
-	return &e.Message, b.afterWritingTx(tx, p, c, now)
+	return &e.Message, b.afterWritingTx(tx, p, c, counted.status, now)
 }
 
 // sendTx turns the entry into an outbound message with its delivery.
@@ -123,9 +126,12 @@ func (b *Inbox) sendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time) e
 }
 
 // afterWritingTx: who writes has read; their draft is done with.
-func (b *Inbox) afterWritingTx(tx *store.Tx, p auth.Principal, c *Conversation, now time.Time) error {
+func (b *Inbox) afterWritingTx(tx *store.Tx, p auth.Principal, c *Conversation, was Status, now time.Time) error {
 	if p.Token {
-		return nil
+		if c.Status == was {
+			return nil
+		}
+		return visitorStateTx(tx, c, now) // a read mark would have told it
 	}
 	if err := b.markReadTx(tx, p, c, c.LastSeq, now); err != nil {
 		return err
@@ -152,8 +158,10 @@ func (b *Inbox) Retry(ctx context.Context, p auth.Principal, delivery ids.ID) (*
 		if err != nil {
 			return err
 		}
-		if _, err := lockVisibleTx(tx, p, conversation); err != nil {
+		if _, err := lockVisibleTx(tx, p, conversation); fault.KindOf(err) == fault.NotFound {
 			return fault.Missing("delivery")
+		} else if err != nil {
+			return err
 		}
 		d, err := b.outbox.RetryTx(tx, delivery, b.clk.Now())
 		if err != nil {

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"time"
@@ -47,8 +48,8 @@ func scanConversation(r store.Row) (*Conversation, error) {
 // The customer's lock comes first, everywhere: it keeps deadlocks away and the
 // feed in the order of seq (see customers.Service.ResolveTx).
 func lockTx(tx *store.Tx, id ids.ID) (*Conversation, error) {
+	var customer ids.ID
 	if tx.Engine() == store.Postgres {
-		var customer ids.ID
 		if err := tx.QueryRow(qLockCustomer, id).Scan(&customer); err != nil && !isNoRows(err) {
 			return nil, err
 		}
@@ -56,6 +57,9 @@ func lockTx(tx *store.Tx, id ids.ID) (*Conversation, error) {
 	c, err := scanConversation(tx.QueryRow(qLock, id))
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, fault.Missing("conversation")
+	}
+	if err == nil && customer != 0 && customer != c.Customer.ID {
+		return nil, store.ErrRestart // given to another customer while this one waited
 	}
 	return c, err
 }
@@ -73,12 +77,20 @@ func saveTx(tx *store.Tx, c *Conversation, counted *place) error {
 	if err != nil || counted != nil && *counted == c.place() {
 		return err
 	}
-	if counted != nil {
-		if err := countTx(tx, c.AccountID, *counted, -1); err != nil {
-			return err
-		}
+	if counted == nil {
+		return countTx(tx, c.AccountID, c.place(), 1)
 	}
-	return countTx(tx, c.AccountID, c.place(), 1)
+	// Always in the same order, so that two conversations that change places
+	// do not wait for each other's counters.
+	from, to := *counted, c.place()
+	if from.before(to) {
+		return errors.Join(countTx(tx, c.AccountID, from, -1), countTx(tx, c.AccountID, to, 1))
+	}
+	return errors.Join(countTx(tx, c.AccountID, to, 1), countTx(tx, c.AccountID, from, -1))
+}
+
+func (p place) before(o place) bool {
+	return cmp.Or(cmp.Compare(p.status, o.status), cmp.Compare(p.team, o.team), cmp.Compare(p.assignee, o.assignee)) < 0
 }
 
 func countTx(tx *store.Tx, account ids.ID, p place, n int64) error {

@@ -2,6 +2,8 @@ package inbox
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/fanward/fanward/customers"
@@ -121,10 +123,10 @@ func (b *Inbox) teamTx(tx *store.Tx, p auth.Principal, c *Conversation, to *ids.
 }
 
 func (b *Inbox) statusTx(tx *store.Tx, p auth.Principal, c *Conversation, u Update, now time.Time) (*Message, error) {
+	if u.SnoozedUntil != nil && (u.Status == nil || *u.Status != Snoozed) {
+		return nil, fault.AtField("snoozed_until", "snooze_needs_status", nil)
+	}
 	if u.Status == nil {
-		if u.SnoozedUntil != nil {
-			return nil, fault.AtField("snoozed_until", "snooze_needs_status", nil)
-		}
 		return nil, nil
 	}
 	switch *u.Status {
@@ -153,6 +155,9 @@ func (b *Inbox) snoozeTx(tx *store.Tx, p auth.Principal, c *Conversation, until 
 	if !at.After(now) || at.After(now.Add(maxSnooze)) {
 		return nil, fault.AtField("snoozed_until", "snooze_out_of_range", fault.Params{"days": int(maxSnooze / (24 * time.Hour))})
 	}
+	if c.Status == Snoozed && c.SnoozedUntil != nil && c.SnoozedUntil.Equal(at) {
+		return nil, nil
+	}
 	c.Status, c.SnoozedUntil = Snoozed, &at
 	return b.activityTx(tx, c, "snoozed", map[string]any{"by_name": p.Name, "until": at}, now)
 }
@@ -167,10 +172,12 @@ func (b *Inbox) resolveTx(tx *store.Tx, p auth.Principal, c *Conversation, now t
 }
 
 // WakeDue opens snoozed conversations whose time has come and returns when the
-// next one is due; the zero time when none is.
+// next one is due; the zero time when none is. One that cannot be opened does
+// not keep the others asleep.
 func (b *Inbox) WakeDue(ctx context.Context) (next time.Time, err error) {
 	const chunk = 100
 	for {
+		var failed []error
 		now := b.clk.Now()
 		rows, err := b.db.Reader(ctx).Query(queries.Get("due-snoozes"), now.UnixMilli(), chunk)
 		due, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
@@ -182,8 +189,11 @@ func (b *Inbox) WakeDue(ctx context.Context) (next time.Time, err error) {
 		}
 		for _, id := range due {
 			if err := b.db.Write(ctx, func(tx *store.Tx) error { return b.wakeSnoozedTx(tx, id) }); err != nil {
-				return time.Time{}, err
+				failed = append(failed, fmt.Errorf("wake conversation %s: %w", id, err))
 			}
+		}
+		if len(failed) > 0 {
+			return time.Time{}, errors.Join(failed...)
 		}
 		if len(due) < chunk {
 			break

@@ -30,10 +30,12 @@ var (
 	qByID    = queries.Get("by-id")
 	qRetry   = queries.Get("retry")
 	qClaim   = queries.Get("claim")
+	qLane    = queries.Get("lock-lane")
 	qSending = queries.Get("sending")
 	qAttempt = queries.Get("insert-attempt")
 	qEnded   = queries.Get("end-attempt")
 	qSettle  = queries.Get("settle")
+	qExpired = queries.Get("expired")
 	qRescue  = queries.Get("rescue")
 	qDue     = queries.Get("due-accounts")
 	qNext    = queries.Get("next-due")
@@ -74,7 +76,8 @@ type Options struct {
 type Limits struct {
 	// PerAccount is how many sends of one account run at once.
 	PerAccount int
-	// SendTimeout ends one provider call.
+	// SendTimeout ends one provider call: its context is cancelled, and a
+	// little later the outcome counts as unknown, whatever the adapter does.
 	SendTimeout time.Duration
 	// Lease is how long a claim holds; it must outlast SendTimeout by far.
 	Lease time.Duration

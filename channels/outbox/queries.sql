@@ -18,33 +18,42 @@ SELECT DISTINCT account_id FROM deliveries WHERE state = 'queued' AND next_at <=
 SELECT COALESCE(min(next_at), 0) FROM deliveries WHERE state = 'queued' AND next_at > ?
 
 -- name: claim
-UPDATE deliveries SET state = 'claimed', leased_by = ?, lease_until = ?, updated_at = ?
-WHERE id IN (
+WITH due AS MATERIALIZED (
   SELECT d.id FROM deliveries d
   WHERE d.state = 'queued' AND d.account_id = ? AND d.next_at <= ?
     AND NOT EXISTS (
       SELECT 1 FROM deliveries e
-      WHERE e.lane = d.lane AND e.state IN ('queued', 'claimed', 'sending') AND (e.seq, e.id) < (d.seq, d.id))
+      WHERE e.lane = d.lane AND (e.state IN ('claimed', 'sending') OR e.state = 'queued' AND (e.seq, e.id) < (d.seq, d.id)))
   ORDER BY d.next_at, d.id LIMIT ? {skip_locked})
-RETURNING id, account_id, conversation_id, message_id, identity_id, seq, attempt
+UPDATE deliveries SET state = 'claimed', leased_by = ?, lease_until = ?, updated_at = ?
+WHERE id IN (SELECT due.id FROM due)
+RETURNING id, account_id, conversation_id, message_id, identity_id, seq, attempt, lane, lease_until
+
+-- name: lock-lane (sqlite)
+SELECT ?
+
+-- name: lock-lane (postgres)
+SELECT 1 FROM (SELECT pg_advisory_xact_lock(?::bigint)) locked
 
 -- name: sending
-UPDATE deliveries SET state = 'sending', attempt = attempt + 1, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'claimed' AND leased_by = ?
+UPDATE deliveries SET state = 'sending', attempt = attempt + 1, lease_until = ?, updated_at = ?
+WHERE id = ? AND state = 'claimed' AND leased_by = ? AND lease_until = ?
+  AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.lane = ? AND e.state = 'sending')
 
 -- name: insert-attempt
 INSERT INTO delivery_attempts (delivery_id, attempt, started_at, outcome) VALUES (?, ?, ?, 'sending')
 
 -- name: end-attempt
-UPDATE delivery_attempts SET ended_at = ?, outcome = ?, error_code = ? WHERE delivery_id = ? AND attempt = ?
+UPDATE delivery_attempts SET ended_at = ?, outcome = ?, error_code = ? WHERE delivery_id = ? AND attempt = ? AND ended_at = 0
 
 -- name: settle
 UPDATE deliveries SET state = ?, next_at = ?, error_code = ?, provider_ref = ?, updated_at = ?, lease_until = 0
-WHERE id = ? AND state IN ('claimed', 'sending') AND leased_by = ?
+WHERE id = ? AND state IN ('claimed', 'sending') AND leased_by = ? AND lease_until = ?
 
 -- name: expired
-SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.state, a.channel
+SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.lane, d.lease_until, d.state, a.channel
 FROM deliveries d JOIN accounts a ON a.id = d.account_id
-WHERE d.state IN ('claimed', 'sending') AND d.lease_until < ? ORDER BY d.id LIMIT 500
+WHERE d.state IN ('claimed', 'sending') AND d.id > ? AND (d.lease_until < ? OR d.lease_until > ?) ORDER BY d.id LIMIT 500
 
 -- name: rescue
-UPDATE deliveries SET state = ?, error_code = ?, next_at = ?, updated_at = ?, lease_until = 0 WHERE id = ? AND state = ? AND lease_until < ?
+UPDATE deliveries SET state = ?, error_code = ?, next_at = ?, updated_at = ?, lease_until = 0 WHERE id = ? AND state = ? AND lease_until = ?

@@ -9,8 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fanward/fanward/channels"
@@ -76,6 +77,9 @@ func (Adapter) Send(context.Context, channels.Outbound) (channels.Sent, error) {
 func (Adapter) Configure(raw json.RawMessage) (json.RawMessage, error) {
 	c := DefaultConfig()
 	if len(raw) > 0 {
+		if !json.Valid(raw) { // a decoder would overlook what follows the first value
+			return nil, fault.New(fault.Malformed, "body_malformed", nil)
+		}
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&c); err != nil {
@@ -91,12 +95,25 @@ func (Adapter) Configure(raw json.RawMessage) (json.RawMessage, error) {
 func configFault(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return fault.AtField("config."+wrong.Field, "wrong_type", fault.Params{"expected": wrong.Type.String()})
+		return fault.AtField(strings.TrimSuffix("config."+wrong.Field, "."), "wrong_type", fault.Params{"expected": jsonType(wrong.Type)})
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fault.AtField("config."+strings.Trim(name, `"`), "unknown_field", nil)
 	}
 	return fault.Wrap(err, fault.Malformed, "body_malformed", nil)
+}
+
+// jsonType names a Go type as people who write JSON know it.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Slice:
+		return "array"
+	}
+	return "object"
 }
 
 var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
@@ -109,17 +126,16 @@ func (c *Config) check() error {
 	if len(c.Origins) > maxOrigins {
 		add("origins", "too_many", fault.Params{"max": maxOrigins})
 	}
-	if c.Origins == nil {
-		c.Origins = []string{}
-	}
+	origins := []string{}
 	for i, o := range c.Origins {
 		canonical, err := Origin(o)
 		if err != nil {
 			add(fmt.Sprintf("origins[%d]", i), "origin_invalid", fault.Params{"value": text.Preview(o, 80)})
-			continue
+		} else if !slices.Contains(origins, canonical) {
+			origins = append(origins, canonical)
 		}
-		c.Origins[i] = canonical
 	}
+	c.Origins, c.Color = origins, strings.ToLower(c.Color)
 	if !colorForm.MatchString(c.Color) {
 		add("color", "color_invalid", nil)
 	}
@@ -129,34 +145,19 @@ func (c *Config) check() error {
 	if c.DefaultLocale != "en" && c.DefaultLocale != "zh-CN" {
 		add("default_locale", "not_one_of", fault.Params{"allowed": "en, zh-CN"})
 	}
-	for field, w := range map[string]*Words{"title": &c.Title, "greeting": &c.Greeting} {
-		limit := maxGreet
-		if field == "title" {
-			limit = maxTitle
-		}
-		for lang, s := range map[string]*string{"en": &w.En, "zh-CN": &w.Zh} {
-			if *s = text.Clean(*s); text.Length(*s) > limit {
-				add(field+"."+lang, "too_long", fault.Params{"max": limit})
-			}
+	for _, said := range []struct {
+		field string
+		words *string
+		max   int
+	}{
+		{"title.en", &c.Title.En, maxTitle}, {"title.zh-CN", &c.Title.Zh, maxTitle},
+		{"greeting.en", &c.Greeting.En, maxGreet}, {"greeting.zh-CN", &c.Greeting.Zh, maxGreet},
+	} {
+		if *said.words = text.Clean(*said.words); text.Length(*said.words) > said.max {
+			add(said.field, "too_long", fault.Params{"max": said.max})
 		}
 	}
 	return fault.AtFields(bad...)
-}
-
-// Origin brings a web origin into the form that browsers send: scheme, host
-// and a port that is not the scheme's own. "*" stands for any.
-func Origin(s string) (string, error) {
-	s = strings.TrimSpace(s)
-	if s == "*" {
-		return s, nil
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return "", fmt.Errorf("%.80q is not a web origin", s)
-	}
-	host := strings.ToLower(u.Host)
-	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
-	return u.Scheme + "://" + host, nil
 }
 
 // Allows tells whether a page of the given origin may carry the widget. own is

@@ -196,6 +196,10 @@ func (s *Visitors) Send(ctx context.Context, v Visitor, m Message) (channels.Rec
 	if err := checkKey(m.ClientKey); err != nil {
 		return channels.Received{}, err
 	}
+	v, err := s.today(ctx, v)
+	if err != nil {
+		return channels.Received{}, err
+	}
 	if v.Config.RequireIdentity {
 		if w, ok, err := s.Who(ctx, v); err != nil {
 			return channels.Received{}, err
@@ -210,6 +214,17 @@ func (s *Visitors) Send(ctx context.Context, v Visitor, m Message) (channels.Rec
 		ExternalID: v.Key + ":" + m.ClientKey, ClientKey: m.ClientKey,
 		Body: m.Body, Attachments: m.Attachments, AttachmentOwner: v.OwnerKey(), Locale: m.Locale,
 	})
+}
+
+// today is v with its account as it stands now: a socket outlives changes of
+// its account, but a disabled one takes nothing and a rule holds at once.
+func (s *Visitors) today(ctx context.Context, v Visitor) (Visitor, error) {
+	acc, err := s.accounts.ByKey(ctx, v.Account.Key)
+	if err == nil && acc == v.Account && acc.Status == channels.Active {
+		return v, nil
+	}
+	v.Account, v.Config, err = s.Account(ctx, v.Account.Key)
+	return v, err
 }
 
 // OwnerKey names the visitor as owner of uploads.

@@ -1,0 +1,211 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
+)
+
+const (
+	// stopGrace is how long an adapter may take to return once its context is
+	// cancelled; then it is left behind, so that it holds up nobody else.
+	stopGrace = 5 * time.Second
+	// maxRetryAfter bounds what a provider can ask for.
+	maxRetryAfter = 24 * time.Hour
+	// laneWait is when a delivery looks again that found its lane taken.
+	laneWait = time.Second
+)
+
+// process takes one claimed delivery to the end of an attempt.
+func (o *Outbox) process(ctx context.Context, j job) error {
+	stopping := ctx.Err() != nil
+	// What has begun is finished even when the program stops.
+	ctx = context.WithoutCancel(ctx)
+	if stopping {
+		return o.settle(ctx, j, channels.Queued, "", "", o.clk.Now())
+	}
+	adapter, out, err := o.prepare(ctx, j)
+	var refused *channels.SendError
+	switch {
+	case errors.As(err, &refused):
+		return o.settle(ctx, j, channels.Failed, refused.Code, "", o.clk.Now())
+	case err != nil:
+		// Nothing has been tried; another try is not an attempt.
+		return errors.Join(err, o.settle(ctx, j, channels.Queued, fault.CodeOf(err), "", o.clk.Now().Add(backoff(1))))
+	}
+	mine, err := o.begin(ctx, &j)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		return o.settle(ctx, j, channels.Queued, "", "", o.clk.Now().Add(laneWait))
+	}
+	sent, err := o.call(ctx, adapter, out)
+	if err == nil {
+		return o.settle(ctx, j, channels.SentState, "", text.CleanLine(sent.ProviderRef), o.clk.Now())
+	}
+	return o.failed(ctx, j, adapter.Capabilities(), err)
+}
+
+// prepare gathers what a send needs; a *channels.SendError says that there is
+// no use in trying.
+func (o *Outbox) prepare(ctx context.Context, j job) (channels.Adapter, channels.Outbound, error) {
+	out := channels.Outbound{Delivery: j.id, Attempt: int(j.attempt + 1)}
+	account, err := o.accounts.Get(ctx, j.account)
+	if err != nil {
+		return nil, out, hopeless(err)
+	}
+	if account.Status != channels.Active {
+		return nil, out, &channels.SendError{Outcome: channels.Refused, Code: "account_disabled"}
+	}
+	adapter, err := o.registry.Adapter(account.Channel)
+	if err != nil {
+		return nil, out, &channels.SendError{Outcome: channels.Refused, Code: fault.CodeOf(err), Err: err}
+	}
+	out.Account = account
+	out.Identity, out.Body, out.Attachments, err = o.loader.LoadOutbound(ctx, j.message, j.identity)
+	return adapter, out, hopeless(err)
+}
+
+// hopeless turns "not found" into a refusal: it will not be found next time.
+func hopeless(err error) error {
+	if fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	return &channels.SendError{Outcome: channels.Refused, Code: fault.CodeOf(err), Err: err}
+}
+
+// begin makes "sending" durable; false when the claim has been lost or another
+// delivery of the lane is on its way.
+func (o *Outbox) begin(ctx context.Context, j *job) (mine bool, err error) {
+	next := *j
+	err = o.db.Write(ctx, func(tx *store.Tx) error {
+		now := o.clk.Now()
+		next.attempt, next.lease = j.attempt+1, clock.Millis(now.Add(o.limits.Lease))
+		var locked int64
+		if err := tx.QueryRow(qLane, j.lane).Scan(&locked); err != nil {
+			return err
+		}
+		n, err := tx.Exec(qSending, next.lease, clock.Millis(now), j.id, o.holder, j.lease, j.lane)
+		mine = n == 1
+		if err != nil || !mine {
+			return err
+		}
+		if _, err := tx.Exec(qAttempt, j.id, next.attempt, clock.Millis(now)); err != nil {
+			return err
+		}
+		return o.changed(tx, next.enqueued(channels.Sending, "", now), now)
+	})
+	if mine && err == nil {
+		*j = next
+	}
+	return mine, err
+}
+
+// call hands the message to the adapter. A panic does not cross the border and
+// an adapter that does not return is left behind; what happened to the message
+// is then unknown.
+func (o *Outbox) call(ctx context.Context, a channels.Adapter, out channels.Outbound) (channels.Sent, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	type outcome struct {
+		sent channels.Sent
+		err  error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				o.log.Error("an adapter panicked", "channel", a.Channel(), "delivery_id", out.Delivery, "panic", p)
+				done <- outcome{err: &channels.SendError{Outcome: channels.Ambiguous, Code: "send_unknown"}}
+			}
+		}()
+		sent, err := a.Send(ctx, out)
+		done <- outcome{sent, err}
+	}()
+	timer, stop := o.clk.After(o.limits.SendTimeout)
+	select {
+	case got := <-done:
+		stop()
+		return got.sent, got.err
+	case <-timer:
+	}
+	cancel(context.DeadlineExceeded)
+	timer, stop = o.clk.After(stopGrace)
+	defer stop()
+	select {
+	case got := <-done:
+		return got.sent, got.err
+	case <-timer:
+		o.log.Error("an adapter does not return from Send", "channel", a.Channel(), "delivery_id", out.Delivery)
+		return channels.Sent{}, &channels.SendError{Outcome: channels.Ambiguous, Code: "send_unknown", Err: context.DeadlineExceeded}
+	}
+}
+
+func (o *Outbox) failed(ctx context.Context, j job, caps channels.Capabilities, err error) error {
+	var told *channels.SendError
+	if !errors.As(err, &told) || told.Outcome != channels.Refused && told.Outcome != channels.Temporary {
+		told = &channels.SendError{Outcome: channels.Ambiguous, Code: codeOf(told), RetryAfter: after(told), Err: err}
+	}
+	code := codeOf(told)
+	again := told.Outcome == channels.Temporary || told.Outcome == channels.Ambiguous && caps.Deduplicates
+	switch {
+	case again && j.attempt < o.limits.MaxAttempts:
+		wait := min(told.RetryAfter, maxRetryAfter)
+		if wait <= 0 {
+			wait = backoff(j.attempt)
+		}
+		return o.settle(ctx, j, channels.Queued, code, "", o.clk.Now().Add(wait))
+	case told.Outcome == channels.Ambiguous:
+		return o.settle(ctx, j, channels.Unknown, code, "", o.clk.Now())
+	default:
+		return o.settle(ctx, j, channels.Failed, code, "", o.clk.Now())
+	}
+}
+
+// codeOf is the adapter's code; one it forgot follows from the outcome.
+func codeOf(e *channels.SendError) string {
+	switch {
+	case e != nil && e.Code != "":
+		return e.Code
+	case e != nil && (e.Outcome == channels.Refused || e.Outcome == channels.Temporary):
+		return "send_failed"
+	}
+	return "send_unknown"
+}
+
+func after(e *channels.SendError) time.Duration {
+	if e == nil {
+		return 0
+	}
+	return e.RetryAfter
+}
+
+// backoff grows from 5 s to 1 h, with a quarter of jitter.
+func backoff(attempt int64) time.Duration {
+	d := min(time.Hour, 5*time.Second<<min(2*(attempt-1), 12))
+	return d + rand.N(d/4)
+}
+
+// settle stores how things stand. due is when a queued one is tried next.
+// Nothing happens when the claim has been lost.
+func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState, code, ref string, due time.Time) error {
+	return o.db.Write(ctx, func(tx *store.Tx) error {
+		now := o.clk.Now()
+		n, err := tx.Exec(qSettle, string(state), clock.Millis(due), code, ref, clock.Millis(now), j.id, o.holder, j.lease)
+		if err != nil || n == 0 {
+			return err
+		}
+		if _, err := tx.Exec(qEnded, clock.Millis(now), string(state), code, j.id, j.attempt); err != nil {
+			return err
+		}
+		return o.changed(tx, j.enqueued(state, code, now), now)
+	})
+}
