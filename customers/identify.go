@@ -46,6 +46,7 @@ var (
 	qLeft         = queries.Get("identities-left")
 	qMergeInto    = queries.Get("merge-into")
 	qLock         = queries.Get("lock")
+	qLockPerson   = queries.Get("lock-person")
 	qUpdate       = queries.Get("update-profile")
 	qValues       = queries.Get("values")
 )
@@ -96,10 +97,18 @@ func (s *Service) Identify(ctx context.Context, device, person Key, t Traits) (I
 
 // lockBothTx takes the locks of the device's customer, which it returns (0 for
 // a new device), and of the person, so that neither changes hands meanwhile;
-// SQLite's writer needs none. On PostgreSQL only the first is waited
-// for: a transaction's number is fixed by its first lock, and waiting for a
-// second one would make the number too old (see lockOrderTx).
+// SQLite's writer needs none. On PostgreSQL a transaction's number is fixed by
+// its first row lock, and waiting for a second one would make the number too
+// old (see lockOrderTx): those who identify the same person wait for each other
+// by an advisory lock, which has no number, and whoever still finds the person
+// locked starts anew.
 func lockBothTx(tx *store.Tx, device, person Key) (owner ids.ID, err error) {
+	if tx.Engine() == store.Postgres {
+		var locked int64
+		if err := tx.QueryRow(qLockPerson, person.Kind+"\n"+person.Namespace+"\n"+person.Value).Scan(&locked); err != nil {
+			return 0, err
+		}
+	}
 	before, found, err := lockOwnerTx(tx, device)
 	if err != nil || tx.Engine() != store.Postgres {
 		return before.Customer, err

@@ -21,6 +21,12 @@ ON CONFLICT (kind, namespace, value) DO NOTHING
 -- name: lock-order
 SELECT id FROM customers WHERE id = ? {lock}
 
+-- name: lock-person (sqlite)
+SELECT ?
+
+-- name: lock-person (postgres)
+SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended(?, 0))) locked
+
 -- name: lock-at-once
 SELECT id FROM customers WHERE id = ? {skip_locked}
 
