@@ -76,7 +76,7 @@ export function ViewsColumn() {
       </h1>
       {groups.map((group) => (
         <div key={group.title ?? ""}>
-          {group.title && <h3>{group.title}</h3>}
+          {group.title && <h2>{group.title}</h2>}
           <ul>
             {group.views.map((view) => (
               <li key={view.key}>
