@@ -106,5 +106,6 @@ func (s *Service) derive(ctx context.Context, password string, salt []byte, roun
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	s.hashes.Add(1)
 	return argon2.IDKey([]byte(norm.NFC.String(password)), salt, rounds, memory, lanes, argonKey), nil
 }

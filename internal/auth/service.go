@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -47,6 +48,7 @@ type Service struct {
 	throttle *throttle
 	hashing  chan struct{} // a slot per password that is being hashed
 	waiting  chan struct{} // a slot per request that waits for one
+	hashes   atomic.Int64  // how many have been computed
 	touching sync.Map      // sessions and tokens whose use is being written down
 }
 
