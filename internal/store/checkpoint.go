@@ -14,6 +14,9 @@ const (
 	// restartWait is how long the writer may wait for readers who still need
 	// the log: writes stand still meanwhile.
 	restartWait = 20 * time.Millisecond
+	// restartWaitLong is that once the log holds four times walLimit: readers
+	// that overlap without a pause let it grow no further.
+	restartWaitLong = 250 * time.Millisecond
 	// restartPause follows a restart that readers prevented; it doubles up to
 	// restartPauseMax, so that a reader that stays for hours costs next to nothing.
 	restartPause    = 2 * time.Second
@@ -85,15 +88,19 @@ func (c *checkpointer) once() error {
 	if frames*pageSize < c.limit || time.Now().Before(c.notBefore) {
 		return nil
 	}
-	return c.restart()
+	wait := restartWait
+	if frames*pageSize > 4*c.limit {
+		wait = restartWaitLong
+	}
+	return c.restart(wait)
 }
 
 // restart has the writer begin the log anew between two batches.
-func (c *checkpointer) restart() error {
+func (c *checkpointer) restart(wait time.Duration) error {
 	var busy bool
 	result := make(chan error, 1)
 	task := func() {
-		b, err := c.w.restartLog()
+		b, err := c.w.restartLog(wait)
 		busy = b
 		result <- err
 	}
@@ -116,11 +123,11 @@ func (c *checkpointer) restart() error {
 	return nil
 }
 
-// restartLog runs in the writer's goroutine. busy says that readers still need
-// the log.
-func (w *writer) restartLog() (busy bool, err error) {
+// restartLog runs in the writer's goroutine and waits that long for readers.
+// busy says that they still need the log.
+func (w *writer) restartLog(wait time.Duration) (busy bool, err error) {
 	ctx := context.Background()
-	if err := w.exec(fmt.Sprintf("PRAGMA busy_timeout(%d)", restartWait.Milliseconds())); err != nil {
+	if err := w.exec(fmt.Sprintf("PRAGMA busy_timeout(%d)", wait.Milliseconds())); err != nil {
 		return false, err
 	}
 	var frames, moved int64

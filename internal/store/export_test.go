@@ -81,7 +81,6 @@ func WriterStatements(db *DB) int { return len(db.writer.stmts) }
 // Limits of the writer.
 const (
 	MaxBatch     = maxBatch
-	RestartWait  = restartWait
 	MaxBatchWork = maxBatchWork
 	QueueLength  = queueLength
 )

@@ -141,15 +141,17 @@ func TestRestart(t *testing.T) {
 // Connections that the server has ended are replaced without failing a write
 // that has not begun; one that has begun is told that the storage went away.
 func TestServerEndsConnections(t *testing.T) {
-	db := testkit.Open(t, store.Postgres)
+	url := testkit.PostgresURL(t)
+	db := openURL(t, url)
+	admin, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close() }()
+	admin.SetMaxOpenConns(1)
 	end := func() {
 		t.Helper()
-		c, err := db.SQL().Conn(background)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		if _, err := c.ExecContext(background, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
+		if _, err := admin.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,7 +178,7 @@ func TestServerEndsConnections(t *testing.T) {
 	for i := range 8 {
 		write(t, db, put(fmt.Sprint("after", i)))
 	}
-	err := db.Write(background, func(tx *store.Tx) error {
+	err = db.Write(background, func(tx *store.Tx) error {
 		if err := put("cut")(tx); err != nil {
 			return err
 		}
@@ -186,7 +188,7 @@ func TestServerEndsConnections(t *testing.T) {
 	if fault.CodeOf(err) != "storage_unavailable" {
 		t.Errorf("cut while it ran: %v", err)
 	}
-	if got := names(t, db.Reader(background)); got["cut"] || got["never"] || len(got) != 16 {
+	if got := names(t, openURL(t, url).Reader(background)); got["cut"] || got["never"] || len(got) != 16 {
 		t.Errorf("stored %v", got)
 	}
 }

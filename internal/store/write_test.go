@@ -354,5 +354,5 @@ func TestCloseFinishesWhatIsAccepted(t *testing.T) {
 
 func awaitQueued(t testing.TB, db *store.DB, n int) {
 	t.Helper()
-	testkit.Eventually(t, 5*time.Second, fmt.Sprintf("%d writes wait", n), func() bool { return store.Queued(db) == n })
+	testkit.Eventually(t, 60*time.Second, fmt.Sprintf("%d writes wait", n), func() bool { return store.Queued(db) == n })
 }
