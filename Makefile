@@ -24,7 +24,7 @@ build: $(BIN) ## Build the console, the widget and the one binary
 
 .PHONY: $(BIN)
 $(BIN): web/.built
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/fanward
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/fanward
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	@.ci/setup run

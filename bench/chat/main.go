@@ -21,7 +21,6 @@ type options struct {
 	sockets  int
 	filled   int
 	only     string
-	profile  string
 }
 
 func main() {
