@@ -107,11 +107,9 @@ func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, no
 	return r, store.ErrRestart
 }
 
-// lockOrderTx takes a customer's lock before the transaction writes anything.
-// On PostgreSQL a transaction is numbered by its first write or lock, and
-// SELECT … FOR UPDATE is numbered after it has waited: whoever holds the lock
-// later has the larger number, so the feed tells the changes of one customer's
-// conversations in the order in which they were made.
+// lockOrderTx takes a customer's lock before anything else of theirs is
+// written: everybody locks customer, then conversation, then the rest, so
+// nobody waits in a circle. SQLite's single writer needs no locks.
 func lockOrderTx(tx *store.Tx, id ids.ID) error {
 	if tx.Engine() != store.Postgres {
 		return nil

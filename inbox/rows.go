@@ -45,8 +45,7 @@ func scanConversation(r store.Row) (*Conversation, error) {
 }
 
 // lockTx reads a conversation and keeps others from changing it until commit.
-// The customer's lock comes first, everywhere: it keeps deadlocks away and the
-// feed in the order of seq (see customers.Service.ResolveTx).
+// The customer's lock comes first, everywhere, so that nobody waits in a circle.
 func lockTx(tx *store.Tx, id ids.ID) (*Conversation, error) {
 	var customer ids.ID
 	if tx.Engine() == store.Postgres {

@@ -34,8 +34,8 @@ const FileName = "fanward.db"
 var ErrNoRows = sql.ErrNoRows
 
 // ErrRestart, returned by a write closure on PostgreSQL, runs it again in a new
-// transaction: what it has just waited for makes its transaction id too old to
-// order its changes by (see package feed). SQLite's single writer never waits.
+// transaction: what it waited for has changed what it had read. SQLite's single
+// writer never waits.
 var ErrRestart = errors.New("the transaction has to start anew")
 
 // Options say where the rows live.

@@ -18,14 +18,17 @@ export function Welcome() {
   const me = useMe();
   const cache = useQueryClient();
   const navigate = useNavigate();
+  // The first owner is made by the program, without an address of their own.
+  const asksEmail = me.email.endsWith("@localhost");
+  const [email, setEmail] = useState(asksEmail ? "" : me.email);
   const [name, setName] = useState(me.name);
   const [password, setPassword] = useState("");
   const [locale, chooseLocale] = useState<Locale>(me.locale);
-  const [missing, setMissing] = useState<{ name?: string; password?: string }>({});
+  const [missing, setMissing] = useState<{ name?: string; email?: string; password?: string }>({});
 
   const start = useMutation({
     mutationFn: async () => {
-      const saved = await api.updateMe({ name: name.trim(), locale });
+      const saved = await api.updateMe({ name: name.trim(), locale, ...(asksEmail ? { email: email.trim() } : {}) });
       await api.setPassword({ password });
       return saved;
     },
@@ -40,10 +43,11 @@ export function Welcome() {
     event.preventDefault();
     const problems = {
       ...(name.trim() ? {} : { name: t("welcome.nameMissing") }),
+      ...(/^\S+@\S+$/.test(email.trim()) ? {} : { email: t("welcome.emailMissing") }),
       ...([...password].length >= 10 ? {} : { password: t("welcome.passwordShort") }),
     };
     setMissing(problems);
-    if (!problems.name && !problems.password) start.mutate();
+    if (Object.keys(problems).length === 0) start.mutate();
   };
 
   return (
@@ -51,7 +55,15 @@ export function Welcome() {
       <form onSubmit={submit} noValidate>
         <p className="session-help">{t("welcome.lead")}</p>
         <FormProblem error={start.error} />
-        <input type="hidden" autoComplete="username" value={me.email} readOnly />
+        {asksEmail ? (
+          <Field label={t("welcome.email")} help={t("welcome.emailHelp")} error={missing.email ?? refused.email}>
+            {(ids) => (
+              <Input {...ids} type="email" autoComplete="username" data-testid="welcome-email" value={email} onChange={(e) => setEmail(e.target.value)} />
+            )}
+          </Field>
+        ) : (
+          <input type="hidden" autoComplete="username" value={me.email} readOnly />
+        )}
         <Field label={t("welcome.name")} help={t("welcome.nameHelp")} error={missing.name ?? refused.name}>
           {(ids) => <Input {...ids} autoComplete="name" data-testid="welcome-name" value={name} onChange={(e) => setName(e.target.value)} />}
         </Field>
