@@ -73,6 +73,7 @@ type setup struct {
 	SignedIn bool    `json:"signed_in"`
 	DemoURL  *string `json:"demo_url" doc:"The sandbox's demo shop; null without sandbox"`
 	Version  string  `json:"version"`
+	Limits   limits  `json:"limits" doc:"What one message may carry, so that clients can say so before they send"`
 }
 
 func (s *Server) setup(_ context.Context, in *Request) (*answer[setup], error) {
@@ -80,7 +81,7 @@ func (s *Server) setup(_ context.Context, in *Request) (*answer[setup], error) {
 	if err != nil && fault.KindOf(err) != fault.Unauthenticated {
 		return nil, err
 	}
-	out := setup{SignedIn: err == nil, Version: obs.Version()}
+	out := setup{SignedIn: err == nil, Version: obs.Version(), Limits: limits{s.o.Config.Limits.BodyChars, s.o.Config.Limits.FileBytes, maxFiles}}
 	if url := s.o.DemoURL(); url != "" {
 		out.DemoURL = &url
 	}

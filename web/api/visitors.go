@@ -167,7 +167,7 @@ type visitorConfig struct {
 	DefaultLocale string        `json:"default_locale" enum:"en,zh-CN"`
 }
 
-type visitorLimits struct {
+type limits struct {
 	Body      int   `json:"body" doc:"Characters of a message"`
 	FileBytes int64 `json:"file_bytes"`
 	Files     int   `json:"files" doc:"Files of a message"`
@@ -178,7 +178,7 @@ type visitorSession struct {
 	Replaced     bool                       `json:"replaced" doc:"This device was known as someone else: drop what you hold"`
 	Identified   bool                       `json:"identified"`
 	Config       visitorConfig              `json:"config"`
-	Limits       visitorLimits              `json:"limits"`
+	Limits       limits                     `json:"limits"`
 	Conversation *inbox.VisitorConversation `json:"conversation"`
 	Unread       int64                      `json:"unread"`
 }
@@ -194,7 +194,7 @@ func (s *Server) openVisitorSession(ctx context.Context, in *struct {
 	}
 	out := visitorSession{
 		Config: visitorConfig{at.config.Title, at.config.Greeting, at.config.Color, at.config.Position, at.config.DefaultLocale},
-		Limits: visitorLimits{min(webchat.MaxBody, s.o.Config.Limits.BodyChars), s.o.Config.Limits.FileBytes, maxFiles},
+		Limits: limits{min(webchat.MaxBody, s.o.Config.Limits.BodyChars), s.o.Config.Limits.FileBytes, maxFiles},
 	}
 	if b.Identity != nil {
 		v, out.Replaced, err = s.o.Visitors.Identify(ctx, v, webchat.Claim{UserID: b.Identity.UserID, Hash: b.Identity.Hash, Traits: customers.Traits{

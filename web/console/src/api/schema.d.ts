@@ -862,6 +862,20 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        Limits: {
+            /**
+             * Format: int64
+             * @description Characters of a message
+             */
+            body: number;
+            /** Format: int64 */
+            file_bytes: number;
+            /**
+             * Format: int64
+             * @description Files of a message
+             */
+            files: number;
+        };
         MarkRead: {
             /**
              * Format: int64
@@ -1110,6 +1124,8 @@ export interface components {
         Setup: {
             /** @description The sandbox's demo shop; null without sandbox */
             demo_url: string | null;
+            /** @description What one message may carry, so that clients can say so before they send */
+            limits: components["schemas"]["Limits"];
             signed_in: boolean;
             version: string;
         };
@@ -1207,20 +1223,6 @@ export interface components {
             /** @enum {string} */
             status: "open" | "resolved";
         };
-        VisitorLimits: {
-            /**
-             * Format: int64
-             * @description Characters of a message
-             */
-            body: number;
-            /** Format: int64 */
-            file_bytes: number;
-            /**
-             * Format: int64
-             * @description Files of a message
-             */
-            files: number;
-        };
         VisitorMessage: {
             attachments: components["schemas"]["Attachment"][];
             /** @description Who answers; null for the visitor */
@@ -1244,7 +1246,7 @@ export interface components {
             config: components["schemas"]["VisitorConfig"];
             conversation: components["schemas"]["VisitorConversation"] | null;
             identified: boolean;
-            limits: components["schemas"]["VisitorLimits"];
+            limits: components["schemas"]["Limits"];
             /** @description This device was known as someone else: drop what you hold */
             replaced: boolean;
             /** Format: int64 */

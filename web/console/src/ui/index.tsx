@@ -5,7 +5,7 @@ export { Badge, Checkbox, Dropdown, Input, Modal, Popover, Segmented, Select, Sp
 export type { MenuProps, InputRef } from "antd";
 export { Button } from "antd";
 export { toast, toastError } from "./toast";
-export { useNarrow, usePhone } from "./theme";
+export { useNarrow, usePhone, useTight, useWide } from "./theme";
 export * from "./icons";
 export * from "./avatar";
 export * from "./states";

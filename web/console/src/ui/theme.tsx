@@ -21,12 +21,20 @@ function useMedia(query: MediaQueryList): boolean {
 }
 
 /** True when the window is too narrow for more than one pane. */
-const phoneQuery = window.matchMedia("(max-width: 760px)");
+const phoneQuery = window.matchMedia("(max-width: 820px)");
 export const usePhone = (): boolean => useMedia(phoneQuery);
 
 /** True when a side panel would have to lie over the content. */
 const narrowQuery = window.matchMedia("(max-width: 1240px)");
 export const useNarrow = (): boolean => useMedia(narrowQuery);
+
+/** True when views, list, thread and side panel have room beside each other. */
+const wideQuery = window.matchMedia("(min-width: 1400px)");
+export const useWide = (): boolean => useMedia(wideQuery);
+
+/** True when a list and a thread have room, but no column of views. */
+const tightQuery = window.matchMedia("(max-width: 1100px)");
+export const useTight = (): boolean => useMedia(tightQuery);
 
 const antLocales: Record<Locale, () => Promise<{ default: AntLocale }>> = {
   en: () => import("antd/es/locale/en_US"),

@@ -14,11 +14,13 @@ export interface AccountValues {
 interface Props {
   values: AccountValues;
   problems: Record<string, string>;
+  /** The sandbox sets its own origins. */
+  sandbox?: boolean;
   onChange: (values: AccountValues) => void;
 }
 
 /** The settings of a web chat; the same for a new one and an old one. */
-export function AccountFields({ values, problems, onChange }: Props) {
+export function AccountFields({ values, problems, sandbox, onChange }: Props) {
   const { t } = useTranslation();
   const { config } = values;
   const set = (patch: Partial<WebchatConfig>) => onChange({ ...values, config: { ...config, ...patch } });
@@ -30,9 +32,9 @@ export function AccountFields({ values, problems, onChange }: Props) {
         <Field label={t("accounts.name")} help={t("accounts.nameHelp")} error={problem("name")}>
           {(ids) => <Input {...ids} data-testid="account-name" maxLength={80} value={values.name} onChange={(e) => onChange({ ...values, name: e.target.value })} />}
         </Field>
-        <Field label={t("accounts.origins")} help={t("accounts.originsHelp")} error={problem("origins")}>
+        <Field label={t("accounts.origins")} help={t(sandbox ? "accounts.sandboxOrigins" : "accounts.originsHelp")} error={problem("origins")}>
           {(ids) => (
-            <TextArea {...ids} data-testid="account-origins" autoSize={{ minRows: 2, maxRows: 8 }} spellCheck={false} placeholder="https://shop.example" value={values.origins} onChange={(e) => onChange({ ...values, origins: e.target.value })} />
+            <TextArea {...ids} data-testid="account-origins" readOnly={sandbox} autoSize={{ minRows: 2, maxRows: 8 }} spellCheck={false} placeholder="https://shop.example" value={values.origins} onChange={(e) => onChange({ ...values, origins: e.target.value })} />
           )}
         </Field>
       </Section>

@@ -6,7 +6,7 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Account } from "@/api/types";
 import { describe } from "@/i18n/problem";
-import { Button, EmptyState, ErrorState, FormProblem, NotFoundIcon, Page, Skeleton, Tag, toast, toastError } from "@/ui";
+import { Alert, Button, EmptyState, ErrorState, FormProblem, NotFoundIcon, Page, Skeleton, Tag, toast, toastError } from "@/ui";
 import { useConfirm } from "@/ui/form-dialog";
 import { SaveBar } from "@/ui/save-bar";
 import { AccountFields, type AccountValues } from "./AccountFields";
@@ -83,8 +83,9 @@ function Settings({ account }: { account: Account }) {
               submit();
             }}
           >
+            {account.sandbox && <Alert tone="info">{t("accounts.sandboxHelp")}</Alert>}
             <FormProblem error={save.error} />
-            <AccountFields values={form.values} problems={form.problems} onChange={form.setValues} />
+            <AccountFields sandbox={account.sandbox} values={form.values} problems={form.problems} onChange={form.setValues} />
             <SaveBar dirty={form.dirty} busy={save.isPending} onSave={submit} onDiscard={() => form.reset()} />
           </form>
           <div style={{ borderTop: "1px solid var(--line)" }}>

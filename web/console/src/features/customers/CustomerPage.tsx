@@ -10,7 +10,9 @@ import { ago, age, date, full } from "@/i18n/format";
 import { useCustomerOnline } from "@/realtime/hints";
 import { Avatar, Button, EmptyState, ErrorState, NotFoundIcon, Page, Section, Skeleton, Tag, useNow } from "@/ui";
 import { CustomerForm } from "./CustomerForm";
+import { eventName } from "./events";
 import { IdentityList } from "./IdentityList";
+import { customerName } from "./name";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
 
@@ -34,7 +36,7 @@ function Timeline({ customerId }: { customerId: string }) {
           <li key={event.id}>
             <details>
               <summary>
-                <span>{event.name}</span>
+                <span>{eventName(event.name)}</span>
                 <time dateTime={event.at} title={full(event.at)}>
                   {ago(event.at, now)}
                 </time>
@@ -103,8 +105,8 @@ export function CustomerPage({ id }: { id: string }) {
     <Page
       title={
         <span className="profile-who">
-          <Avatar name={customer.label} seed={customer.id} size={40} online={online} />
-          <span>{customer.label}</span>
+          <Avatar name={customerName(customer)} seed={customer.id} size={40} online={online} />
+          <span>{customerName(customer)}</span>
         </span>
       }
       lead={

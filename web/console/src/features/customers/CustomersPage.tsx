@@ -10,6 +10,7 @@ import { useStore } from "@/realtime/store";
 import { hints } from "@/realtime/hints";
 import { Avatar, Button, CustomersIcon, EmptyState, ErrorState, Input, Page, SearchIcon, Skeleton, Tag, useNow } from "@/ui";
 import { DataTable, type Columns } from "@/ui/table";
+import { customerName } from "./name";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
 
@@ -27,9 +28,9 @@ function useColumns(): Columns<Customer> {
       title: t("customers.name"),
       render: (_, c) => (
         <span className="person">
-          <Avatar name={c.label} seed={c.id} size={28} online={heard[c.id] ?? c.online} />
+          <Avatar name={customerName(c)} seed={c.id} size={28} online={heard[c.id] ?? c.online} />
           <Link to="/customers/$customerId" params={{ customerId: c.id }} onClick={(event) => event.stopPropagation()}>
-            {c.label}
+            {customerName(c)}
           </Link>
           {(heard[c.id] ?? c.online) && <Tag tone="ok">{t("availability.online")}</Tag>}
         </span>

@@ -1,21 +1,22 @@
 import { useEffect, useImperativeHandle, useRef, useState, type ClipboardEvent, type KeyboardEvent, type Ref } from "react";
 import { useTranslation } from "react-i18next";
 import type { Conversation } from "@/api/types";
+import { customerName } from "@/features/customers/name";
 import { useMe } from "@/features/session/me";
 import { useSettings } from "@/features/session/settings";
 import { hasMod, modKey } from "@/features/shell/keyboard";
+import { bytes } from "@/i18n/format";
 import { useViewers } from "@/realtime/hints";
-import { AttachIcon, Button, CaretIcon, Dropdown, SendIcon, WarningIcon, toastError, usePhone } from "@/ui";
+import { AttachIcon, Button, CaretIcon, Dropdown, LockIcon, SendIcon, WarningIcon, toastError, usePhone } from "@/ui";
 import type { ConversationActions } from "./actions";
 import { useDraft } from "./drafts";
 import { useTellTyping, useTellView } from "./presence";
-import { useAccounts, useTeammates } from "./queries";
+import { useAccounts, useLimits, useTeammates } from "./queries";
 import { useSending } from "./send";
 import { sendAct } from "./send-key";
-import { addUploads, MAX_FILES, takeUploads, useUploads } from "./uploads";
+import { addUploads, takeUploads, uploadsOf, useUploads } from "./uploads";
 import { UploadList } from "./UploadList";
 
-const LIMIT = 10_000;
 /** The counter shows when this few characters are left. */
 const NEAR_LIMIT = 500;
 /** Typing counts as going on for this long after a key. */
@@ -69,26 +70,28 @@ export function Composer({ conversation, actions, ref }: Props) {
   const { id } = conversation;
   const phone = usePhone();
   const { enterSends } = useSettings();
-  const { draft, change, clear } = useDraft(id, true);
+  const { kind, body, behind, change, turn, clear } = useDraft(id);
   const { send } = useSending();
-  const uploads = useUploads(id);
+  const list = uploadsOf(id, kind);
+  const uploads = useUploads(list);
+  const limits = useLimits();
   const account = useAccounts().find((a) => a.id === conversation.account_id);
   const input = useRef<HTMLTextAreaElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const composedAt = useRef(-Infinity);
   const [typing, touchTyping, stopTyping] = useRecently(TYPING_FOR);
   const [dragging, setDragging] = useState(false);
-  const note = draft.kind === "note";
-  const left = LIMIT - [...draft.body].length;
+  const note = kind === "note";
+  const left = limits.body - [...body].length;
   const uploading = uploads.some((u) => !u.attachment);
   const disabledAccount = !note && account?.status === "disabled";
-  const sendable = (draft.body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount;
+  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount;
 
-  useTellView(id, draft.body.trim() !== "" && !note ? "replying" : "viewing");
-  useTellTyping(id, typing && !note && draft.body !== "");
+  useTellView(id, body.trim() !== "" && !note ? "replying" : "viewing");
+  useTellTyping(id, typing && !note && body !== "");
   useImperativeHandle(ref, () => ({
-    focus: (kind) => {
-      if (kind !== draft.kind) change({ kind });
+    focus: (to) => {
+      turn(to);
       input.current?.focus();
     },
   }));
@@ -98,7 +101,7 @@ export function Composer({ conversation, actions, ref }: Props) {
       if (uploading) toastError(t("composer.waitUpload"));
       return;
     }
-    const writing = { conversationId: id, body: draft.body, kind: draft.kind, attachments: takeUploads(id), andResolve };
+    const writing = { conversationId: id, body, kind, attachments: takeUploads(list), andResolve };
     stopTyping();
     clear();
     void send(writing).then((sent) => {
@@ -107,7 +110,10 @@ export function Composer({ conversation, actions, ref }: Props) {
     input.current?.focus();
   };
   const add = (chosen: File[]) => {
-    if (chosen.length > 0 && addUploads(id, chosen) > 0) toastError(t("composer.tooManyFiles", { max: MAX_FILES }));
+    const tooLarge = chosen.find((file) => file.size > limits.file_bytes);
+    if (tooLarge) toastError(t("composer.fileTooLarge", { name: tooLarge.name, max: bytes(limits.file_bytes) }));
+    const leftOut = addUploads(list, chosen.filter((file) => file.size <= limits.file_bytes), limits.files);
+    if (leftOut > 0) toastError(t("composer.tooManyFiles", { max: limits.files }));
   };
   const press = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     const { key, keyCode, shiftKey, altKey, nativeEvent } = event;
@@ -127,16 +133,17 @@ export function Composer({ conversation, actions, ref }: Props) {
     event.preventDefault();
     add(pasted);
   };
-  const tab = (kind: "text" | "note", label: string, testid: string) => (
+  const tab = (to: "text" | "note", label: string, testid: string) => (
     <button
       type="button"
       role="tab"
       className="composer-tab"
       data-testid={testid}
-      aria-selected={draft.kind === kind}
+      aria-selected={kind === to}
+      data-written={kind !== to && behind ? "" : undefined}
       aria-controls="composer-input"
       onClick={() => {
-        change({ kind });
+        turn(to);
         input.current?.focus();
       }}
     >
@@ -158,7 +165,7 @@ export function Composer({ conversation, actions, ref }: Props) {
   return (
     <div
       className="composer"
-      data-kind={draft.kind}
+      data-kind={kind}
       onDragOver={(event) => {
         if (!event.dataTransfer.types.includes("Files")) return;
         event.preventDefault();
@@ -179,6 +186,12 @@ export function Composer({ conversation, actions, ref }: Props) {
             {tab("text", t("composer.reply"), "composer-tab-reply")}
             {tab("note", t("composer.note"), "composer-tab-note")}
           </div>
+          {note && (
+            <span className="composer-only" data-testid="composer-only-team">
+              <LockIcon />
+              {t("composer.onlyTeam")}
+            </span>
+          )}
           <ReplyingWarning conversationId={id} />
         </div>
         <div className="composer-box">
@@ -186,12 +199,12 @@ export function Composer({ conversation, actions, ref }: Props) {
             ref={input}
             id="composer-input"
             data-testid="composer-input"
-            aria-label={note ? t("composer.notePlaceholder") : t("composer.replyPlaceholder", { name: conversation.customer.label })}
-            placeholder={note ? t("composer.notePlaceholder") : t("composer.replyPlaceholder", { name: conversation.customer.label })}
+            aria-label={note ? t("composer.notePlaceholder") : t("composer.replyPlaceholder", { name: customerName(conversation.customer) })}
+            placeholder={note ? t("composer.notePlaceholder") : t("composer.replyPlaceholder", { name: customerName(conversation.customer) })}
             rows={2}
-            value={draft.body}
+            value={body}
             onChange={(event) => {
-              change({ body: event.target.value });
+              change(event.target.value);
               touchTyping();
             }}
             onKeyDown={press}
@@ -201,7 +214,7 @@ export function Composer({ conversation, actions, ref }: Props) {
               composedAt.current = performance.now();
             }}
           />
-          <UploadList conversationId={id} uploads={uploads} />
+          <UploadList list={list} uploads={uploads} />
           <div className="composer-foot">
             <Button type="text" icon={<AttachIcon />} aria-label={t("composer.attach")} title={t("composer.attach")} onClick={() => files.current?.click()} />
             <input

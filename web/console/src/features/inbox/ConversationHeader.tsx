@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Conversation, Message } from "@/api/types";
+import { customerName } from "@/features/customers/name";
 import { useMe, usePermission } from "@/features/session/me";
 import { full, soon } from "@/i18n/format";
 import { useViewers } from "@/realtime/hints";
@@ -72,6 +73,7 @@ export function ConversationHeader({ conversation, messages, actions, menu, onMe
   const phone = usePhone();
   const mayReply = usePermission("inbox.reply");
   const panel = usePanel();
+  const who = customerName(conversation.customer);
   const subtitle = useSubtitle(conversation);
   const resolved = conversation.status === "resolved";
   const mine = conversation.assignee_id === me.id;
@@ -92,9 +94,9 @@ export function ConversationHeader({ conversation, messages, actions, menu, onMe
   return (
     <header className="pane-head">
       {phone && <IconButton label={t("actions.backToList")} icon={<BackIcon />} data-testid="back" onClick={onBack} />}
-      <Avatar name={conversation.customer.label} seed={conversation.customer.id} size={32} />
+      <Avatar name={who} seed={conversation.customer.id} size={32} />
       <div className="pane-who">
-        <h2>{conversation.customer.label}</h2>
+        <h2 title={who}>{who}</h2>
         <p title={subtitle}>{subtitle}</p>
       </div>
       <StatusTag conversation={conversation} />
@@ -117,11 +119,11 @@ export function ConversationHeader({ conversation, messages, actions, menu, onMe
               </Button>
             )}
             {resolved ? (
-              <Button data-testid="action-reopen" icon={<ReopenIcon />} onClick={() => void actions.reopen()} aria-label={t("actions.reopen")} title={`${t("actions.reopen")} (E)`}>
+              <Button className="pane-act-word" data-testid="action-reopen" icon={<ReopenIcon />} onClick={() => void actions.reopen()} aria-label={t("actions.reopen")} title={`${t("actions.reopen")} (E)`}>
                 {phone ? null : t("actions.reopen")}
               </Button>
             ) : (
-              <Button data-testid="action-resolve" icon={<ResolveIcon />} onClick={() => void actions.resolve()} aria-label={t("actions.resolve")} title={`${t("actions.resolve")} (E)`}>
+              <Button className="pane-act-word" data-testid="action-resolve" icon={<ResolveIcon />} onClick={() => void actions.resolve()} aria-label={t("actions.resolve")} title={`${t("actions.resolve")} (E)`}>
                 {phone ? null : t("actions.resolve")}
               </Button>
             )}

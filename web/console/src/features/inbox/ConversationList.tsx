@@ -17,17 +17,16 @@ import { ViewSelect } from "./ViewsColumn";
 const statuses: StatusFilter[] = ["open", "snoozed", "resolved", "all"];
 const statusKey = { open: "inbox.open", snoozed: "inbox.snoozed", resolved: "inbox.resolved", all: "inbox.anyStatus" } as const;
 
-function ListHead() {
+function ListHead({ roomForViews }: { roomForViews: boolean }) {
   const { t } = useTranslation();
-  const phone = usePhone();
   const navigate = useNavigate();
   const { viewsOpen } = useSettings();
   const { filter, search } = useInboxFilter();
-  const folded = phone || !viewsOpen;
+  const folded = !roomForViews || !viewsOpen;
   const title = filter.view === "team" || filter.account_id ? null : t(`inbox.${filter.view}`);
   return (
     <div className="list-head">
-      {folded && !phone && (
+      {folded && roomForViews && (
         <IconButton size="small" label={t("inbox.showViews")} icon={<UnfoldIcon />} onClick={() => changeSettings({ viewsOpen: true })} />
       )}
       {folded || title === null ? <ViewSelect /> : <h2>{title}</h2>}
@@ -86,6 +85,8 @@ interface Props {
   items: Conversation[];
   query: ReturnType<typeof useConversations>;
   currentId: string | undefined;
+  /** Whether the column of views may be shown beside the list. */
+  roomForViews: boolean;
 }
 
 function Rows({ items, query, currentId }: Props) {
@@ -156,7 +157,7 @@ export function ConversationList(props: Props) {
   const { items, query } = props;
   return (
     <div className="list-pane">
-      <ListHead />
+      <ListHead roomForViews={props.roomForViews} />
       {query.isPending ? (
         <Skeleton lines={9} />
       ) : query.isError && items.length === 0 ? (

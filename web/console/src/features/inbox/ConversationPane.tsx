@@ -64,8 +64,8 @@ function Open({ conversation, onBack }: { conversation: Conversation; onBack: ()
   const { query } = useThread(conversation.id);
   useCommands(conversation, actions, setMenu, composer);
   const { id, number } = conversation;
-  const { label } = conversation.customer;
-  useEffect(() => remember({ id, number, label }), [id, label, number]);
+  const { name, label } = conversation.customer;
+  useEffect(() => remember({ id, number, name, label }), [id, label, name, number]);
   useEffect(() => () => void closeOverlay(), [id]);
 
   return (

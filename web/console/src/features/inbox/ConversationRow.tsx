@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { memo, type CSSProperties } from "react";
 import { useTranslation } from "react-i18next";
 import type { Conversation, Teammate } from "@/api/types";
+import { customerName } from "@/features/customers/name";
 import { age, full, soon, span } from "@/i18n/format";
 import type { InboxSearch } from "@/routes/router";
 import { Avatar, SnoozeIcon, Tooltip, WebchatIcon } from "@/ui";
@@ -50,6 +51,7 @@ function Waiting({ conversation, now }: { conversation: Conversation; now: numbe
 /** One conversation in the list. */
 export const ConversationRow = memo(function ConversationRow({ conversation, search, current, now, assignee, style }: Props) {
   const { t } = useTranslation();
+  const who = customerName(conversation.customer);
   const unread = Math.max(0, conversation.inbound_count - conversation.read_inbound_count);
   const at = conversation.last_message?.at ?? conversation.last_activity_at;
   return (
@@ -68,7 +70,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, sea
       style={style}
     >
       <span className="row-avatar">
-        <Avatar name={conversation.customer.label} seed={conversation.customer.id} size={36} />
+        <Avatar name={who} seed={conversation.customer.id} size={36} />
         <span className="channel" title={t("channel.webchat")}>
           <WebchatIcon />
         </span>
@@ -76,7 +78,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, sea
       <span style={{ minWidth: 0 }}>
         <span className="row-line">
           <span className="row-name">
-            {conversation.customer.label}
+            {who}
           </span>
           <time className="row-age" dateTime={at} title={full(at)}>
             {age(at, now)}

@@ -7,6 +7,8 @@ import { keys } from "@/api/keys";
 import type { Conversation, Customer } from "@/api/types";
 import { usePermission } from "@/features/session/me";
 import { attributeText } from "@/features/customers/attributes";
+import { eventName } from "@/features/customers/events";
+import { customerName } from "@/features/customers/name";
 import { IdentityList } from "@/features/customers/IdentityList";
 import { ago, age, full } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
@@ -29,7 +31,7 @@ function NameEditor({ customer, fallback }: { customer: Customer | undefined; fa
   if (typed === null) {
     return (
       <div className="panel-name">
-        <strong>{customer?.label ?? fallback}</strong>
+        <strong>{customer ? customerName(customer) : fallback}</strong>
         {allowed && customer && <IconButton size="small" label={t("panel.editName")} icon={<EditIcon />} data-testid="customer-name-edit" onClick={() => setTyped(customer.name ?? "")} />}
       </div>
     );
@@ -97,7 +99,7 @@ function Events({ customerId }: { customerId: string }) {
     <ul>
       {items.map((e) => (
         <li key={e.id} className="panel-link">
-          <span title={JSON.stringify(e.properties)}>{e.name}</span>
+          <span title={JSON.stringify(e.properties)}>{eventName(e.name)}</span>
           <time dateTime={e.at} title={full(e.at)}>
             {age(e.at, now)}
           </time>
@@ -157,7 +159,8 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
   const { t } = useTranslation();
   const now = useNow();
   const panel = usePanel();
-  const { id, label } = conversation.customer;
+  const { id } = conversation.customer;
+  const label = customerName(conversation.customer);
   const query = useQuery({ queryKey: keys.customer(id), queryFn: ({ signal }) => api.customer(id, signal) });
   const heard = useCustomerOnline(id);
   const customer = query.data;

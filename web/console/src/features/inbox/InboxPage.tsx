@@ -6,7 +6,7 @@ import { EmptyState, WebchatIcon, usePhone } from "@/ui";
 import { ConversationList } from "./ConversationList";
 import { ConversationPane } from "./ConversationPane";
 import { useInboxFilter } from "./filter";
-import { closeOverlay } from "./panel-state";
+import { closeOverlay, useRoomForViews } from "./panel-state";
 import { useConversations } from "./queries";
 import { useListKeys } from "./useInboxKeys";
 import { ViewsColumn } from "./ViewsColumn";
@@ -16,8 +16,9 @@ import "./inbox.css";
 export function InboxPage() {
   const { t } = useTranslation();
   const phone = usePhone();
-  const { viewsOpen } = useSettings();
   const { conversationId } = useParams({ strict: false });
+  const roomForViews = useRoomForViews(conversationId !== undefined);
+  const viewsOpen = useSettings().viewsOpen && roomForViews;
   const { filter, search } = useInboxFilter();
   const navigate = useNavigate();
   const query = useConversations(filter);
@@ -47,14 +48,14 @@ export function InboxPage() {
     return (
       <div className="inbox">
         <h1 className="visually-hidden">{t("nav.inbox")}</h1>
-        {conversationId ? <ConversationPane key={conversationId} id={conversationId} onBack={back} /> : <ConversationList items={items} query={query} currentId={undefined} />}
+        {conversationId ? <ConversationPane key={conversationId} id={conversationId} onBack={back} /> : <ConversationList items={items} query={query} currentId={undefined} roomForViews={false} />}
       </div>
     );
   }
   return (
     <div className="inbox">
       {viewsOpen ? <ViewsColumn /> : <h1 className="visually-hidden">{t("nav.inbox")}</h1>}
-      <ConversationList items={items} query={query} currentId={conversationId} />
+      <ConversationList items={items} query={query} currentId={conversationId} roomForViews={roomForViews} />
       {conversationId ? (
         <ConversationPane key={conversationId} id={conversationId} onBack={back} />
       ) : (

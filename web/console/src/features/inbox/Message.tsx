@@ -2,12 +2,13 @@ import { memo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import type { Delivery, Message } from "@/api/types";
+import { customerName } from "@/features/customers/name";
 import { useMe, usePermission } from "@/features/session/me";
 import { clock, full } from "@/i18n/format";
 import { describe, sentenceFor } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
 import { patchDelivery } from "@/realtime/thread";
-import { Avatar, Button, Modal, toastError } from "@/ui";
+import { Avatar, Button, Modal, Tag, toastError } from "@/ui";
 import { activityText } from "./activity";
 import { Attachments } from "./Attachments";
 import { linkify } from "./linkify";
@@ -61,11 +62,13 @@ interface FrameProps {
   seed: string;
   follows: boolean;
   note: boolean;
+  /** Written by a program with an API token, not by a person. */
+  program?: boolean;
   at: string;
   children: ReactNode;
 }
 
-function MessageFrame({ author, face, seed, follows, note, at, children }: FrameProps) {
+function MessageFrame({ author, face, seed, follows, note, program, at, children }: FrameProps) {
   const { t } = useTranslation();
   return (
     <>
@@ -78,6 +81,7 @@ function MessageFrame({ author, face, seed, follows, note, at, children }: Frame
         ) : (
           <div className="msg-by">
             <span>{author}</span>
+            {program && <Tag>{t("thread.program")}</Tag>}
             {note && <span title={t("thread.noteHelp")}>{t("thread.note")}</span>}
             <time dateTime={at} title={full(at)}>
               {clock(at)}
@@ -93,7 +97,7 @@ function MessageFrame({ author, face, seed, follows, note, at, children }: Frame
 interface Props {
   message: Message;
   /** The customer's name, for messages that carry none. */
-  customer: { id: string; label: string };
+  customer: { id: string; name?: string | null; label: string };
   /** Same author shortly after: name and face are left out. */
   follows: boolean;
 }
@@ -114,13 +118,13 @@ export const MessageItem = memo(function MessageItem({ message, customer, follow
     );
   }
   const mine = message.author.kind === "teammate" && message.author.id === me.id;
-  const author = mine ? t("inbox.you") : (message.author.name ?? (message.author.kind === "customer" ? customer.label : "Fanward"));
+  const author = mine ? t("inbox.you") : (message.author.name ?? (message.author.kind === "customer" ? customerName(customer) : "Fanward"));
   const seed = message.author.kind === "customer" ? customer.id : (message.author.id ?? author);
   const state = message.delivery?.state;
   const tone = state === "failed" ? "danger" : state === "unknown" ? "warn" : undefined;
   return (
     <div className="msg" data-testid="message" data-seq={message.seq} data-direction={message.direction} data-kind={message.kind} data-client-key={message.client_key ?? undefined} data-follows={follows ? "" : undefined} data-failed={state === "failed" ? "" : undefined}>
-      <MessageFrame author={author} face={mine ? me.name : author} seed={seed} follows={follows} note={message.kind === "note"} at={message.created_at}>
+      <MessageFrame author={author} face={mine ? me.name : author} seed={seed} follows={follows} note={message.kind === "note"} program={message.author.kind === "system"} at={message.created_at}>
         {message.body && <div className="bubble">{linkify(message.body)}</div>}
         <Attachments attachments={message.attachments} onExpired={() => void feed.refreshMessage(message)} />
         {message.delivery && state !== "delivered" && state !== "read" && state !== "sent" && (

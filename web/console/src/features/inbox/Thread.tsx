@@ -1,6 +1,7 @@
 import { Fragment, useEffect, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Conversation, Message } from "@/api/types";
+import { customerName } from "@/features/customers/name";
 import { useMe } from "@/features/session/me";
 import { dayKey, dayName } from "@/i18n/format";
 import { useTyping } from "@/realtime/hints";
@@ -97,7 +98,7 @@ function CustomerTyping({ conversation }: { conversation: Conversation }) {
         <span />
         <span />
       </span>
-      {t("thread.typing", { name: conversation.customer.label })}
+      {t("thread.typing", { name: customerName(conversation.customer) })}
     </div>
   );
 }
@@ -148,7 +149,7 @@ export function Thread({ conversation }: { conversation: Conversation }) {
   }
   return (
     <div className="thread-wrap">
-      <div className="thread" ref={setScroller} onScroll={scrolled} data-testid="thread" role="log" aria-live="polite" aria-label={t("thread.log", { name: conversation.customer.label })} tabIndex={0}>
+      <div className="thread" ref={setScroller} onScroll={scrolled} data-testid="thread" role="log" aria-live="polite" aria-label={t("thread.log", { name: customerName(conversation.customer) })} tabIndex={0}>
         <div className="thread-inner">
           {hasOlder && (
             <div className="thread-top">

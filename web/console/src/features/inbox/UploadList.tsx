@@ -4,7 +4,7 @@ import { CloseIcon, IconButton, ReloadIcon } from "@/ui";
 import { removeUpload, retryUpload, type Upload } from "./uploads";
 
 /** Files chosen for the next message, with their progress. */
-export function UploadList({ conversationId, uploads }: { conversationId: string; uploads: Upload[] }) {
+export function UploadList({ list, uploads }: { list: string; uploads: Upload[] }) {
   const { t } = useTranslation();
   if (uploads.length === 0) return null;
   return (
@@ -16,9 +16,9 @@ export function UploadList({ conversationId, uploads }: { conversationId: string
           <li key={upload.key} className="upload" data-testid="upload" data-failed={upload.error ? "" : undefined} data-done={upload.attachment ? "" : undefined} title={upload.error ? describe(upload.error) : name}>
             <span>{upload.error ? `${name}: ${describe(upload.error)}` : name}</span>
             {upload.error != null && (
-              <IconButton size="small" label={t("composer.retryUpload", { name })} icon={<ReloadIcon />} onClick={() => retryUpload(conversationId, upload)} />
+              <IconButton size="small" label={t("composer.retryUpload", { name })} icon={<ReloadIcon />} onClick={() => retryUpload(list, upload)} />
             )}
-            <IconButton size="small" label={t("composer.remove", { name })} icon={<CloseIcon />} onClick={() => removeUpload(conversationId, upload)} />
+            <IconButton size="small" label={t("composer.remove", { name })} icon={<CloseIcon />} onClick={() => removeUpload(list, upload)} />
             {!upload.attachment && !upload.error && <progress max={100} value={percent} aria-label={t("composer.uploading", { name, percent })} />}
           </li>
         );

@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@t
 import { useCallback, useState } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { Account, Conversation, Counts, InboxFilter, Team, Teammate } from "@/api/types";
+import type { Account, Conversation, Counts, InboxFilter, Setup, Team, Teammate } from "@/api/types";
 import { usePermission } from "@/features/session/me";
 import { mergeConversation } from "@/realtime/lists";
 import { useRealtime } from "@/realtime/provider";
@@ -30,6 +30,14 @@ export function useTeams(): Team[] {
 
 export function useAccounts(): Account[] {
   return useQuery({ queryKey: keys.accounts, queryFn: ({ signal }) => api.accounts(signal) }).data?.items ?? noAccounts;
+}
+
+/** What one message may carry, until the server has said it. */
+const usualLimits: Setup["limits"] = { body: 10_000, file_bytes: 25 * 1024 * 1024, files: 10 };
+
+/** What one message may carry, so that it is said before anything is sent. */
+export function useLimits(): Setup["limits"] {
+  return useQuery({ queryKey: keys.setup, queryFn: ({ signal }) => api.setup(signal) }).data?.limits ?? usualLimits;
 }
 
 /** One filtered list, in pages; the feed keeps it in order. */

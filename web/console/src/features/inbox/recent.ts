@@ -2,6 +2,7 @@ import { createStore, useStore } from "@/realtime/store";
 
 interface Recent {
   id: string;
+  name: string | null;
   label: string;
   number: number;
 }

@@ -11,56 +11,56 @@ export interface Upload {
   abort: AbortController;
 }
 
-/** Files of one message at most; the server holds to the same number. */
-export const MAX_FILES = 10;
-
 const none: Upload[] = [];
 const uploads = createStore<Readonly<Record<string, Upload[]>>>({});
 let serial = 0;
 
-function change(conversationId: string, key: number, patch: Partial<Upload>): void {
+function change(list: string, key: number, patch: Partial<Upload>): void {
   uploads.set((all) => ({
     ...all,
-    [conversationId]: (all[conversationId] ?? none).map((u) => (u.key === key ? { ...u, ...patch } : u)),
+    [list]: (all[list] ?? none).map((u) => (u.key === key ? { ...u, ...patch } : u)),
   }));
 }
 
-function begin(conversationId: string, upload: Upload): void {
-  uploadFile(upload.file, (share) => change(conversationId, upload.key, { share }), upload.abort.signal).then(
-    (attachment) => change(conversationId, upload.key, { attachment, share: 1 }),
+function begin(list: string, upload: Upload): void {
+  uploadFile(upload.file, (share) => change(list, upload.key, { share }), upload.abort.signal).then(
+    (attachment) => change(list, upload.key, { attachment, share: 1 }),
     (error: unknown) => {
-      if (!upload.abort.signal.aborted) change(conversationId, upload.key, { error });
+      if (!upload.abort.signal.aborted) change(list, upload.key, { error });
     },
   );
 }
 
-/** Starts uploading; answers how many files were too many and left out. */
-export function addUploads(conversationId: string, files: File[]): number {
-  const held = uploads.get()[conversationId] ?? none;
-  const room = Math.max(0, MAX_FILES - held.length);
+/** Where the files of a reply or a note wait: a file for teammates must not slip into a reply. */
+export const uploadsOf = (conversationId: string, kind: "text" | "note"): string => `${conversationId}.${kind}`;
+
+/** Starts uploading, up to `most` files in the list; answers how many files were too many and left out. */
+export function addUploads(list: string, files: File[], most: number): number {
+  const held = uploads.get()[list] ?? none;
+  const room = Math.max(0, most - held.length);
   const fresh = files.slice(0, room).map<Upload>((file) => ({ key: ++serial, file, share: 0, attachment: null, error: null, abort: new AbortController() }));
-  uploads.set((all) => ({ ...all, [conversationId]: [...held, ...fresh] }));
-  for (const upload of fresh) begin(conversationId, upload);
+  uploads.set((all) => ({ ...all, [list]: [...held, ...fresh] }));
+  for (const upload of fresh) begin(list, upload);
   return files.length - fresh.length;
 }
 
-export function retryUpload(conversationId: string, upload: Upload): void {
+export function retryUpload(list: string, upload: Upload): void {
   const again = { ...upload, error: null, share: 0, abort: new AbortController() };
-  change(conversationId, upload.key, again);
-  begin(conversationId, again);
+  change(list, upload.key, again);
+  begin(list, again);
 }
 
-export function removeUpload(conversationId: string, upload: Upload): void {
+export function removeUpload(list: string, upload: Upload): void {
   upload.abort.abort();
-  uploads.set((all) => ({ ...all, [conversationId]: (all[conversationId] ?? none).filter((u) => u.key !== upload.key) }));
+  uploads.set((all) => ({ ...all, [list]: (all[list] ?? none).filter((u) => u.key !== upload.key) }));
 }
 
 /** Takes the uploaded files for a message that is being sent. */
-export function takeUploads(conversationId: string): Attachment[] {
-  const held = uploads.get()[conversationId] ?? none;
-  uploads.set((all) => ({ ...all, [conversationId]: none }));
+export function takeUploads(list: string): Attachment[] {
+  const held = uploads.get()[list] ?? none;
+  uploads.set((all) => ({ ...all, [list]: none }));
   return held.flatMap((u) => (u.attachment ? [u.attachment] : []));
 }
 
 /** Files chosen for the next message; they outlive looking at another conversation. */
-export const useUploads = (conversationId: string): Upload[] => useStore(uploads, (all) => all[conversationId] ?? none);
+export const useUploads = (list: string): Upload[] => useStore(uploads, (all) => all[list] ?? none);

@@ -1,6 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
+import { customerName } from "@/features/customers/name";
 import { useMe } from "@/features/session/me";
 import { settings } from "@/features/session/settings";
 import { useRealtime } from "@/realtime/provider";
@@ -39,7 +40,7 @@ export function useIncomingNotices(): void {
       if (sound) playTone();
       if (!notifications || document.visibilityState === "visible") return;
       if (!("Notification" in window) || Notification.permission !== "granted") return;
-      const notice = new Notification(t("notify.title", { name: conversation.customer.label }), {
+      const notice = new Notification(t("notify.title", { name: customerName(conversation.customer) }), {
         body: message.body.slice(0, 120) || t("notify.files"),
         tag: conversation.id,
       });

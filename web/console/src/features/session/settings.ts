@@ -9,7 +9,8 @@ export interface Settings {
   enterSends: boolean;
   sound: boolean;
   notifications: boolean;
-  panelOpen: boolean;
+  /** Whether the customer's panel is open; null until one opened or closed it by hand. */
+  panelOpen: boolean | null;
   viewsOpen: boolean;
 }
 
@@ -22,7 +23,7 @@ function initial(): Settings {
     enterSends: false,
     sound: false,
     notifications: false,
-    panelOpen: true,
+    panelOpen: null,
     viewsOpen: true,
   };
   try {

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { ThemeChoice } from "@/api/types";
+import { customerName } from "@/features/customers/name";
 import { useRecent } from "@/features/inbox/recent";
 import { may, useMe, useUpdateMe } from "@/features/session/me";
 import { locales } from "@/i18n";
@@ -40,7 +41,7 @@ function useEntries(query: string): Entry[] {
   const fixed = useMemo(() => {
     const entries: Entry[] = offered.map((c) => ({ ...c, group: t("palette.conversation") }));
     for (const r of recent) {
-      entries.push({ id: `recent-${r.id}`, group: t("palette.recent"), label: `${r.label} · #${r.number}`, icon: <WebchatIcon />, run: () => void navigate({ to: "/inbox/$conversationId", params: { conversationId: r.id } }) });
+      entries.push({ id: `recent-${r.id}`, group: t("palette.recent"), label: `${customerName(r)} · #${r.number}`, icon: <WebchatIcon />, run: () => void navigate({ to: "/inbox/$conversationId", params: { conversationId: r.id } }) });
     }
     for (const page of pagesFor(me)) {
       entries.push({ id: page.name, group: t("palette.pages"), label: t("palette.go", { page: t(`nav.${page.name}`) }), icon: page.icon, run: () => void navigate({ to: page.to }) });
@@ -64,7 +65,7 @@ function useEntries(query: string): Entry[] {
     ? (found.data?.pages[0]?.items ?? []).map<Entry>((c) => ({
         id: `customer-${c.id}`,
         group: t("nav.customers"),
-        label: c.label,
+        label: customerName(c),
         icon: <CustomersIcon />,
         run: () => void navigate({ to: "/customers/$customerId", params: { customerId: c.id } }),
       }))

@@ -76,6 +76,9 @@ export function BottomBar() {
       {pagesFor(me).map((page) => (
         <PageLink key={page.name} page={page} unread={page.name === "inbox" ? unread : 0} tips={false} />
       ))}
+      <button type="button" className="rail-link" data-testid="open-palette" aria-label={t("nav.palette")} onClick={() => dialog.set("palette")}>
+        <SearchIcon />
+      </button>
       <ConnectionPill />
       <AccountMenu placement="topRight" />
     </nav>

@@ -162,7 +162,7 @@ const link = (id) => {
 
 // [method, pattern, handler(me, params, body, url, res)]; null me = public.
 const routes = [
-  ["GET", "/setup", (_, p, b, url, res, req) => ({ signed_in: (() => { try { signedIn(req); return true; } catch { return false; } })(), demo_url: "http://127.0.0.1:8081/", version: "mock" }), true],
+  ["GET", "/setup", (_, p, b, url, res, req) => ({ signed_in: (() => { try { signedIn(req); return true; } catch { return false; } })(), demo_url: "http://127.0.0.1:8081/", version: "mock", limits: { body: 10000, file_bytes: 26214400, files: 10 } }), true],
   ["POST", "/session", (_, p, b, url, res) => { const t = world.teammates.find((x) => x.email === b.email); if (!t || b.password === "wrong") throw new Refused(401, "wrong_credentials"); return begin(res, t); }, true],
   ["POST", "/session/link", (_, p, b, url, res) => { const id = world.links[b.token]; if (!id) throw new Refused(401, "link_invalid"); delete world.links[b.token]; return begin(res, find(world.teammates, id)); }, true],
   ["DELETE", "/session", () => undefined],

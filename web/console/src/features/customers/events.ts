@@ -1,0 +1,16 @@
+import { i18n } from "@/i18n";
+
+/** The house's own events and their sentences; everybody else's names are shown as they are. */
+const known = {
+  "Message Received": "eventName.messageReceived",
+  "Conversation Opened": "eventName.conversationOpened",
+  "Conversation Resolved": "eventName.conversationResolved",
+  "Reply Sent": "eventName.replySent",
+  "Page Viewed": "eventName.pageViewed",
+  "Customer Identified": "eventName.customerIdentified",
+} as const;
+
+/** An event's name in the reader's language. */
+export function eventName(name: string): string {
+  return Object.hasOwn(known, name) ? i18n.t(known[name as keyof typeof known]) : name;
+}

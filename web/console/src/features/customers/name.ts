@@ -1,0 +1,6 @@
+import { i18n } from "@/i18n";
+
+/** What to call a customer: the name, or "Visitor" with the code that tells nameless ones apart. */
+export function customerName(customer: { name?: string | null; label: string }): string {
+  return customer.name ? customer.name : i18n.t("customers.visitor", { code: customer.label });
+}
