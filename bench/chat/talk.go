@@ -51,6 +51,13 @@ func measureTalk(o options, t *table.Table) error {
 		target string
 	}{{500, "p99 < 10 ms"}, {2000, "p99 < 50 ms"}, {5000, "stretch"}} {
 		run := fmt.Sprintf("in%d", step.rate)
+		if o.profile != "" && step.rate == 2000 {
+			go func() {
+				if err := p.profile(o.profile, o.duration/2); err != nil {
+					fmt.Fprintln(os.Stderr, "profile:", err)
+				}
+			}()
+		}
 		r := load.Open(step.rate, o.duration, func(n int) error {
 			body := fmt.Sprintf("%s-%d", run, n)
 			seen := atAgent.expect(body)
