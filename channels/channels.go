@@ -49,6 +49,9 @@ type Inbound struct {
 type Received struct {
 	Customer, Identity, Conversation, Message ids.ID
 	Seq                                       int64
+	// Body and At are the message as stored; empty for a repeat.
+	Body string
+	At   time.Time
 	// Repeat is true when the message had been stored before.
 	Repeat bool
 }

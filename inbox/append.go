@@ -120,19 +120,27 @@ type change struct {
 	message *Message
 }
 
+// visitorFrame is a frame of the visitors' protocol that carries a message.
+type visitorFrame struct {
+	T       string         `json:"t"`
+	Message VisitorMessage `json:"message"`
+}
+
 // announceTx appends the change. Messages that the customer may see carry a
 // payload for visitors, too.
 func announceTx(tx *store.Tx, ch change, now time.Time) error {
-	payload := map[string]any{"conversation": ch.c}
+	payload := struct {
+		Conversation *Conversation `json:"conversation"`
+		Message      *Message      `json:"message,omitempty"`
+	}{ch.c, ch.message}
 	f := feed.Change{
 		At: now, Kind: ch.kind, Audience: feed.Inbox, Conversation: ch.c.ID, Customer: ch.c.Customer.ID, Identity: ch.c.IdentityID, Account: ch.c.AccountID, Existed: ch.existed,
 		Before: feed.Place{Team: ch.before.team, Assignee: ch.before.assignee},
 		After:  feed.Place{Team: ch.c.TeamID, Assignee: ch.c.AssigneeID},
 	}
 	if m := ch.message; m != nil {
-		payload["message"] = m
 		if visitor, ok := VisitorView(m); ok {
-			f.VisitorPayload = mustJSON(map[string]any{"t": "message", "message": visitor})
+			f.VisitorPayload = mustJSON(visitorFrame{"message", visitor})
 		}
 	}
 	f.Payload = mustJSON(payload)

@@ -22,6 +22,18 @@ SELECT customer_id FROM conversations WHERE id = ?
 -- name: lock-customer (postgres)
 SELECT k.id FROM customers k WHERE k.id = (SELECT c.customer_id FROM conversations c WHERE c.id = ?) FOR UPDATE
 
+-- name: lock-latest-of-customer (sqlite)
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at
+FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
+
+-- name: lock-latest-of-customer (postgres)
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at
+FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
+
 -- name: latest-of-customer
 SELECT id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
 
@@ -153,4 +165,4 @@ SELECT id FROM attachments WHERE message_id = ? ORDER BY id
 SELECT id, team_id, assignee_id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
 
 -- name: of-team
-SELECT id FROM conversations WHERE team_id = ? ORDER BY status, last_activity_at DESC LIMIT ?
+SELECT id FROM conversations WHERE team_id = ? AND team_id > 0 ORDER BY status, last_activity_at DESC LIMIT ?

@@ -8,12 +8,12 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
-	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
 
 var (
 	qLatest     = queries.Get("latest-of-customer")
+	qThread     = queries.Get("lock-latest-of-customer")
 	qNextNumber = queries.Get("next-number")
 	qInsertConv = queries.Get("insert-conversation")
 )
@@ -43,9 +43,6 @@ func (b *Inbox) Receive(ctx context.Context, in channels.Inbound) (channels.Rece
 func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capabilities) (channels.Received, error) {
 	now := b.clk.Now()
 	dedup := "in:" + in.Account.ID.String() + ":" + in.ExternalID
-	if first, found, err := firstOf(tx, dedup); err != nil || found {
-		return first, err
-	}
 	who, err := b.customers.ResolveTx(tx, customers.Key{Kind: in.Identity.Kind, Namespace: in.Identity.Namespace, Value: in.Identity.Value}, in.Identity.Verified, in.Locale, now)
 	if err != nil {
 		return channels.Received{}, err
@@ -97,7 +94,7 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	if counted == nil || counted.status != Open {
 		err = visitorStateTx(tx, c, now) // the customer's other tabs see it open
 	}
-	return channels.Received{Customer: who.Customer, Identity: who.Identity, Conversation: c.ID, Message: e.ID, Seq: e.Seq}, err
+	return channels.Received{Customer: who.Customer, Identity: who.Identity, Conversation: c.ID, Message: e.ID, Seq: e.Seq, Body: e.Body, At: now}, err
 }
 
 // firstOf finds what an earlier message with the same key led to.
@@ -114,15 +111,10 @@ func firstOf(q store.Querier, dedup string) (channels.Received, bool, error) {
 // one. counted is nil for a new conversation. The customer's lock, which the
 // caller holds, keeps two quick messages from opening two.
 func (b *Inbox) threadTx(tx *store.Tx, account *channels.Account, who customers.Resolved, now time.Time) (*Conversation, *place, error) {
-	var id ids.ID
-	err := tx.QueryRow(qLatest, who.Customer, account.ID).Scan(&id)
+	found, err := scanConversation(tx.QueryRow(qThread, who.Customer, account.ID))
 	if err == nil {
-		c, err := lockTx(tx, id)
-		if err != nil {
-			return nil, nil, err
-		}
-		at := c.place()
-		return c, &at, nil
+		at := found.place()
+		return found, &at, nil
 	}
 	if !errors.Is(err, store.ErrNoRows) {
 		return nil, nil, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -274,6 +275,17 @@ func (b *Inbox) Whereabouts(ctx context.Context, v Visitor) (Whereabouts, bool, 
 		return w, false, nil
 	}
 	return w, err == nil, err
+}
+
+// Acknowledged is a message that Receive has just stored, as its customer sees
+// it. Only one with attachments, or a repeat, has to be read.
+func (b *Inbox) Acknowledged(ctx context.Context, r channels.Received, clientKey string, attachments int) (VisitorMessage, error) {
+	if r.Repeat || attachments > 0 {
+		return b.VisitorMessage(ctx, r.Message)
+	}
+	return VisitorMessage{
+		ConversationID: r.Conversation, Seq: r.Seq, Direction: In, Body: r.Body, Attachments: []Attachment{}, ClientKey: optionalString(clientKey), CreatedAt: r.At,
+	}, nil
 }
 
 // VisitorMessage reads one message as its customer sees it.

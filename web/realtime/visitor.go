@@ -186,7 +186,7 @@ func (s *visitorSocket) message(ctx context.Context, f clientFrame) {
 	if who, ok := s.known(); !ok || who.Customer != got.Customer {
 		h.Bound(ctx, s.visitor)
 	}
-	m, err := h.o.Inbox.VisitorMessage(ctx, got.Message)
+	m, err := h.o.Inbox.Acknowledged(ctx, got, f.ClientKey, len(f.AttachmentIDs))
 	if err != nil {
 		s.refuse(f.ClientKey, err)
 		return

@@ -219,7 +219,7 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_recent ON conversations (status, last_activity_at DESC, id DESC);
 CREATE INDEX conversations_any ON conversations (last_activity_at DESC, id DESC);
 CREATE INDEX conversations_assignee ON conversations (assignee_id, status, last_activity_at DESC, id DESC);
-CREATE INDEX conversations_team ON conversations (team_id, status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_team ON conversations (team_id, status, last_activity_at DESC, id DESC) WHERE team_id > 0;
 CREATE INDEX conversations_account ON conversations (account_id, status, last_activity_at DESC, id DESC);
 CREATE INDEX conversations_customer ON conversations (customer_id, account_id, last_activity_at DESC, id DESC);
 CREATE INDEX conversations_identity ON conversations (identity_id);
