@@ -13,6 +13,7 @@ import (
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/web/api"
 )
 
 // terminalLanguage is the language of whoever sits at the terminal.
@@ -98,7 +99,7 @@ func administer(cmd *cobra.Command, do func(ctx context.Context, a administratio
 	defer func() { err = errors.Join(err, d.Close()) }()
 	service := auth.New(auth.Options{DB: d.DB, Clock: d.clk, IDs: d.ids, SessionLifetime: s.Session.Lifetime, Locale: s.Installation.Locale})
 	base := siteURL(s.Config, s.HTTP.Addr)
-	return do(ctx, direct{auth: service, signInURL: func(secret string) string { return signInURL(base, secret) }})
+	return do(ctx, direct{auth: service, signInURL: func(secret string) string { return api.SignInLink(base, secret) }})
 }
 
 // siteURL is where people reach the installation that listens on addr.
@@ -115,7 +116,3 @@ func siteURL(c *config.Config, addr string) string {
 	}
 	return "http://" + net.JoinHostPort(host, port)
 }
-
-// signInURL is the address of a one-time sign-in link. The secret stands
-// behind the # so that no server on the way logs it.
-func signInURL(base, secret string) string { return base + "/sign-in/link#token=" + secret }

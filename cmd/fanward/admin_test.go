@@ -20,6 +20,7 @@ import (
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/web/api"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -123,7 +124,7 @@ func serving(t *testing.T, dir string) (*auth.Service, *adminServer) {
 		t.Fatal(err)
 	}
 	s := service(t, db)
-	a, err := startAdmin(dir, direct{auth: s, signInURL: func(secret string) string { return signInURL("https://here.example", secret) }}, quiet)
+	a, err := startAdmin(dir, direct{auth: s, signInURL: func(secret string) string { return api.SignInLink("https://here.example", secret) }}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/web/api"
 )
 
 func newServe() *cobra.Command {
@@ -75,4 +76,4 @@ func (a *app) welcome(cmd *cobra.Command) error {
 }
 
 // signInURL is the address of a one-time sign-in link to this server.
-func (a *app) signInURL(secret string) string { return signInURL(a.url(), secret) }
+func (a *app) signInURL(secret string) string { return api.SignInLink(a.url(), secret) }

@@ -58,7 +58,7 @@ type Options struct {
 	// Online tells whether a socket of a customer is open; may be nil.
 	Online func(customer ids.ID) bool
 	// BaseURL is where people reach this installation; links are built from
-	// it. Nil: public_url, else http.addr.
+	// it. Nil: public_url.
 	BaseURL func() string
 	// DemoURL is where the sandbox's shop can be visited, "" without sandbox;
 	// may be nil.
@@ -103,7 +103,7 @@ func New(o Options) (*Server, error) {
 		o.Online = func(ids.ID) bool { return false }
 	}
 	if o.BaseURL == nil {
-		o.BaseURL = func() string { return baseURL(o.Config) }
+		o.BaseURL = func() string { return o.Config.PublicURL }
 	}
 	if o.DemoURL == nil {
 		o.DemoURL = func() string { return "" }
@@ -135,9 +135,7 @@ func (s *Server) build() error {
 	s.huma.UseMiddleware(s.authorise)
 	s.addOperations()
 	s.addRoutes()
-	if err := s.document.finish(s.huma); err != nil {
-		return err
-	}
+	complete(s.huma.OpenAPI().Components.Schemas)
 	compress, err := compression()
 	if err != nil {
 		return err

@@ -116,18 +116,3 @@ func localHost(host string) bool {
 	a, err := netip.ParseAddr(name)
 	return err == nil && a.Unmap().IsLoopback()
 }
-
-// baseURL is the address of the installation as far as the settings tell.
-func baseURL(c *config.Config) string {
-	if c.PublicURL != "" {
-		return strings.TrimSuffix(c.PublicURL, "/")
-	}
-	host, port, err := net.SplitHostPort(c.HTTP.Addr)
-	if err != nil {
-		return "http://" + c.HTTP.Addr
-	}
-	if a, err := netip.ParseAddr(host); host == "" || err == nil && a.IsUnspecified() {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port)
-}

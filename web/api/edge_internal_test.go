@@ -74,21 +74,6 @@ func TestSameOrigin(t *testing.T) {
 	}
 }
 
-func TestBaseURL(t *testing.T) {
-	for addr, want := range map[string]string{":8080": "http://localhost:8080", "0.0.0.0:80": "http://localhost:80", "[::]:80": "http://localhost:80", "192.0.2.1:80": "http://192.0.2.1:80", "[::1]:80": "http://[::1]:80"} {
-		cfg := config.Default()
-		cfg.HTTP.Addr = addr
-		if got := baseURL(cfg); got != want {
-			t.Errorf("%s: %s", addr, got)
-		}
-	}
-	cfg := config.Default()
-	cfg.PublicURL = "https://hub.example/"
-	if got := baseURL(cfg); got != "https://hub.example" {
-		t.Error(got)
-	}
-}
-
 // TestLimiterIsBounded: a crowd of addresses costs no more than its bound, and
 // whoever calls most recently is not forgotten.
 func TestLimiterIsBounded(t *testing.T) {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net/http"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
 
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/config"
@@ -32,16 +35,43 @@ func marshalDocument(doc *huma.OpenAPI) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// OpenAPI is the document that describes every call.
-func (s *Server) OpenAPI() []byte { return s.document.json }
+// OpenAPI is the document that describes every call. It is written when first
+// asked for: a start does without.
+func (s *Server) OpenAPI() ([]byte, error) {
+	s.document.once.Do(func() { s.document.json, s.document.err = marshalDocument(s.huma.OpenAPI()) })
+	return s.document.json, s.document.err
+}
+
+// document is the finished OpenAPI document.
+type document struct {
+	once sync.Once
+	json []byte
+	err  error
+}
+
+func (s *Server) serveDocument(c *gin.Context) {
+	text, err := s.OpenAPI()
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	c.Header("Cache-Control", "no-cache")
+	c.Header("Access-Control-Allow-Origin", "*")
+	c.Data(http.StatusOK, "application/json", text)
+}
 
 // Document builds the document without the parts behind the edge, for the
 // tools that generate clients.
 func Document() ([]byte, error) {
-	log := slog.New(slog.DiscardHandler)
-	s, err := New(Options{Config: config.Default(), Clock: clock.NewSystem(), Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log)})
+	s, err := New(bare())
 	if err != nil {
 		return nil, err
 	}
-	return s.OpenAPI(), nil
+	return s.OpenAPI()
+}
+
+// bare is enough for the edge to be built, though not to answer.
+func bare() Options {
+	log := slog.New(slog.DiscardHandler)
+	return Options{Config: config.Default(), Clock: clock.NewSystem(), Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log)}
 }

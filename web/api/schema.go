@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"net/http"
 	"reflect"
 	"strings"
 
@@ -87,20 +86,15 @@ var msgNotAnID = fmt.Sprintf(validation.MsgExpectedBePattern, idDescription)
 
 // Schema implements huma.SchemaProvider.
 func (idSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: `^([1-9][0-9]{0,17}|[1-8][0-9]{18})$`, PatternDescription: idDescription, Examples: []any{"123456789012345678"}}
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[1-9][0-9]{0,18}$`, PatternDescription: idDescription, Examples: []any{"123456789012345678"}}
 }
 
-// document is the finished OpenAPI document.
-type document struct{ json []byte }
-
-func (d *document) finish(api huma.API) (err error) {
-	registry := api.OpenAPI().Components.Schemas
+// complete says in the schemas what huma cannot.
+func complete(registry huma.Registry) {
 	for name := range registry.Map() {
 		nullableObjects(registry, name)
 	}
 	typed(registry)
-	d.json, err = marshalDocument(api.OpenAPI())
-	return err
 }
 
 // typed says what the domains keep as JSON of any shape.
@@ -132,10 +126,4 @@ func nullableObjects(registry huma.Registry, name string) {
 			AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}, Description: property.Description,
 		}
 	}
-}
-
-func (s *Server) serveDocument(c *gin.Context) {
-	c.Header("Cache-Control", "no-cache")
-	c.Header("Access-Control-Allow-Origin", "*")
-	c.Data(http.StatusOK, "application/json", s.document.json)
 }

@@ -63,7 +63,7 @@ func TestSignIn(t *testing.T) {
 }
 
 func TestInvitationAndMe(t *testing.T) {
-	h := build(t, testkit.Open(t, store.SQLite))
+	h := build(t, testkit.Open(t, store.SQLite), func(o *api.Options) { o.BaseURL = func() string { return "http://127.0.0.1:8080/" } })
 	invited := h.json(call{method: "POST", path: "/api/v1/teammates", as: "admin", body: `{"email":"wei@shop.example","name":"Wei","role":"agent","locale":"zh-CN"}`})
 	base, token, ok := strings.Cut(invited["invite_url"].(string), "#token=")
 	if !ok || base != "http://127.0.0.1:8080/sign-in/link" {

@@ -119,7 +119,6 @@ func (t *statics) serve(c *gin.Context, name string, content []byte, cache strin
 	h := c.Writer.Header()
 	h.Set("Content-Type", a.kind)
 	h.Set("Cache-Control", cache)
-	h.Add("Vary", "Accept-Encoding")
 	body, etag := content, a.etag
 	if a.zip != nil && takesGzip(c.Request) {
 		body, etag = a.zip, a.etag+"-gzip"
