@@ -150,13 +150,24 @@ func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
 	if err != nil {
 		return db.wrap("begin snapshot", err)
 	}
+	// Preparing for the pool takes a second connection. Whoever waited for one
+	// while holding this one could wait for ever, with every other connection
+	// in the hands of others who do the same: it is done after the end.
+	var fresh []*Query
+	defer func() {
+		for _, q := range fresh {
+			_, _ = db.stmts.get(ctx, q) // the next who needs it hears of a failure
+		}
+	}()
 	defer func() { _ = tx.Rollback() }()
 	return fn(&conn{ctx: ctx, db: db, single: true, run: func(ctx context.Context, q *Query) (statement, error) {
-		st, err := db.stmts.get(ctx, q)
-		if prepared, ok := st.(*sql.Stmt); ok {
-			return tx.StmtContext(ctx, prepared), err
+		if prepared, ok := db.stmts.known(q); ok {
+			return tx.StmtContext(ctx, prepared), nil
 		}
-		return txStatement{tx, q.Text(db.engine)}, err
+		if db.engine == SQLite {
+			fresh = append(fresh, q)
+		}
+		return txStatement{tx, q.Text(db.engine)}, nil
 	}})
 }
 

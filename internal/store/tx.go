@@ -232,13 +232,22 @@ type stmtCache struct {
 	m      sync.Map // *Query → *sql.Stmt
 }
 
+// known is a statement that has been prepared already.
+func (c *stmtCache) known(q *Query) (*sql.Stmt, bool) {
+	st, ok := c.m.Load(q)
+	if !ok {
+		return nil, false
+	}
+	return st.(*sql.Stmt), true
+}
+
 func (c *stmtCache) get(ctx context.Context, q *Query) (statement, error) {
 	if c.engine == Postgres {
 		// pgx keeps its own cache per connection.
 		return txStatement{c.db, q.postgres}, nil
 	}
-	if st, ok := c.m.Load(q); ok {
-		return st.(*sql.Stmt), nil
+	if st, ok := c.known(q); ok {
+		return st, nil
 	}
 	st, err := c.db.PrepareContext(ctx, q.sqlite)
 	if err != nil {

@@ -121,7 +121,7 @@ func TestVisitorThread(t *testing.T) {
 			{name: "nothing", call: send(`{"client_key":"k9","body":" \n "}`), status: 422, has: []string{`"code":"body_empty"`}},
 			{name: "too much", call: send(`{"client_key":"k9","body":"` + strings.Repeat("长", 10_001) + `"}`), status: 422, has: []string{`"code":"body_too_long"`, `"max":10000`}},
 			{name: "just enough", call: send(`{"client_key":"k9","body":"` + strings.Repeat("长", 10_000) + `"}`), status: 201, changes: []string{"message"}},
-			{name: "a key of another visitor", call: call{method: "POST", path: h.site("/messages"), body: `{"client_key":"k1","body":"other"}`, header: h.visit()}, status: 201, has: []string{`"body":"other"`}, changes: []string{"message", "message"}},
+			{name: "a key of another visitor", call: call{method: "POST", path: h.site("/messages"), body: `{"client_key":"k1","body":"other"}`, header: h.visit()}, status: 201, has: []string{`"body":"other"`}, changes: []string{"message", "message", "conversation"}},
 			{name: "session", call: call{method: "POST", path: h.site("/session"), body: `{"visitor":"` + token + `","page":{"url":"https://shop.example/tea","title":"Tea"}}`, header: from(shop)}, status: 200,
 				has: []string{`"unread":1`, `"id":"` + id + `"`, `"body":10000`, `"files":10`}},
 		})
