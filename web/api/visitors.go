@@ -15,6 +15,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/locale"
+	"github.com/fanward/fanward/web/sandbox"
 )
 
 // visitorRoot is where the visitors' calls lie.
@@ -55,6 +56,12 @@ func (s *Server) welcome(c *gin.Context) {
 		s.abort(c, fault.New(fault.Forbidden, "origin_refused", nil))
 		return
 	}
+	if account.Sandbox {
+		if err := s.sandboxed(c.Request); err != nil {
+			s.abort(c, err)
+			return
+		}
+	}
 	if c.Request.Method == http.MethodOptions {
 		h.Set("Access-Control-Allow-Methods", "GET, POST")
 		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
@@ -63,6 +70,19 @@ func (s *Server) welcome(c *gin.Context) {
 		return
 	}
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), siteKey{}, site{account, config}))
+}
+
+// sandboxed refuses a sandbox account to everybody but this machine, and to all
+// while the sandbox is off.
+func (s *Server) sandboxed(r *http.Request) error {
+	reason, ok := sandbox.Local(r)
+	if ok && s.o.DemoURL() != "" {
+		return nil
+	}
+	if ok {
+		reason = "off"
+	}
+	return fault.New(fault.Forbidden, "sandbox_local_only", fault.Params{"reason": reason})
 }
 
 // allow grants the page's origin to read the answer, if the account lists it.

@@ -36,6 +36,16 @@ func Guard(next http.Handler) http.Handler {
 	})
 }
 
+// Local tells whether a request satisfies Guard's conditions; reason names the
+// first that it fails: "peer", "host" or "forwarded". The hub asks it for the
+// sandbox's own channel accounts.
+func Local(r *http.Request) (reason string, ok bool) {
+	if refused := check(r); refused != nil {
+		return refused.reason, false
+	}
+	return "", true
+}
+
 func check(r *http.Request) *refusal {
 	if !loopbackPeer(r.RemoteAddr) {
 		return &refusal{"peer", "The sandbox answers only the machine it runs on. Open it there."}
