@@ -2,4 +2,4 @@
 SELECT count(*) FROM identities WHERE customer_id = ? AND kind = 'external' AND verified
 
 -- name: key
-SELECT value FROM identities WHERE id = ? AND kind = 'visitor'
+SELECT namespace, value FROM identities WHERE id = ? AND kind = 'visitor'

@@ -242,12 +242,17 @@ func checkKey(key string) error {
 	return nil
 }
 
-// KeyOf is the key of the browser behind an identity; false when the identity
-// is not a browser.
-func (s *Visitors) KeyOf(ctx context.Context, identity ids.ID) (key string, ok bool, err error) {
-	err = s.db.Reader(ctx).QueryRow(qKey, identity).Scan(&key)
+// KeyOf is the account and key of the browser behind an identity; false when
+// the identity is not a browser.
+func (s *Visitors) KeyOf(ctx context.Context, identity ids.ID) (account ids.ID, key string, ok bool, err error) {
+	var namespace string
+	err = s.db.Reader(ctx).QueryRow(qKey, identity).Scan(&namespace, &key)
 	if errors.Is(err, store.ErrNoRows) {
-		return "", false, nil
+		return 0, "", false, nil
 	}
-	return key, err == nil, err
+	if err != nil {
+		return 0, "", false, err
+	}
+	account, err = ids.Parse(namespace)
+	return account, key, err == nil, err
 }

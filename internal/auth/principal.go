@@ -104,13 +104,18 @@ func (p Principal) SeesEverything() bool {
 	return false
 }
 
+// SeesAccount tells whether a channel account is visible.
+func (p Principal) SeesAccount(account ids.ID) bool {
+	return p.SeesEverything() || len(p.AccountIDs) == 0 || slices.Contains(p.AccountIDs, account)
+}
+
 // Sees tells whether a conversation that stands at account, team and assignee
 // (zero = none) is visible. It does not ask for InboxRead.
 func (p Principal) Sees(account, team, assignee ids.ID) bool {
 	if p.SeesEverything() {
 		return true
 	}
-	if len(p.AccountIDs) > 0 && !slices.Contains(p.AccountIDs, account) {
+	if !p.SeesAccount(account) {
 		return false
 	}
 	mine := assignee != 0 && assignee == p.ID && !p.Token

@@ -124,3 +124,9 @@ UPDATE tokens SET revoked_at = ? WHERE id = ?
 
 -- name: audit
 INSERT INTO audit (id, at, actor_kind, actor_id, action, object, details) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: holds-token
+SELECT count(*) FROM tokens WHERE id = ? AND revoked_at = 0
+
+-- name: live-sessions
+SELECT token_hash FROM sessions WHERE teammate_id = ? AND expires_at > ?

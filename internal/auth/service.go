@@ -116,7 +116,7 @@ func (s *Service) tell(tx *store.Tx, kind string, teammate ids.ID, payload any) 
 		return fmt.Errorf("change %s: %w", kind, err)
 	}
 	audience := feed.Staff
-	if kind == "signed_out" {
+	if kind == "signed_out" || kind == "token_revoked" {
 		audience = feed.Own
 	}
 	return feed.Append(tx, feed.Change{At: s.o.Clock.Now(), Kind: kind, Audience: audience, Teammate: teammate, Payload: text})

@@ -95,6 +95,9 @@ func (s *Service) RevokeToken(ctx context.Context, by Principal, id ids.ID) erro
 		if _, err := tx.Exec(queries.Get("revoke-token"), clock.Millis(s.o.Clock.Now()), int64(id)); err != nil {
 			return err
 		}
+		if err := s.tell(tx, "token_revoked", id, struct{}{}); err != nil {
+			return err
+		}
 		return s.audit(tx, by, "token.revoked", object("token", id), map[string]any{"name": t.Name})
 	})
 }

@@ -18,6 +18,8 @@ const (
 	maxQueue     = 1 << 20 // bytes that may wait for a slow reader
 	helloTimeout = 10 * time.Second
 	writeTimeout = 10 * time.Second
+	// closeWait is how long a client has to answer a close frame.
+	closeWait = time.Second
 	// A client that has said nothing for so long, not even a pong, is gone.
 	idleTimeout = 90 * time.Second
 	sweepEvery  = 15 * time.Second
@@ -44,13 +46,15 @@ func newFrame(text []byte) *frame {
 type conn struct {
 	ws *websocket.Conn
 
-	mu      sync.Mutex
-	queue   []*frame
-	bytes   int
+	mu    sync.Mutex
+	queue []*frame
+	bytes int // waiting, and being written
+	// writing is true while a goroutine writes; that one also says goodbye.
 	writing bool
 	closed  bool
 	code    int
 
+	now    func() time.Time
 	seen   atomic.Int64 // unix seconds of the last sign of life
 	onGone func(code int)
 }
@@ -59,7 +63,7 @@ type conn struct {
 var writeBuffers = &sync.Pool{}
 
 // upgrade turns the request into a socket. The caller has checked the origin.
-func upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
+func upgrade(w http.ResponseWriter, r *http.Request, now func() time.Time) (*conn, error) {
 	u := websocket.Upgrader{
 		ReadBufferSize: 1024, WriteBufferSize: 4096, WriteBufferPool: writeBuffers, HandshakeTimeout: helloTimeout,
 		CheckOrigin: func(*http.Request) bool { return true },
@@ -69,13 +73,13 @@ func upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
 		return nil, err
 	}
 	ws.SetReadLimit(maxFrame)
-	c := &conn{ws: ws, onGone: func(int) {}}
+	c := &conn{ws: ws, now: now, onGone: func(int) {}}
 	c.alive()
 	ws.SetPongHandler(func(string) error { c.alive(); return nil })
 	return c, nil
 }
 
-func (c *conn) alive() { c.seen.Store(time.Now().Unix()) }
+func (c *conn) alive() { c.seen.Store(c.now().Unix()) }
 
 // send queues a frame. A reader that lets too much pile up is cut with
 // too_slow; it can come back and resume, nothing is skipped silently.
@@ -85,7 +89,7 @@ func (c *conn) send(f *frame) {
 	if c.closed {
 		return
 	}
-	if c.bytes+f.size > maxQueue {
+	if c.bytes > 0 && c.bytes+f.size > maxQueue {
 		c.shutLocked(closeTooSlow)
 		return
 	}
@@ -97,10 +101,18 @@ func (c *conn) send(f *frame) {
 	}
 }
 
+// drain writes what waits, and the close frame once the socket is shut: the
+// frame under way is finished first, so that the client can read the code.
 func (c *conn) drain() {
 	for {
 		c.mu.Lock()
-		if len(c.queue) == 0 || c.closed {
+		if c.closed {
+			code := c.code
+			c.mu.Unlock()
+			c.bye(code)
+			return
+		}
+		if len(c.queue) == 0 {
 			c.writing, c.queue = false, nil
 			c.mu.Unlock()
 			return
@@ -108,19 +120,25 @@ func (c *conn) drain() {
 		batch := c.queue
 		c.queue = nil
 		c.mu.Unlock()
-		sent := 0
 		for _, f := range batch {
-			_ = c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if err := c.ws.WritePreparedMessage(f.prepared); err != nil {
-				c.shut(writeFailure(err))
-				return
+			if !c.write(f) {
+				break
 			}
-			sent += f.size
 		}
-		c.mu.Lock()
-		c.bytes -= sent
-		c.mu.Unlock()
 	}
+}
+
+// write writes one frame; false when the socket is shut.
+func (c *conn) write(f *frame) bool {
+	_ = c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
+	err := c.ws.WritePreparedMessage(f.prepared)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes -= f.size
+	if err != nil && !c.closed {
+		c.closed, c.code, c.queue = true, writeFailure(err), nil
+	}
+	return !c.closed
 }
 
 func writeFailure(err error) int {
@@ -142,88 +160,135 @@ func (c *conn) shutLocked(code int) {
 	if c.closed {
 		return
 	}
-	c.closed, c.code = true, code
-	c.queue, c.bytes = nil, 0
-	go func() {
-		if code != websocket.CloseAbnormalClosure {
-			deadline := time.Now().Add(time.Second)
-			_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, closeNames[code]), deadline)
-			// Give the close frame a moment to be answered, so that the
-			// client reads the code instead of a reset.
-			_ = c.ws.SetReadDeadline(deadline)
-			return
-		}
+	c.closed, c.code, c.queue = true, code, nil
+	switch {
+	case code == websocket.CloseAbnormalClosure:
+		go func() { _ = c.ws.Close() }()
+	case !c.writing:
+		c.writing = true
+		go c.bye(code)
+	}
+}
+
+// bye sends the close frame and gives the client a moment to answer it, so that
+// it reads the code instead of a reset.
+func (c *conn) bye(code int) {
+	if code == websocket.CloseAbnormalClosure {
 		_ = c.ws.Close()
-	}()
+		return
+	}
+	err := c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, closeNames[code]), time.Now().Add(writeTimeout))
+	if err != nil {
+		_ = c.ws.Close()
+		return
+	}
+	_ = c.ws.SetReadDeadline(time.Now().Add(closeWait))
+}
+
+// wait sets how long the next frame may take, for ever when d is 0. A socket
+// that is shut keeps the deadline of its goodbye.
+func (c *conn) wait(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	var until time.Time
+	if d > 0 {
+		until = time.Now().Add(d)
+	}
+	_ = c.ws.SetReadDeadline(until)
+}
+
+func (c *conn) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // read hands every text frame to handle until the socket ends, then reports
-// the close code. The first frame must come within the hello time.
-func (c *conn) read(handle func([]byte)) {
-	_ = c.ws.SetReadDeadline(time.Now().Add(helloTimeout))
+// the close code. The first frame must come within hello. Frames are handled
+// one after the other, each on a fresh goroutine, whose stack goes with it:
+// the reader's own stays small for as long as the socket idles.
+func (c *conn) read(hello time.Duration, handle func([]byte)) {
+	c.wait(hello)
 	first := true
 	for {
-		kind, r, err := c.ws.NextReader()
-		var text []byte
-		if err == nil {
-			text, err = io.ReadAll(r)
-		}
+		kind, text, err := c.ws.ReadMessage()
 		if err != nil {
 			c.gone(err, first)
 			return
 		}
 		c.alive()
-		if kind != websocket.TextMessage {
+		switch {
+		case c.ended(): // waiting for the client's own close frame
+			continue
+		case kind != websocket.TextMessage:
 			c.shut(closeFrameInvalid)
 			continue
 		}
-		c.mu.Lock()
-		ended := c.closed
-		c.mu.Unlock()
-		if ended {
-			continue // waiting for the client's own close frame
-		}
 		if first {
 			first = false
-			_ = c.ws.SetReadDeadline(time.Time{})
+			c.wait(0)
 		}
-		handle(text)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			handle(text)
+		}()
+		<-done
 	}
 }
 
+// gone ends the socket after its last read and reports why.
 func (c *conn) gone(err error, beforeHello bool) {
-	code := websocket.CloseAbnormalClosure
+	code, linger := websocket.CloseAbnormalClosure, false
 	var ce *websocket.CloseError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &ce):
 		code = ce.Code
 	case errors.Is(err, websocket.ErrReadLimit):
-		code = websocket.CloseMessageTooBig // gorilla has told the client
+		code, linger = websocket.CloseMessageTooBig, true // gorilla has told the client
 	case beforeHello && errors.As(err, &timeout) && timeout.Timeout():
-		c.shut(closeHelloMissing)
-		_, _, _ = c.ws.NextReader() // until the close frame is answered or its deadline
+		code, linger = closeHelloMissing, true
 	}
 	c.mu.Lock()
 	if c.closed {
-		code = c.code
+		code, linger = c.code, false
 	}
-	c.closed, c.queue, c.bytes = true, nil, 0
-	if c.code == 0 {
-		c.code = code
-	}
+	c.closed, c.code, c.queue = true, code, nil
 	c.mu.Unlock()
+	if linger {
+		c.linger(code)
+	}
 	_ = c.ws.Close()
 	c.onGone(code)
+}
+
+// linger says goodbye where gorilla no longer reads, and takes in what the
+// client had sent: closing with unread bytes would reset the connection before
+// the client has read the code.
+func (c *conn) linger(code int) {
+	deadline := time.Now().Add(closeWait)
+	if code == closeHelloMissing {
+		_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, closeNames[code]), deadline)
+	}
+	raw := c.ws.NetConn()
+	_ = raw.SetReadDeadline(deadline)
+	_, _ = io.Copy(io.Discard, io.LimitReader(raw, 16*maxFrame))
 }
 
 // sweep pings a quiet socket and cuts a dead one.
 func (c *conn) sweep(now time.Time) {
 	quiet := now.Sub(time.Unix(c.seen.Load(), 0))
+	c.mu.Lock()
+	busy := c.writing || c.closed
+	c.mu.Unlock()
 	switch {
 	case quiet > idleTimeout:
 		c.shut(websocket.CloseAbnormalClosure)
-	case quiet > idleTimeout/3:
-		_ = c.ws.WriteControl(websocket.PingMessage, nil, now.Add(time.Second))
+	case quiet > idleTimeout/3 && !busy:
+		_ = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(closeWait))
 	}
 }

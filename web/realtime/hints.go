@@ -1,12 +1,15 @@
 package realtime
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/ids"
 )
@@ -20,6 +23,7 @@ const (
 	viewLasts     = 30 * time.Second
 	presenceLasts = 45 * time.Second
 	presenceEvery = 15 * time.Second
+	expireEvery   = 5 * time.Second
 	modeViewing   = "viewing"
 	modeReplying  = "replying"
 	hintView      = "view"
@@ -52,9 +56,8 @@ type hint struct {
 	On       bool              `json:"on,omitempty"`
 	// Online lists a node's connected teammates (presence).
 	Online []ids.ID `json:"online,omitempty"`
-	// VisitorKey, with Place.Customer and Place.Identity: a browser is known now (bound).
+	// VisitorKey, with Place.Account: a browser belongs to somebody now (bound).
 	VisitorKey string `json:"visitor_key,omitempty"`
-	Known      bool   `json:"known,omitempty"`
 	Session    string `json:"session,omitempty"`
 }
 
@@ -84,6 +87,8 @@ func newHints(h *Hub) hints {
 	return hints{hub: h, mu: new(sync.Mutex), viewers: map[ids.ID]map[ids.ID]look{}, nodes: map[string]nodePresence{}, changed: make(chan struct{}, 1)}
 }
 
+func (s *hints) now() time.Time { return s.hub.o.Machine.Now() }
+
 func (s *hints) publish(h hint) {
 	h.Node = s.hub.o.Node
 	s.hub.o.Bus.Publish(hintTopic, encode(h))
@@ -91,13 +96,14 @@ func (s *hints) publish(h hint) {
 
 // run hears hints, announces this node's teammates and lets old hints expire.
 func (s *hints) run(ctx context.Context, heard <-chan []byte) {
-	tick := time.NewTicker(presenceEvery)
-	defer tick.Stop()
-	expire := time.NewTicker(5 * time.Second)
-	defer expire.Stop()
+	clk := s.hub.o.Machine
+	tick, stopTick := clk.After(presenceEvery)
+	expire, stopExpire := clk.After(expireEvery)
 	for {
 		select {
 		case <-ctx.Done():
+			stopTick()
+			stopExpire()
 			return
 		case b := <-heard:
 			var h hint
@@ -106,9 +112,11 @@ func (s *hints) run(ctx context.Context, heard <-chan []byte) {
 			}
 		case <-s.changed:
 			s.announcePresence()
-		case <-tick.C:
+		case <-tick:
+			tick, stopTick = clk.After(presenceEvery)
 			s.announcePresence()
-		case now := <-expire.C:
+		case now := <-expire:
+			expire, stopExpire = clk.After(expireEvery)
 			s.expire(now)
 		}
 	}
@@ -123,11 +131,13 @@ func (s *hints) hear(ctx context.Context, h hint) {
 	case hintAnswering:
 		s.hub.visitorsTyping(h)
 	case hintPresence:
-		s.setPresence(h.Node, nodePresence{h.Online, time.Now().Add(presenceLasts)})
+		s.setPresence(h.Node, nodePresence{h.Online, s.now().Add(presenceLasts)})
 	case hintCustomer:
 		s.hub.toStaffWhoSee(h.Place, newFrame(encode(map[string]any{"t": "customer_presence", "customer_id": h.Place.Customer, "online": h.On})))
 	case hintBound:
-		s.hub.bound(ctx, h)
+		if _, err := s.hub.bind(ctx, webchat.Visitor{Account: &channels.Account{ID: h.Place.Account}, Key: h.VisitorKey}); err != nil {
+			s.hub.log.Error("read a visitor", "error", err)
+		}
 	case hintSignedOut:
 		s.hub.closeSession(h.Teammate, h.Session)
 	}
@@ -169,7 +179,7 @@ func (s *hints) online() []ids.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := []ids.ID{}
-	now := time.Now()
+	now := s.now()
 	for _, n := range s.nodes {
 		if n.until.After(now) {
 			out = append(out, n.online...)
@@ -193,7 +203,7 @@ func (s *hints) setView(h hint) {
 			at = map[ids.ID]look{}
 			s.viewers[h.Place.Conversation] = at
 		}
-		at[h.Teammate] = look{h.Mode, time.Now().Add(viewLasts), h.Place}
+		at[h.Teammate] = look{h.Mode, s.now().Add(viewLasts), h.Place}
 	}
 	s.mu.Unlock()
 	if was != (h.Mode != "") || had.mode != h.Mode {
@@ -217,7 +227,7 @@ func (s *hints) viewersOf(conversation ids.ID) []viewer {
 	for t, l := range s.viewers[conversation] {
 		out = append(out, viewer{t, l.mode})
 	}
-	slices.SortFunc(out, func(a, b viewer) int { return int(a.Teammate - b.Teammate) })
+	slices.SortFunc(out, func(a, b viewer) int { return cmp.Compare(a.Teammate, b.Teammate) })
 	return out
 }
 
@@ -227,7 +237,7 @@ func (s *hints) expire(now time.Time) {
 	s.mu.Lock()
 	for conversation, at := range s.viewers {
 		for t, l := range at {
-			if l.until.Before(now) {
+			if !l.until.After(now) {
 				delete(at, t)
 				stale = append(stale, l.place)
 			}
@@ -237,7 +247,7 @@ func (s *hints) expire(now time.Time) {
 		}
 	}
 	for node, p := range s.nodes {
-		if p.until.Before(now) {
+		if !p.until.After(now) {
 			delete(s.nodes, node)
 		}
 	}

@@ -3,6 +3,8 @@ package realtime
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +22,6 @@ const (
 	followChunk = 500
 	// followPoll is how often the feed is read without a hint: hints may be lost.
 	followPoll = time.Second
-	// replayLimit is how many changes a returning socket is given before a
-	// snapshot is cheaper for both sides.
-	replayLimit = 5000
 )
 
 // Options are what the hub needs.
@@ -40,6 +39,15 @@ type Options struct {
 	// AccountChanged hears the public key of every changed account, before the
 	// sockets do; may be nil.
 	AccountChanged func(key string)
+	// Standing tells whether what a teammate's or token's socket was opened with
+	// still holds; it is asked once the socket hears of changes, and every few
+	// minutes. nil = it always does.
+	Standing func(ctx context.Context, p auth.Principal, session string) (auth.Standing, error)
+	// Machine runs the timers that have nothing to do with the house's time:
+	// polling, expiry of hints. nil = the machine's clock, which nobody moves.
+	Machine clock.Clock
+	// HelloTimeout is how long a client may take for its first frame; 0 = 10 s.
+	HelloTimeout time.Duration
 	// Opened counts a new socket of a kind ("teammate", "visitor"); the
 	// returned function is called with its close code. May be nil.
 	Opened func(kind string) func(code int)
@@ -57,7 +65,12 @@ type Hub struct {
 	groups   map[groupKey]*group
 	visitors visitorIndex
 	hints    hints
+	open     map[*conn]struct{} // every socket, greeted or not
 	draining bool
+	// binding keeps who a browser is: whoever reads it from the store and
+	// writes it into the index holds the browser's lock, so that the newest
+	// reading wins. Taken before mu.
+	binding [64]sync.Mutex
 	// handlers counts the goroutines that read sockets.
 	handlers sync.WaitGroup
 }
@@ -70,6 +83,7 @@ type groupKey struct {
 	role       auth.Role
 	principal  ids.ID // 0 for shared groups
 	token      bool
+	rights     int64
 }
 
 type group struct {
@@ -91,7 +105,16 @@ func New(o Options) *Hub {
 	if o.PageViewed == nil {
 		o.PageViewed = func(context.Context, ids.ID, ids.ID, string, string) {}
 	}
-	h := &Hub{o: o, log: o.Log, groups: map[groupKey]*group{}, visitors: newVisitorIndex()}
+	if o.Standing == nil {
+		o.Standing = func(context.Context, auth.Principal, string) (auth.Standing, error) { return auth.Stands, nil }
+	}
+	if o.Machine == nil {
+		o.Machine = clock.NewSystem()
+	}
+	if o.HelloTimeout == 0 {
+		o.HelloTimeout = helloTimeout
+	}
+	h := &Hub{o: o, log: o.Log, groups: map[groupKey]*group{}, visitors: newVisitorIndex(), open: map[*conn]struct{}{}}
 	h.hints = newHints(h)
 	return h
 }
@@ -117,17 +140,17 @@ func (h *Hub) Run(ctx context.Context) {
 	var background sync.WaitGroup
 	background.Go(func() { h.hints.run(ctx, hinted) })
 	background.Go(func() { h.sweeps(ctx) })
-	poll := time.NewTicker(followPoll)
-	defer poll.Stop()
 	for ctx.Err() == nil {
 		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
 			h.log.Error("follow the change feed", "error", err)
 		}
+		poll, stop := h.o.Machine.After(followPoll)
 		select {
 		case <-ctx.Done():
 		case <-wake:
-		case <-poll.C:
+		case <-poll:
 		}
+		stop()
 	}
 	background.Wait()
 }
@@ -143,7 +166,9 @@ func (h *Hub) follow(ctx context.Context) error {
 			return err
 		}
 		for i := range changes {
-			h.dispatch(ctx, &changes[i])
+			if err := h.dispatch(ctx, &changes[i]); err != nil {
+				return err
+			}
 		}
 		if len(changes) < followChunk {
 			return nil
@@ -153,10 +178,13 @@ func (h *Hub) follow(ctx context.Context) error {
 
 // dispatch passes one change to every socket that may have it. Position and
 // queues move together under mu, so a socket that registers meanwhile is
-// either behind this change or gets it by replay.
-func (h *Hub) dispatch(ctx context.Context, c *feed.Change) {
-	if c.Kind == "message" && !c.Existed {
-		h.bindNew(ctx, c)
+// either behind this change or gets it by replay. After an error nothing has
+// been handed out, and the change is tried again.
+func (h *Hub) dispatch(ctx context.Context, c *feed.Change) error {
+	if c.Kind == "message" && !c.Existed || c.Kind == "customer" && c.Identity != 0 {
+		if err := h.follows(ctx, c.Identity); err != nil {
+			return err
+		}
 	}
 	if c.Kind == "account" {
 		h.accountChanged(c)
@@ -168,6 +196,7 @@ func (h *Hub) dispatch(ctx context.Context, c *feed.Change) {
 	if len(c.VisitorPayload) > 0 {
 		h.visitors.deliver(c)
 	}
+	return nil
 }
 
 // Position is how far this node has followed the feed.
@@ -182,7 +211,7 @@ func (h *Hub) Position() feed.Position {
 func (h *Hub) Drain(ctx context.Context) {
 	h.mu.Lock()
 	h.draining = true
-	conns := h.connsLocked()
+	conns := slices.Collect(maps.Keys(h.open))
 	h.mu.Unlock()
 	for _, c := range conns {
 		c.shut(closeRestart)
@@ -198,45 +227,58 @@ func (h *Hub) Drain(ctx context.Context) {
 	}
 }
 
-func (h *Hub) connsLocked() []*conn {
-	var out []*conn
-	for _, g := range h.groups {
-		for s := range g.sockets {
-			out = append(out, s.conn)
-		}
-	}
-	for s := range h.visitors.all {
-		out = append(out, s.conn)
-	}
-	return out
-}
+// standingEvery is after how many sweeps teammates' sockets are asked again
+// whether they still stand: a sign-in that runs out is no change.
+const standingEvery = 20
 
 // sweeps keep quiet sockets honest and their positions fresh.
 func (h *Hub) sweeps(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
 	var told feed.Position
-	for {
+	for round := 1; ; round++ {
+		tick, stop := h.o.Machine.After(sweepEvery)
 		select {
 		case <-ctx.Done():
+			stop()
 			return
-		case <-tick.C:
-		}
-		h.mu.Lock()
-		conns := h.connsLocked()
-		if h.position != told {
-			told = h.position
-			f := positionFrame(told)
-			for _, g := range h.groups {
-				for s := range g.sockets {
-					s.deliver(told, f)
-				}
+		case now := <-tick:
+			for _, c := range h.refresh(&told) {
+				c.sweep(now)
 			}
 		}
-		h.mu.Unlock()
-		now := time.Now()
-		for _, c := range conns {
-			c.sweep(now)
+		if round%standingEvery == 0 {
+			h.askStanding(ctx)
+		}
+	}
+}
+
+// refresh tells teammates how far the feed has come and returns every socket.
+func (h *Hub) refresh(told *feed.Position) []*conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.position != *told {
+		*told = h.position
+		f := positionFrame(*told)
+		for _, g := range h.groups {
+			for s := range g.sockets {
+				s.deliver(*told, f)
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(h.open))
+}
+
+func (h *Hub) askStanding(ctx context.Context) {
+	var all []*staffSocket
+	h.mu.Lock()
+	for _, g := range h.groups {
+		for s := range g.sockets {
+			all = append(all, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		if ctx.Err() == nil {
+			s.stands(ctx)
 		}
 	}
 }

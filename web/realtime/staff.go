@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"runtime/debug"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
-	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/store/feed"
 )
 
@@ -20,6 +22,7 @@ type staffSocket struct {
 	principal auth.Principal
 	session   string
 	greeted   bool
+	limit     *rate.Limiter
 	viewing   ids.ID
 
 	// Guarded by the hub's mu: until the replay is done, live frames wait here.
@@ -35,19 +38,41 @@ func (h *Hub) ServeTeammate(w http.ResponseWriter, r *http.Request, p auth.Princ
 	if h.refuse(w) {
 		return
 	}
-	c, err := upgrade(w, r)
+	c, err := upgrade(w, r, h.o.Machine.Now)
 	if err != nil {
 		h.handlers.Done()
 		return // gorilla has answered
 	}
 	s := &staffSocket{conn: c, hub: h, principal: p, session: session}
-	closed := h.o.Opened("teammate")
+	h.serve(c, "teammate", s.handle, func() { h.leave(s) })
+}
+
+// serve reads a socket until it ends.
+func (h *Hub) serve(c *conn, kind string, handle func([]byte), leave func()) {
+	closed := h.o.Opened(kind)
 	c.onGone = func(code int) {
-		h.leave(s)
+		h.mu.Lock()
+		delete(h.open, c)
+		h.mu.Unlock()
+		leave()
 		closed(code)
 		h.handlers.Done()
 	}
-	go c.read(s.handle)
+	h.mu.Lock()
+	h.open[c] = struct{}{}
+	if h.draining {
+		c.shut(closeRestart)
+	}
+	h.mu.Unlock()
+	go c.read(h.o.HelloTimeout, func(text []byte) {
+		defer func() {
+			if p := recover(); p != nil {
+				h.log.Error("a frame of a "+kind+" caused a panic", "panic", p, "stack", string(debug.Stack()))
+				c.shut(closeRestart)
+			}
+		}()
+		handle(text)
+	})
 }
 
 // refuse answers when the node drains; otherwise it counts the handler, which
@@ -76,7 +101,12 @@ func (s *staffSocket) handle(text []byte) {
 			return
 		}
 		s.greeted = true
+		s.limit = rate.NewLimiter(framesPerSecond, framesBurst)
 		s.hello(f.After)
+		return
+	}
+	if !s.limit.Allow() {
+		s.shut(closeRateLimited)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -93,45 +123,89 @@ func (s *staffSocket) handle(text []byte) {
 	}
 }
 
-// hello registers the socket and brings it up to date.
+// hello registers the socket and brings it up to date. It registers first and
+// asks for everything else afterwards, so nothing falls in between.
 func (s *staffSocket) hello(after *string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	start := s.hub.join(s)
-	resumed, replay := s.hub.replay(ctx, s, after, start)
+	h := s.hub
+	var from feed.Position
+	asked := false
+	if after != nil {
+		var err error
+		from, err = feed.ParsePosition(*after)
+		asked = err == nil
+	}
+	start := h.join(s, from)
+	if !s.stands(ctx) {
+		return
+	}
+	resumed, replay := false, []*frame(nil)
+	if asked {
+		resumed, replay = h.replay(ctx, s.principal, from, start)
+	}
+	position := start
+	if resumed && start.Before(from) {
+		position = from
+	}
 	s.send(newFrame(encode(map[string]any{
-		"t": "hello", "position": start.String(), "resumed": resumed, "server_time": s.hub.o.Clock.Now(), "node": s.hub.o.Node, "online": s.hub.hints.online(),
+		"t": "hello", "position": position.String(), "resumed": resumed, "server_time": h.o.Clock.Now(), "node": h.o.Node, "online": h.hints.online(),
 	})))
 	for _, f := range replay {
 		s.send(f)
 	}
-	h := s.hub
 	h.mu.Lock()
 	for _, f := range s.pending {
 		s.send(f)
+	}
+	if !resumed {
+		s.skip = feed.Position{} // what it was is fetched anew
 	}
 	s.live, s.pending = true, nil
 	h.mu.Unlock()
 	h.hints.teammateChanged()
 }
 
+// stands tells whether what the socket was opened with still holds, and closes
+// it otherwise. Rights that change while the socket is registered come by the
+// feed.
+func (s *staffSocket) stands(ctx context.Context) bool {
+	standing, err := s.hub.o.Standing(ctx, s.principal, s.session)
+	switch {
+	case err != nil:
+		s.hub.log.Error("look up a teammate's standing", "error", err)
+		s.shut(closeRestart)
+	case standing == auth.RightsMoved:
+		s.shut(closeRightsChanged)
+	case standing == auth.SignedOut:
+		s.shut(closeSignedOut)
+	default:
+		return true
+	}
+	return false
+}
+
 func keyOf(p auth.Principal) groupKey {
 	if p.SeesEverything() {
 		return groupKey{everything: true, role: p.Role}
 	}
-	return groupKey{role: p.Role, principal: p.ID, token: p.Token}
+	return groupKey{role: p.Role, principal: p.ID, token: p.Token, rights: p.RightsVersion}
 }
 
-func (h *Hub) join(s *staffSocket) feed.Position {
+// join registers the socket. Where another node was ahead of this one, the
+// client has had what comes up to from.
+func (h *Hub) join(s *staffSocket, from feed.Position) feed.Position {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.position.Before(from) {
+		s.skip = from
+	}
 	key := keyOf(s.principal)
 	g := h.groups[key]
 	if g == nil {
 		g = &group{principal: s.principal, sockets: map[*staffSocket]struct{}{}}
 		h.groups[key] = g
 	}
-	g.principal = s.principal // the newest load of the rights
 	g.sockets[s] = struct{}{}
 	return h.position
 }
@@ -197,10 +271,17 @@ func (h *Hub) toStaff(c *feed.Change) {
 			}
 		}
 	}
-	if c.Kind == "teammate" || c.Kind == "signed_out" {
+	switch c.Kind {
+	case "teammate", kindSignedOut, kindTokenRevoked:
 		h.rightsChanged(c)
 	}
 }
+
+// Kinds of change that only end sockets.
+const (
+	kindSignedOut    = "signed_out"
+	kindTokenRevoked = "token_revoked"
+)
 
 type verdict int
 
@@ -215,10 +296,12 @@ const (
 func judge(p auth.Principal, c *feed.Change) verdict {
 	switch c.Audience {
 	case feed.Staff:
-		return everything
+		if c.Account == 0 || p.SeesAccount(c.Account) {
+			return everything
+		}
 	case feed.Own:
 		// Sockets of a shared group are told apart where they are served.
-		if c.Kind == "signed_out" {
+		if c.Kind == kindSignedOut || c.Kind == kindTokenRevoked {
 			return nothing
 		}
 		return everything
@@ -259,11 +342,13 @@ func (h *Hub) rightsChanged(c *feed.Change) {
 	}
 	for _, g := range h.groups {
 		for s := range g.sockets {
-			if s.principal.Token || s.principal.ID != c.Teammate {
+			if s.principal.ID != c.Teammate || s.principal.Token != (c.Kind == kindTokenRevoked) {
 				continue
 			}
 			switch {
-			case c.Kind == "signed_out":
+			case c.Kind == kindTokenRevoked:
+				s.shut(closeSignedOut)
+			case c.Kind == kindSignedOut:
 				if note.Session == "" || s.session == note.Session {
 					s.shut(closeSignedOut)
 				}
@@ -274,83 +359,6 @@ func (h *Hub) rightsChanged(c *feed.Change) {
 			}
 		}
 	}
-}
-
-// replay collects what the client missed between its position and start. It
-// judges by today's rights: what has moved out of sight meanwhile is told as
-// removed, without content.
-func (h *Hub) replay(ctx context.Context, s *staffSocket, after *string, start feed.Position) (resumed bool, frames []*frame) {
-	if after == nil {
-		return false, nil
-	}
-	from, err := feed.ParsePosition(*after)
-	if err != nil {
-		return false, nil
-	}
-	err = h.o.DB.Snapshot(ctx, func(q store.Querier) error {
-		held, err := feed.Held(q, from)
-		if err != nil || !held {
-			return err
-		}
-		if start.Before(from) {
-			h.mu.Lock()
-			s.skip = from
-			h.mu.Unlock()
-			resumed = true
-			return nil
-		}
-		changes, err := feed.After(q, from, replayLimit+1)
-		if err != nil || len(changes) > replayLimit {
-			return err
-		}
-		frames, err = h.replayFrames(q, s.principal, changes, start)
-		resumed = err == nil
-		return err
-	})
-	if err != nil {
-		h.log.Error("replay for a socket", "error", err)
-		return false, nil
-	}
-	return resumed, frames
-}
-
-func (h *Hub) replayFrames(q store.Querier, p auth.Principal, changes []feed.Change, start feed.Position) ([]*frame, error) {
-	var out []*frame
-	now := map[ids.ID]bool{}
-	gone := map[ids.ID]bool{}
-	for i := range changes {
-		c := &changes[i]
-		if start.Before(c.Position) {
-			break // comes live
-		}
-		what := judge(p, c)
-		if c.Audience == feed.Own && (p.Token || c.Teammate != p.ID) {
-			what = nothing
-		}
-		if c.Audience == feed.Inbox && (what == everything || what == appeared) {
-			visible, asked := now[c.Conversation]
-			if !asked {
-				var err error
-				if visible, err = h.o.Inbox.VisibleNow(q, p, c.Conversation); err != nil {
-					return nil, err
-				}
-				now[c.Conversation] = visible
-			}
-			if !visible {
-				what = vanished
-			}
-		}
-		switch {
-		case what == everything:
-			out = append(out, changeFrame(c.Position, c.Kind, c.Payload))
-		case what == appeared:
-			out = append(out, changeFrame(c.Position, "conversation", conversationOnly(c.Payload)))
-		case what == vanished && !gone[c.Conversation]:
-			gone[c.Conversation] = true
-			out = append(out, removedFrame(c.Position, c.Conversation))
-		}
-	}
-	return out, nil
 }
 
 // authorised finds where a conversation stands when the socket's principal

@@ -19,7 +19,8 @@ import (
 
 const (
 	helloMessages = 200
-	// What one visitor's socket may ask for, beyond which it is cut.
+	helloBytes    = maxQueue / 4
+	// What one socket may ask for, beyond which it is cut.
 	framesPerSecond = 20
 	framesBurst     = 60
 )
@@ -38,7 +39,14 @@ type visitorSocket struct {
 	// Guarded by the hub's mu.
 	who     webchat.Who
 	live    bool
-	pending []*frame
+	pending []waiting
+}
+
+// waiting is a frame that came before the hello was sent; place is that of the
+// message in it, zero for other frames.
+type waiting struct {
+	frame *frame
+	place inbox.Place
 }
 
 // ServeVisitor upgrades a request of a page that may carry the widget; the
@@ -47,19 +55,13 @@ func (h *Hub) ServeVisitor(w http.ResponseWriter, r *http.Request, account *chan
 	if h.refuse(w) {
 		return
 	}
-	c, err := upgrade(w, r)
+	c, err := upgrade(w, r, h.o.Machine.Now)
 	if err != nil {
 		h.handlers.Done()
 		return // gorilla has answered
 	}
 	s := &visitorSocket{conn: c, hub: h, account: account, config: config, locale: locale.Match(r.Header.Get("Accept-Language"))}
-	closed := h.o.Opened("visitor")
-	c.onGone = func(code int) {
-		h.visitorLeft(s)
-		closed(code)
-		h.handlers.Done()
-	}
-	go c.read(s.handle)
+	h.serve(c, "visitor", s.handle, func() { h.visitorLeft(s) })
 }
 
 func (s *visitorSocket) handle(text []byte) {
@@ -102,8 +104,8 @@ func (s *visitorSocket) handle(text []byte) {
 	}
 }
 
-// hello registers the socket, then reads the thread: what commits in between
-// comes both ways, and the client knows messages by their place.
+// hello registers the socket, then finds out who the visitor is and reads the
+// thread: what commits in between comes live.
 func (s *visitorSocket) hello(ctx context.Context, f clientFrame) {
 	h := s.hub
 	v, err := h.o.Visitors.Open(s.account, s.config, f.Visitor)
@@ -112,17 +114,20 @@ func (s *visitorSocket) hello(ctx context.Context, f clientFrame) {
 		return
 	}
 	s.visitor = v
-	who, ok, err := h.o.Visitors.Who(ctx, v)
-	if err != nil {
+	h.mu.Lock()
+	h.visitors.add(s)
+	h.mu.Unlock()
+	if _, _, err := h.o.Visitors.Account(ctx, s.account.Key); fault.CodeOf(err) == "account_disabled" {
+		s.shut(closeDisabled)
+		return
+	} else if err != nil {
+		s.failed("read a visitor's account", err)
+		return
+	}
+	if _, err := h.bind(ctx, v); err != nil {
 		s.failed("read a visitor", err)
 		return
 	}
-	h.mu.Lock()
-	if ok {
-		s.who = who
-	}
-	h.visitors.add(s)
-	h.mu.Unlock()
 	thread, reset, err := s.missed(ctx, f.After)
 	if err != nil {
 		s.failed("read a visitor's thread", err)
@@ -134,16 +139,33 @@ func (s *visitorSocket) hello(ctx context.Context, f clientFrame) {
 	}
 	s.send(newFrame(encode(hello)))
 	s.send(newFrame(encode(map[string]any{"t": "online", "teammates": len(h.hints.online())})))
-	h.mu.Lock()
-	for _, p := range s.pending {
-		s.send(p)
-	}
-	s.live, s.pending = true, nil
-	first := ok && len(h.visitors.byCustomer[who.Customer]) == 1
-	h.mu.Unlock()
-	if first {
+	if s.begin(thread.Messages) {
 		h.customerPresence(ctx, s, true)
 	}
+}
+
+// begin sends what has waited for the hello, except the messages that it
+// carried, and lets changes through from here on. first is true for the
+// customer's first socket.
+func (s *visitorSocket) begin(told []inbox.VisitorMessage) (first bool) {
+	var last inbox.Place
+	if n := len(told); n > 0 {
+		last = inbox.Place{Conversation: told[n-1].ConversationID, Seq: told[n-1].Seq}
+	}
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range s.pending {
+		if p.place == (inbox.Place{}) || before(last, p.place) {
+			s.send(p.frame)
+		}
+	}
+	s.live, s.pending = true, nil
+	return s.who.Customer != 0 && len(h.visitors.byCustomer[s.who.Customer]) == 1
+}
+
+func before(a, b inbox.Place) bool {
+	return a.Conversation < b.Conversation || a.Conversation == b.Conversation && a.Seq < b.Seq
 }
 
 // missed reads what came after the client's place, or the newest page when it
@@ -155,12 +177,28 @@ func (s *visitorSocket) missed(ctx context.Context, after *string) (inbox.Thread
 	}
 	if place, ok := parsePlace(after); ok {
 		t, err := s.hub.o.Inbox.ThreadAfter(ctx, scope, place, helloMessages)
-		if err != nil || !t.More {
+		if err != nil || !t.More && fits(t.Messages) == len(t.Messages) {
 			return t, false, err
 		}
 	}
 	t, err := s.hub.o.Inbox.ThreadBefore(ctx, scope, inbox.Place{}, helloMessages)
+	if n := fits(t.Messages); n < len(t.Messages) {
+		t.Messages, t.More = t.Messages[len(t.Messages)-n:], true
+	}
 	return t, true, err
+}
+
+// fits is how many of the newest messages a hello has room for: a socket must
+// never be cut for what it is greeted with.
+func fits(messages []inbox.VisitorMessage) (n int) {
+	room := helloBytes
+	for i := len(messages) - 1; i >= 0; i-- {
+		if room -= len(encode(messages[i])); room < 0 && n > 0 {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // scope is whose thread this socket sees; false while the visitor is unknown.

@@ -3,9 +3,11 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"hash/maphash"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store/feed"
 )
@@ -81,72 +83,88 @@ func (x *visitorIndex) deliver(c *feed.Change) {
 		if f == nil {
 			f = newFrame(c.VisitorPayload)
 		}
-		s.deliver(f)
+		s.deliver(f, c.VisitorPayload)
 	}
 }
 
-func (s *visitorSocket) deliver(f *frame) {
+func (s *visitorSocket) deliver(f *frame, payload []byte) {
 	switch {
 	case s.live:
 		s.send(f)
 	case len(s.pending) >= helloMessages*4:
 		s.shut(closeBehind)
 	default:
-		s.pending = append(s.pending, f)
+		var note struct {
+			Message struct {
+				Conversation ids.ID `json:"conversation_id"`
+				Seq          int64  `json:"seq"`
+			} `json:"message"`
+		}
+		_ = json.Unmarshal(payload, &note) // the house's own JSON
+		s.pending = append(s.pending, waiting{f, inbox.Place{Conversation: note.Message.Conversation, Seq: note.Message.Seq}})
 	}
 }
 
-// bindNew joins open sockets to the customer that a conversation's first
-// message has created, on whichever node it was written.
-func (h *Hub) bindNew(ctx context.Context, c *feed.Change) {
+// follows joins the open sockets of the browser behind an identity to whom it
+// belongs to by now: its first message has just made a customer, or it has come
+// to a known one, on whichever node.
+func (h *Hub) follows(ctx context.Context, identity ids.ID) error {
 	h.mu.Lock()
 	none := len(h.visitors.all) == 0
 	h.mu.Unlock()
 	if none {
-		return
+		return nil
 	}
-	key, found, err := h.o.Visitors.KeyOf(ctx, c.Identity)
-	if err != nil {
-		h.log.Error("look up a visitor", "error", err)
+	account, key, found, err := h.o.Visitors.KeyOf(ctx, identity)
+	if err != nil || !found {
+		return err
 	}
-	if !found {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for s := range h.visitors.byKey[visitorKey{c.Account, key}] {
-		if s.who.Customer == 0 {
-			h.visitors.bind(s, webchat.Who{Customer: c.Customer, Identity: c.Identity})
-		}
-	}
+	_, err = h.bind(ctx, webchat.Visitor{Account: &channels.Account{ID: account}, Key: key})
+	return err
 }
 
 // Bound joins a visitor's open sockets, on every node, to what is known of the
-// visitor by now: after a first message or after identify.
+// visitor by now: after a first message or after identify. The feed tells the
+// same, a moment later.
 func (h *Hub) Bound(ctx context.Context, v webchat.Visitor) {
-	who, ok, err := h.o.Visitors.Who(ctx, v)
-	if err != nil || !ok {
-		return
+	if _, err := h.bind(ctx, v); err != nil {
+		h.log.Error("read a visitor", "error", err)
 	}
-	b := hint{Kind: hintBound, VisitorKey: v.Key, Known: who.Known, Place: conversationPlace{Account: v.Account.ID, Customer: who.Customer, Identity: who.Identity}}
-	h.bound(ctx, b)
-	h.hints.publish(b)
+	h.hints.publish(hint{Kind: hintBound, VisitorKey: v.Key, Place: conversationPlace{Account: v.Account.ID}})
 }
 
-func (h *Hub) bound(ctx context.Context, b hint) {
+// bind reads who a browser is and joins its sockets on this node. The newest
+// reading wins: see Hub.binding.
+func (h *Hub) bind(ctx context.Context, v webchat.Visitor) (webchat.Who, error) {
+	at := visitorKey{v.Account.ID, v.Key}
 	h.mu.Lock()
-	var first *visitorSocket
-	for s := range h.visitors.byKey[visitorKey{b.Place.Account, b.VisitorKey}] {
-		if len(h.visitors.byCustomer[b.Place.Customer]) == 0 {
-			first = s
-		}
-		h.visitors.bind(s, webchat.Who{Customer: b.Place.Customer, Identity: b.Place.Identity, Known: b.Known})
-	}
+	none := len(h.visitors.byKey[at]) == 0
 	h.mu.Unlock()
+	if none {
+		return webchat.Who{}, nil
+	}
+	lock := &h.binding[maphash.Comparable(bindingSeed, at)%uint64(len(h.binding))]
+	lock.Lock()
+	who, ok, err := h.o.Visitors.Who(ctx, v)
+	var first *visitorSocket
+	if err == nil && ok {
+		h.mu.Lock()
+		for s := range h.visitors.byKey[at] {
+			if s.live && len(h.visitors.byCustomer[who.Customer]) == 0 {
+				first = s
+			}
+			h.visitors.bind(s, who)
+		}
+		h.mu.Unlock()
+	}
+	lock.Unlock()
 	if first != nil {
 		h.customerPresence(ctx, first, true)
 	}
+	return who, err
 }
+
+var bindingSeed = maphash.MakeSeed()
 
 func (h *Hub) visitorLeft(s *visitorSocket) {
 	h.mu.Lock()
