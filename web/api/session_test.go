@@ -110,7 +110,7 @@ func TestTeamsAndTokens(t *testing.T) {
 		{name: "and has no profile", call: call{method: "GET", path: "/api/v1/me", header: bearer}, status: 403, has: []string{"teammates_only"}},
 		{name: "and no sign-in", call: call{method: "DELETE", path: "/api/v1/session", header: bearer}, status: 403, has: []string{"teammates_only"}},
 		{name: "listed without secret", call: call{method: "GET", path: "/api/v1/tokens", as: "owner"}, status: 200, has: []string{"Warehouse"}, not: []string{secret, "hash"}},
-		{name: "revoke", call: call{method: "DELETE", path: "/api/v1/tokens/" + token, as: "owner"}, status: 204},
+		{name: "revoke", call: call{method: "DELETE", path: "/api/v1/tokens/" + token, as: "owner"}, status: 204, changes: []string{"token_revoked"}},
 		{name: "revoked", call: call{method: "GET", path: "/api/v1/conversations", header: bearer}, status: 401},
 	})
 }

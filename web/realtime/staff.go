@@ -145,14 +145,17 @@ func (s *staffSocket) hello(after *string) {
 		resumed, replay = h.replay(ctx, s.principal, from, start)
 	}
 	position := start
-	if resumed && start.Before(from) {
-		position = from
+	if resumed {
+		position = from // what is replayed comes behind it: the client may be cut in the middle
 	}
 	s.send(newFrame(encode(map[string]any{
 		"t": "hello", "position": position.String(), "resumed": resumed, "server_time": h.o.Clock.Now(), "node": h.o.Node, "online": h.hints.online(),
 	})))
 	for _, f := range replay {
 		s.send(f)
+	}
+	if position.Before(start) {
+		s.send(positionFrame(start))
 	}
 	h.mu.Lock()
 	for _, f := range s.pending {
