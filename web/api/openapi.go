@@ -18,6 +18,9 @@ import (
 // marshalDocument writes the document indented and in a stable order, so that
 // two builds of the same code give the same bytes.
 func marshalDocument(doc *huma.OpenAPI) ([]byte, error) {
+	if err := addExamples(doc.Components.Schemas); err != nil {
+		return nil, err
+	}
 	compact, err := json.Marshal(doc)
 	if err != nil {
 		return nil, err
