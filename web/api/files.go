@@ -28,12 +28,42 @@ const formOverhead = 64 << 10
 
 // Upload is the streaming body of an upload: nothing is read before the handler
 // asks, and nothing is kept in memory.
-type Upload struct{ request *http.Request }
+type Upload struct {
+	request *http.Request
+	control *http.ResponseController
+}
 
 // Resolve implements huma.Resolver.
 func (u *Upload) Resolve(ctx huma.Context) []error {
-	u.request = humagin.Unwrap(ctx).Request
+	c := humagin.Unwrap(ctx)
+	u.request, u.control = c.Request, http.NewResponseController(c.Writer)
 	return nil
+}
+
+// stall is how long an upload may stand still. As long as something comes, a
+// slow line may take its time.
+const stall = 60 * time.Second
+
+// moving is a body that must not stand still.
+type moving struct {
+	io.ReadCloser
+	control *http.ResponseController
+	// broken is what ended the body before its end.
+	broken error
+}
+
+// Read gives the sender another stall of time.
+func (m *moving) Read(p []byte) (int, error) {
+	// What cannot set deadlines, a test's recorder, has no slow senders.
+	_ = m.control.SetReadDeadline(time.Now().Add(stall))
+	n, err := m.ReadCloser.Read(p)
+	if err != nil {
+		_ = m.control.SetReadDeadline(time.Time{})
+		if !errors.Is(err, io.EOF) {
+			m.broken = err
+		}
+	}
+	return n, err
 }
 
 func (s *Server) addFiles() {
@@ -45,7 +75,7 @@ func (s *Server) addFiles() {
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Upload a file for a message of one's own",
 		description: "The file is durable when this returns. Files that no message has taken within 24 hours are deleted.",
 	}, func(ctx context.Context, in *Upload) (*answer[*inbox.Attachment], error) {
-		return answered(s.store(ctx, in.request, inbox.OwnerOf(principal(ctx))))
+		return answered(s.store(ctx, *in, inbox.OwnerOf(principal(ctx))))
 	}).RequestBody = form
 	add(s, operation{
 		id: "uploadVisitorFile", method: http.MethodPost, path: visitorRoot + "/files", tag: "visitors", access: visitor, limit: s.limits.upload,
@@ -58,19 +88,21 @@ func (s *Server) addFiles() {
 		if err != nil {
 			return nil, err
 		}
-		return answered(s.store(ctx, in.request, inbox.Owner{Kind: inbox.OwnerVisitor, Key: v.OwnerKey()}))
+		return answered(s.store(ctx, in.Upload, inbox.Owner{Kind: inbox.OwnerVisitor, Key: v.OwnerKey()}))
 	}).RequestBody = form
 	s.guarded(http.MethodGet, filelink.Path+":token", public, s.serveFile)
 }
 
 // store streams the form's file into the store of files.
-func (s *Server) store(ctx context.Context, r *http.Request, owner inbox.Owner) (*inbox.Attachment, error) {
+func (s *Server) store(ctx context.Context, u Upload, owner inbox.Owner) (*inbox.Attachment, error) {
+	r := u.request
 	limit := s.o.Config.Limits.FileBytes
 	tooLarge := fault.New(fault.TooLarge, "file_too_large", fault.Params{"max": limit})
 	if r.ContentLength > limit+formOverhead {
 		return nil, tooLarge
 	}
-	r.Body = http.MaxBytesReader(nil, r.Body, limit+formOverhead)
+	body := &moving{ReadCloser: r.Body, control: u.control}
+	r.Body = http.MaxBytesReader(nil, body, limit+formOverhead)
 	form, err := r.MultipartReader()
 	if err != nil {
 		return nil, fault.New(fault.Unsupported, "unsupported_type", fault.Params{"expected": "multipart/form-data"})
@@ -89,7 +121,7 @@ func (s *Server) store(ctx context.Context, r *http.Request, owner inbox.Owner) 
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case body.broken != nil || errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fault.Wrap(err, fault.Malformed, "body_incomplete", nil)
 	}
 	return attachment, err

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/fanward/fanward/internal/store"
@@ -91,13 +93,10 @@ func TestFiles(t *testing.T) {
 	})
 }
 
-// TestUploadStopsReading: an upload without end is cut at the limit and never
-// gathered in memory.
-func TestUploadStopsReading(t *testing.T) {
-	h := build(t, testkit.Open(t, store.SQLite))
-	h.cfg.Limits.FileBytes = 1 << 20
-	endless := &counting{Reader: io.MultiReader(strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"), zeros{})}
-	r := httptest.NewRequest("POST", "http://localhost:8080/api/v1/files", endless)
+// send uploads a form that goes on with more after its first lines.
+func (h *house) send(more io.Reader) (*httptest.ResponseRecorder, *counting) {
+	body := &counting{Reader: io.MultiReader(strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"), more)}
+	r := httptest.NewRequest("POST", "http://localhost:8080/api/v1/files", body)
 	r.ContentLength = -1
 	r.RemoteAddr = "127.0.0.1:1"
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
@@ -105,8 +104,25 @@ func TestUploadStopsReading(t *testing.T) {
 	r.AddCookie(&http.Cookie{Name: api.SessionCookie, Value: h.sessions["agent"]})
 	w := httptest.NewRecorder()
 	h.server.ServeHTTP(w, r)
-	if w.Code != 413 || endless.n > 2<<20 {
-		t.Errorf("%d after %d bytes: %s", w.Code, endless.n, w.Body)
+	return w, body
+}
+
+// TestUploadStopsReading: an upload without end is cut at the limit and never
+// gathered in memory.
+func TestUploadStopsReading(t *testing.T) {
+	h := build(t, testkit.Open(t, store.SQLite))
+	h.cfg.Limits.FileBytes = 1 << 20
+	if w, body := h.send(zeros{}); w.Code != 413 || body.n > 2<<20 {
+		t.Errorf("%d after %d bytes: %s", w.Code, body.n, w.Body)
+	}
+}
+
+// TestUploadBreaksOff: a lost connection is no failure of ours.
+func TestUploadBreaksOff(t *testing.T) {
+	h := build(t, testkit.Open(t, store.SQLite))
+	w, _ := h.send(io.MultiReader(io.LimitReader(zeros{}, 100_000), iotest.ErrReader(syscall.ECONNRESET)))
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "body_incomplete") || strings.Contains(h.log.String(), "level=ERROR") {
+		t.Errorf("%d %s\n%s", w.Code, w.Body, h.log)
 	}
 }
 

@@ -303,16 +303,5 @@ func (s *Server) createVisitorMessage(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	whose, _, err := s.thread(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	read, err := s.o.Inbox.ThreadAfter(ctx, whose, inbox.Place{Conversation: got.Conversation, Seq: got.Seq - 1}, 1)
-	if err != nil {
-		return nil, err
-	}
-	if len(read.Messages) == 0 {
-		return nil, fault.Missing("message")
-	}
-	return &answer[inbox.VisitorMessage]{read.Messages[0]}, nil
+	return answered(s.o.Inbox.Acknowledged(ctx, got, in.Body.ClientKey, len(in.Body.AttachmentIDs)))
 }

@@ -579,6 +579,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @example {
+         *       "channel": "webchat",
+         *       "config": {
+         *         "color": "#1f6feb",
+         *         "default_locale": "en",
+         *         "greeting": {
+         *           "en": "Hello. How can we help?",
+         *           "zh-CN": "您好，有什么可以帮您？"
+         *         },
+         *         "origins": [
+         *           "https://shop.example"
+         *         ],
+         *         "position": "right",
+         *         "require_identity": false,
+         *         "title": {
+         *           "en": "Chat with us",
+         *           "zh-CN": "在线咨询"
+         *         }
+         *       },
+         *       "created_at": "2026-01-02T03:04:05.678Z",
+         *       "has_identity_secret": false,
+         *       "id": "125048725679636480",
+         *       "key": "BFwiW2f_1nEF1r37",
+         *       "name": "Shop",
+         *       "sandbox": false,
+         *       "status": "active"
+         *     }
+         */
         Account: {
             /** @enum {string} */
             channel: "webchat";
@@ -620,6 +649,17 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * @example {
+         *       "content_type": "application/pdf",
+         *       "height": null,
+         *       "id": "125048756270792704",
+         *       "name": "invoice.pdf",
+         *       "size": 48213,
+         *       "url": "/api/v1/files/AQAAAaIldbIAAbxDLmkgAACn",
+         *       "width": null
+         *     }
+         */
         Attachment: {
             content_type: string;
             /** Format: int64 */
@@ -655,6 +695,43 @@ export interface components {
             name?: string;
             user_id: string;
         };
+        /**
+         * @example {
+         *       "account_id": "125048725679636480",
+         *       "assignee_id": "125048725729968128",
+         *       "channel": "webchat",
+         *       "created_at": "2026-01-02T03:00:00Z",
+         *       "customer": {
+         *         "id": "125048755939442688",
+         *         "label": "Mei",
+         *         "name": "Mei"
+         *       },
+         *       "customer_read_seq": 3,
+         *       "id": "125048755941539840",
+         *       "identity_id": "125048755939442689",
+         *       "inbound_count": 2,
+         *       "last_activity_at": "2026-01-02T03:04:05.678Z",
+         *       "last_inbound_at": "2026-01-02T03:04:05.678Z",
+         *       "last_message": {
+         *         "at": "2026-01-02T03:04:05.678Z",
+         *         "author_name": "Mei",
+         *         "direction": "in",
+         *         "kind": "text",
+         *         "preview": "Is my order on its way?",
+         *         "seq": 4
+         *       },
+         *       "last_seq": 4,
+         *       "number": 17,
+         *       "read_inbound_count": 1,
+         *       "read_seq": 3,
+         *       "reply_window_until": null,
+         *       "snoozed_until": null,
+         *       "status": "open",
+         *       "team_id": null,
+         *       "version": 5,
+         *       "waiting_since": "2026-01-02T03:04:05.678Z"
+         *     }
+         */
         Conversation: {
             /** @example 123456789012345678 */
             account_id: string;
@@ -704,6 +781,14 @@ export interface components {
              */
             waiting_since: string | null;
         };
+        /**
+         * @example {
+         *       "if_version": 5,
+         *       "snoozed_until": "2026-01-03T09:00:00Z",
+         *       "status": "snoozed",
+         *       "team_id": null
+         *     }
+         */
         ConversationPatch: {
             /**
              * @description null: nobody
@@ -728,6 +813,20 @@ export interface components {
              */
             team_id?: string | null;
         };
+        /**
+         * @example {
+         *       "accounts": {
+         *         "125048725679636480": 40
+         *       },
+         *       "all": 40,
+         *       "mine": 3,
+         *       "teams": {
+         *         "125048725679636481": 8
+         *       },
+         *       "unassigned": 12,
+         *       "unread": 2
+         *     }
+         */
         Counts: {
             /** @description By account id */
             accounts: {
@@ -754,6 +853,21 @@ export interface components {
             secret: string;
             token: components["schemas"]["Token"];
         };
+        /**
+         * @example {
+         *       "attributes": {
+         *         "plan": "gold"
+         *       },
+         *       "created_at": "2026-01-01T00:00:00Z",
+         *       "id": "125048755939442688",
+         *       "label": "Mei",
+         *       "last_seen_at": "2026-01-02T03:04:05.678Z",
+         *       "locale": "zh-CN",
+         *       "name": "Mei",
+         *       "online": true,
+         *       "timezone": "Asia/Shanghai"
+         *     }
+         */
         Customer: {
             attributes: {
                 [key: string]: unknown;
@@ -773,6 +887,16 @@ export interface components {
             /** @description IANA name */
             timezone: string | null;
         };
+        /**
+         * @example {
+         *       "attributes": {
+         *         "plan": "gold",
+         *         "trial": null
+         *       },
+         *       "name": "Mei",
+         *       "timezone": null
+         *     }
+         */
         CustomerPatch: {
             /** @description Attributes named here change; null removes one */
             attributes?: {
@@ -806,6 +930,19 @@ export interface components {
             /** @enum {string} */
             kind: "text" | "note";
         };
+        /**
+         * @example {
+         *       "at": "2026-01-02T03:04:05.678Z",
+         *       "customer_id": "125048755939442688",
+         *       "id": "125048755941539841",
+         *       "name": "Message Received",
+         *       "properties": {
+         *         "channel": "webchat",
+         *         "conversation_id": "125048755941539840"
+         *       },
+         *       "received_at": "2026-01-02T03:04:05.678Z"
+         *     }
+         */
         Event: {
             /** Format: date-time */
             at: string;
@@ -820,6 +957,16 @@ export interface components {
             /** Format: date-time */
             received_at: string;
         };
+        /**
+         * @example {
+         *       "created_at": "2026-01-02T03:04:05.678Z",
+         *       "id": "125048755939442689",
+         *       "kind": "external",
+         *       "namespace": "installation",
+         *       "value": "user-4711",
+         *       "verified": true
+         *     }
+         */
         Identity: {
             /** Format: date-time */
             created_at: string;
@@ -921,6 +1068,32 @@ export interface components {
             /** @enum {string} */
             theme?: "system" | "light" | "dark";
         };
+        /**
+         * @example {
+         *       "activity": null,
+         *       "attachments": [],
+         *       "author": {
+         *         "id": "125048725729968128",
+         *         "kind": "teammate",
+         *         "name": "Lin"
+         *       },
+         *       "body": "It left our house this morning.",
+         *       "client_key": "7d1c2f",
+         *       "conversation_id": "125048755941539840",
+         *       "created_at": "2026-01-02T03:05:00Z",
+         *       "delivery": {
+         *         "attempt": 0,
+         *         "error_code": null,
+         *         "id": "125048755941539843",
+         *         "state": "sent",
+         *         "updated_at": "2026-01-02T03:05:00Z"
+         *       },
+         *       "direction": "out",
+         *       "id": "125048755941539842",
+         *       "kind": "text",
+         *       "seq": 5
+         *     }
+         */
         Message: {
             activity: components["schemas"]["Activity"] | null;
             attachments: components["schemas"]["Attachment"][];
@@ -953,6 +1126,21 @@ export interface components {
              */
             total?: number;
         };
+        /**
+         * @example {
+         *       "channel": "webchat",
+         *       "config": {
+         *         "origins": [
+         *           "https://shop.example"
+         *         ],
+         *         "title": {
+         *           "en": "Chat with us",
+         *           "zh-CN": "在线咨询"
+         *         }
+         *       },
+         *       "name": "Shop"
+         *     }
+         */
         NewAccount: {
             /** @enum {string} */
             channel: "webchat";
@@ -973,6 +1161,14 @@ export interface components {
             /** @example Shop */
             name: string;
         };
+        /**
+         * @example {
+         *       "and_resolve": true,
+         *       "body": "It left our house this morning.",
+         *       "client_key": "7d1c2f",
+         *       "kind": "text"
+         *     }
+         */
         NewMessage: {
             /** @description Resolve the conversation together with the message */
             and_resolve?: boolean;
@@ -998,6 +1194,17 @@ export interface components {
             /** @example Returns */
             name: string;
         };
+        /**
+         * @example {
+         *       "email": "lin@shop.example",
+         *       "name": "Lin",
+         *       "role": "agent",
+         *       "scope": "team",
+         *       "team_ids": [
+         *         "125048725679636481"
+         *       ]
+         *     }
+         */
         NewTeammate: {
             /** @description Visible channel accounts; empty: all */
             account_ids?: string[];
@@ -1025,6 +1232,12 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "admin" | "manager" | "agent" | "marketer" | "viewer";
         };
+        /**
+         * @example {
+         *       "body": "Is my order on its way?",
+         *       "client_key": "k1"
+         *     }
+         */
         NewVisitorMessage: {
             attachment_ids?: string[];
             body?: string;
@@ -1067,6 +1280,30 @@ export interface components {
              */
             total?: number;
         };
+        /**
+         * @example {
+         *       "code": "body_too_long",
+         *       "detail": "The message is longer than 10000 characters. Shorten it or send it in parts.",
+         *       "errors": [
+         *         {
+         *           "code": "body_too_long",
+         *           "field": "body",
+         *           "params": {
+         *             "length": 10012,
+         *             "max": 10000
+         *           }
+         *         }
+         *       ],
+         *       "params": {
+         *         "length": 10012,
+         *         "max": 10000
+         *       },
+         *       "request_id": "55d3a2d4be2f26d578ef",
+         *       "status": 422,
+         *       "title": "Unprocessable Entity",
+         *       "type": "about:blank"
+         *     }
+         */
         Problem: {
             /**
              * @description What went wrong; part of the contract
@@ -1137,6 +1374,15 @@ export interface components {
         SignInByLink: {
             token: string;
         };
+        /**
+         * @example {
+         *       "id": "125048725679636481",
+         *       "member_ids": [
+         *         "125048725729968128"
+         *       ],
+         *       "name": "Returns"
+         *     }
+         */
         Team: {
             /** @example 123456789012345678 */
             id: string;
@@ -1147,6 +1393,25 @@ export interface components {
             member_ids?: string[];
             name?: string;
         };
+        /**
+         * @example {
+         *       "account_ids": [],
+         *       "availability": "available",
+         *       "created_at": "2026-01-01T00:00:00Z",
+         *       "disabled": false,
+         *       "email": "lin@shop.example",
+         *       "id": "125048725729968128",
+         *       "last_seen_at": "2026-01-02T03:04:05.678Z",
+         *       "locale": "zh-CN",
+         *       "name": "Lin",
+         *       "role": "agent",
+         *       "scope": "team",
+         *       "team_ids": [
+         *         "125048725679636481"
+         *       ],
+         *       "theme": "system"
+         *     }
+         */
         Teammate: {
             /** @description Visible channel accounts; empty: all */
             account_ids: string[];
@@ -1171,6 +1436,12 @@ export interface components {
             /** @enum {string} */
             theme: "system" | "light" | "dark";
         };
+        /**
+         * @example {
+         *       "account_ids": [],
+         *       "role": "manager"
+         *     }
+         */
         TeammatePatch: {
             account_ids?: string[];
             disabled?: boolean;
@@ -1223,6 +1494,18 @@ export interface components {
             /** @enum {string} */
             status: "open" | "resolved";
         };
+        /**
+         * @example {
+         *       "attachments": [],
+         *       "author_name": null,
+         *       "body": "Is my order on its way?",
+         *       "client_key": "k1",
+         *       "conversation_id": "125048755941539840",
+         *       "created_at": "2026-01-02T03:04:05.678Z",
+         *       "direction": "in",
+         *       "seq": 4
+         *     }
+         */
         VisitorMessage: {
             attachments: components["schemas"]["Attachment"][];
             /** @description Who answers; null for the visitor */
@@ -1254,6 +1537,20 @@ export interface components {
             /** @description Keep this token and send it with every other call */
             visitor: string;
         };
+        /**
+         * @example {
+         *       "identity": {
+         *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *         "name": "Mei",
+         *         "user_id": "user-4711"
+         *       },
+         *       "locale": "en",
+         *       "page": {
+         *         "title": "My orders",
+         *         "url": "https://shop.example/orders"
+         *       }
+         *     }
+         */
         VisitorSessionRequest: {
             /** @description Who the site says the visitor is */
             identity?: components["schemas"]["Claim"];
