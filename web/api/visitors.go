@@ -48,7 +48,9 @@ func (s *Server) welcome(c *gin.Context) {
 	h.Add("Vary", "Origin")
 	account, config, err := s.o.Visitors.Account(c.Request.Context(), c.Param("key"))
 	if err != nil {
-		s.letRead(c, err)
+		if s.letRead(c, err) && preflight(c) {
+			return
+		}
 		s.abort(c, err)
 		return
 	}
@@ -62,11 +64,7 @@ func (s *Server) welcome(c *gin.Context) {
 			return
 		}
 	}
-	if c.Request.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", "GET, POST")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-		h.Set("Access-Control-Max-Age", "7200")
-		c.AbortWithStatus(http.StatusNoContent)
+	if preflight(c) {
 		return
 	}
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), siteKey{}, site{account, config}))
@@ -83,6 +81,20 @@ func (s *Server) sandboxed(r *http.Request) error {
 		reason = "off"
 	}
 	return fault.New(fault.Forbidden, "sandbox_local_only", fault.Params{"reason": reason})
+}
+
+// preflight answers a browser's question whether it may send the real request,
+// for an origin that may.
+func preflight(c *gin.Context) bool {
+	if c.Request.Method != http.MethodOptions {
+		return false
+	}
+	h := c.Writer.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Max-Age", "7200")
+	c.AbortWithStatus(http.StatusNoContent)
+	return true
 }
 
 // allow grants the page's origin to read the answer, if the account lists it.
@@ -103,17 +115,16 @@ func (s *Server) allow(c *gin.Context, config webchat.Config) bool {
 
 // letRead lets the widget read that its account has been disabled, so that it
 // stops asking.
-func (s *Server) letRead(c *gin.Context, err error) {
+func (s *Server) letRead(c *gin.Context, err error) bool {
 	if fault.CodeOf(err) != "account_disabled" {
-		return
+		return false
 	}
 	account, err := s.o.Accounts.ByKey(c.Request.Context(), c.Param("key"))
 	if err != nil {
-		return
+		return false
 	}
-	if config, err := webchat.ParseConfig(account.Config); err == nil {
-		s.allow(c, config)
-	}
+	config, err := webchat.ParseConfig(account.Config)
+	return err == nil && s.allow(c, config)
 }
 
 // AtSite is the path of every visitors' call.

@@ -50,7 +50,10 @@ func TestOrigins(t *testing.T) {
 		{name: "any site is not no site", call: session(from("null")), status: 403},
 	})
 	h.do(call{method: "DELETE", path: "/api/v1/accounts/" + h.account.ID.String(), as: "owner"})
-	h.run(t, []scenario{{name: "switched off, and the widget can read it", call: session(from(shop)), status: 403, has: []string{"account_disabled"}, headers: granted}})
+	h.run(t, []scenario{
+		{name: "switched off, and the widget can read it", call: session(from(shop)), status: 403, has: []string{"account_disabled"}, headers: granted},
+		{name: "whose browser asks first", call: call{method: "OPTIONS", path: h.site("/session"), header: from(shop)}, status: 204, headers: granted},
+	})
 }
 
 func TestVisitorTokens(t *testing.T) {

@@ -128,3 +128,23 @@ export class Api {
     return { id: r.teammate.id, link: r.invite_url };
   }
 }
+
+/** A conversation of a visitor with a hub's shop, written through the public protocol without a browser. */
+export async function visitorWrites(hub: Hub, texts: string[], visitor?: string): Promise<{ visitor: string; conversation: string }> {
+  const page = await (await fetch(hub.shopURL)).text();
+  const key = /data-account="([^"]+)"/.exec(page)?.[1];
+  if (!key) throw new Error("the shop names no account");
+  const post = async (path: string, body: unknown, token?: string) => {
+    const r = await fetch(`${hub.url}/channels/webchat/${key}/${path}`, {
+      method: "POST",
+      headers: { Origin: hub.shopURL, "Content-Type": "application/json", ...(token ? { Authorization: `Visitor ${token}` } : {}) },
+      body: JSON.stringify(body),
+    });
+    if (!r.ok) throw new Error(`${path}: ${r.status} ${await r.text()}`);
+    return (await r.json()) as { visitor: string; conversation_id: string };
+  };
+  const token = visitor ?? (await post("session", {})).visitor;
+  let conversation = "";
+  for (const [i, body] of texts.entries()) conversation = (await post("messages", { client_key: `${Date.now()}-${i}`, body, attachment_ids: [] }, token)).conversation_id;
+  return { visitor: token, conversation };
+}

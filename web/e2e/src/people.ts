@@ -52,6 +52,22 @@ export class Teammate {
     return t;
   }
 
+  /** A second device of the same person: another browser with the same sign-in. */
+  async elsewhere(browser: Browser, options: BrowserContextOptions = {}): Promise<Teammate> {
+    const context = await browser.newContext({ ...options, storageState: { cookies: await this.page.context().cookies(), origins: [] } });
+    const page = await context.newPage();
+    await page.goto(this.page.url());
+    const t = new Teammate(page);
+    await t.connected();
+    return t;
+  }
+
+  /** Opens an address of the console and waits until changes arrive live. */
+  async goto(url: string): Promise<void> {
+    await this.page.goto(url);
+    await this.connected();
+  }
+
   async connected(): Promise<void> {
     await expect(this.page.getByTestId("connection-pill").first()).toHaveAttribute("data-state", "connected");
   }
@@ -80,6 +96,11 @@ export class Teammate {
 
   message(text: string): Locator {
     return this.page.getByTestId("thread").getByTestId("message").filter({ hasText: text });
+  }
+
+  /** The places of the thread's messages, in the order on screen. */
+  async seqs(): Promise<number[]> {
+    return this.page.getByTestId("thread").getByTestId("message").evaluateAll((all) => all.map((m) => Number(m.getAttribute("data-seq"))));
   }
 
   async sees(text: string): Promise<void> {

@@ -29,6 +29,8 @@ export interface FeedEvents {
   /** A message is now held, wherever it came from. */
   settled?(message: Message): void;
   draft?(conversationId: string, draft: Draft): void;
+  /** The own read cursor was moved in some tab; back when it was marked unread. */
+  cursor?(conversationId: string, from: number, to: number): void;
 }
 
 /**
@@ -117,13 +119,13 @@ export class Feed {
           customer_read_seq: Math.max(c.customer_read_seq, change.data.seq),
         }));
         return;
-      case "read":
-        this.patchConversation(change.data.conversation_id, (c) => ({
-          ...c,
-          read_seq: change.data.read_seq,
-          read_inbound_count: change.data.read_inbound_count,
-        }));
+      case "read": {
+        const { conversation_id, read_seq, read_inbound_count } = change.data;
+        const before = this.known(conversation_id);
+        if (before) this.events.cursor?.(conversation_id, before.read_seq, read_seq);
+        this.patchConversation(conversation_id, (c) => ({ ...c, read_seq, read_inbound_count }));
         return;
+      }
       case "draft":
         this.events.draft?.(change.data.conversation_id, { body: change.data.body, kind: change.data.kind });
         return;

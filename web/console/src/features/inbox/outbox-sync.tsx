@@ -3,6 +3,7 @@ import { useMe } from "@/features/session/me";
 import { connectionState, useRealtime } from "@/realtime/provider";
 import { receiveDraft, openDrafts } from "./drafts";
 import { dropPending, openOutbox } from "./outbox";
+import { followCursor } from "./reading";
 import { useSending } from "./send";
 
 /** Ties unconfirmed messages and drafts to the feed; renders nothing. */
@@ -18,9 +19,11 @@ export function OutboxSync() {
       if (message.client_key) dropPending(message.client_key);
     };
     feed.events.draft = receiveDraft;
+    feed.events.cursor = followCursor;
     return () => {
       delete feed.events.settled;
       delete feed.events.draft;
+      delete feed.events.cursor;
     };
   }, [feed, meId]);
 

@@ -6,8 +6,21 @@ import { useRealtime } from "@/realtime/provider";
 /** Conversations marked unread by hand: they stay so until one leaves them. */
 const held = new Set<string>();
 
+/** Places this tab told the server by itself, whose echoes are nobody's wish. */
+const told = new Map<string, Set<number>>();
+
 export function holdUnread(conversationId: string): void {
   held.add(conversationId);
+}
+
+/**
+ * Follows the cursor as the server tells it: what was marked unread in another
+ * tab or browser is not read again here because it happens to be on screen.
+ */
+export function followCursor(conversationId: string, from: number, to: number): void {
+  if (told.get(conversationId)?.delete(to)) return;
+  if (to < from) held.add(conversationId);
+  if (to > from) held.delete(conversationId);
 }
 
 /** True while this tab can be seen. */
@@ -33,12 +46,14 @@ export function useMarkRead(conversation: Conversation, newestSeq: number, atBot
     sent.current = 0;
     return () => {
       held.delete(id);
+      told.delete(id);
     };
   }, [id]);
 
   useEffect(() => {
     if (!visible || !atBottom || !unread || newestSeq === 0 || held.has(id) || sent.current >= newestSeq) return;
     sent.current = newestSeq;
+    told.set(id, (told.get(id) ?? new Set()).add(newestSeq));
     const before = feed.patchConversation(id, (c) =>
       c.last_seq === newestSeq ? { ...c, read_seq: newestSeq, read_inbound_count: c.inbound_count } : { ...c, read_seq: newestSeq },
     );

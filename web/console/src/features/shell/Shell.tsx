@@ -15,7 +15,11 @@ import { BottomBar, Rail } from "./Rail";
 import { useGlobalKeys } from "./useGlobalKeys";
 import "./shell.css";
 
-const Palette = lazy(() => import("./Palette"));
+const loadPalette = () => import("./Palette");
+const Palette = lazy(loadPalette);
+
+/** When the first page has come to rest, so that the palette opens at once. */
+const PRELOAD_AFTER = 2_000;
 
 /** The tab's title says how much is unread. */
 function useTitle(): void {
@@ -36,6 +40,10 @@ function Frame() {
   useTitle();
   useIncomingNotices();
   useEffect(() => adoptPreferences(me), [me.locale, me.theme]); // eslint-disable-line react-hooks/exhaustive-deps
+  useEffect(() => {
+    const id = setTimeout(() => void loadPalette().catch(() => {}), PRELOAD_AFTER);
+    return () => clearTimeout(id);
+  }, []);
   const close = () => dialog.set("none");
 
   return (

@@ -1,3 +1,5 @@
+import { dialog } from "./dialogs";
+
 /** What a key press was meant for: text in a field, or the page. */
 export function inTextField(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
@@ -8,7 +10,9 @@ export function inTextField(target: EventTarget | null): boolean {
 
 /** True while a floating layer (dialog, menu, list of choices) takes the keys. */
 export function layerOpen(): boolean {
+  // The palette takes the keys from the moment it was asked for, also while it loads.
   return (
+    dialog.get() !== "none" ||
     document.querySelector(
       ".ant-modal-wrap:not([style*='display: none']), .ant-dropdown:not(.ant-dropdown-hidden), .ant-select-dropdown:not(.ant-select-dropdown-hidden), .ant-popover:not(.ant-popover-hidden), .lightbox",
     ) !== null
