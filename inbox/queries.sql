@@ -67,6 +67,9 @@ SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.aut
   COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
 FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.id = ?
 
+-- name: message-at
+SELECT id FROM messages WHERE conversation_id = ? AND seq = ?
+
 -- name: messages-after
 SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
   COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)

@@ -66,6 +66,10 @@ type Thread struct {
 	// More is true when the page was cut: later ones remain for ThreadAfter,
 	// earlier ones for ThreadBefore.
 	More bool
+	// Earlier is true when a message newer than the place asked for may stand
+	// before it, in an earlier conversation of the same customer: ThreadAfter
+	// cannot tell of it, the newest page can.
+	Earlier bool
 	// Unread counts the answers behind the customer's read mark.
 	Unread int64
 }
@@ -93,9 +97,37 @@ const visitorColumns = `SELECT m.id, m.conversation_id, m.seq, m.direction, m.ki
 
 // ThreadAfter reads at most limit messages behind after, oldest first.
 func (b *Inbox) ThreadAfter(ctx context.Context, v Visitor, after Place, limit int) (Thread, error) {
-	return b.thread(ctx, v, limit, false, func(q *store.Builder) {
+	t, err := b.thread(ctx, v, limit, false, func(q *store.Builder) {
 		q.Add("AND (m.conversation_id, m.seq) > (?, ?) ORDER BY m.conversation_id, m.seq LIMIT ?", after.Conversation, after.Seq, limit+1)
 	})
+	if err != nil || after.Conversation == 0 {
+		return t, err
+	}
+	t.Earlier, err = b.earlier(b.db.Reader(ctx), v, after)
+	return t, err
+}
+
+// idSlack is by how much ids of different nodes may be out of order: a minute.
+const idSlack = 60_000 << 21
+
+// earlier tells whether something may have been written into a conversation
+// that stands before after since the message there.
+func (b *Inbox) earlier(q store.Querier, v Visitor, after Place) (bool, error) {
+	var at ids.ID
+	err := q.QueryRow(queries.Get("message-at"), after.Conversation, after.Seq).Scan(&at)
+	if err != nil && !errors.Is(err, store.ErrNoRows) {
+		return false, err
+	}
+	var s store.Builder
+	s.Add("SELECT m.id")
+	v.where(&s)
+	s.Add("AND m.conversation_id < ? AND m.id > ? LIMIT 1", after.Conversation, max(0, at-idSlack))
+	query, args := s.Query()
+	err = q.QueryRow(query, args...).Scan(&at)
+	if errors.Is(err, store.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // ThreadBefore reads the limit messages that come right before a place; with

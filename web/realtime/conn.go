@@ -54,7 +54,7 @@ type conn struct {
 	closed  bool
 	code    int
 
-	now    func() time.Time
+	o      *Options
 	seen   atomic.Int64 // unix seconds of the last sign of life
 	onGone func(code int)
 }
@@ -63,7 +63,7 @@ type conn struct {
 var writeBuffers = &sync.Pool{}
 
 // upgrade turns the request into a socket. The caller has checked the origin.
-func upgrade(w http.ResponseWriter, r *http.Request, now func() time.Time) (*conn, error) {
+func upgrade(w http.ResponseWriter, r *http.Request, o *Options) (*conn, error) {
 	u := websocket.Upgrader{
 		ReadBufferSize: 1024, WriteBufferSize: 4096, WriteBufferPool: writeBuffers, HandshakeTimeout: helloTimeout,
 		CheckOrigin: func(*http.Request) bool { return true },
@@ -73,13 +73,13 @@ func upgrade(w http.ResponseWriter, r *http.Request, now func() time.Time) (*con
 		return nil, err
 	}
 	ws.SetReadLimit(maxFrame)
-	c := &conn{ws: ws, now: now, onGone: func(int) {}}
+	c := &conn{ws: ws, o: o, onGone: func(int) {}}
 	c.alive()
 	ws.SetPongHandler(func(string) error { c.alive(); return nil })
 	return c, nil
 }
 
-func (c *conn) alive() { c.seen.Store(c.now().Unix()) }
+func (c *conn) alive() { c.seen.Store(c.o.Machine.Now().Unix()) }
 
 // send queues a frame. A reader that lets too much pile up is cut with
 // too_slow; it can come back and resume, nothing is skipped silently.
@@ -130,7 +130,7 @@ func (c *conn) drain() {
 
 // write writes one frame; false when the socket is shut.
 func (c *conn) write(f *frame) bool {
-	_ = c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = c.ws.SetWriteDeadline(time.Now().Add(c.o.WriteTimeout))
 	err := c.ws.WritePreparedMessage(f.prepared)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,7 +177,7 @@ func (c *conn) bye(code int) {
 		_ = c.ws.Close()
 		return
 	}
-	err := c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, closeNames[code]), time.Now().Add(writeTimeout))
+	err := c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, closeNames[code]), time.Now().Add(c.o.WriteTimeout))
 	if err != nil {
 		_ = c.ws.Close()
 		return

@@ -66,7 +66,7 @@ func each(t *testing.T, fn func(t *testing.T, h *hall), changes ...change) {
 }
 
 // node starts a hub and a server over the hall's database.
-func (h *hall) node(t *testing.T, name string, changes ...change) (*realtime.Hub, *httptest.Server, func()) {
+func (h *hall) node(t testing.TB, name string, changes ...change) (*realtime.Hub, *httptest.Server, func()) {
 	t.Helper()
 	o := realtime.Options{
 		DB: h.DB, Clock: h.Clock, Bus: h.Bus, Inbox: h.Inbox, Visitors: h.Visitors, Node: name, AccountChanged: h.Accounts.Forget,

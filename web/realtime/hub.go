@@ -48,6 +48,9 @@ type Options struct {
 	Machine clock.Clock
 	// HelloTimeout is how long a client may take for its first frame; 0 = 10 s.
 	HelloTimeout time.Duration
+	// WriteTimeout is how long one frame may take before its reader counts as
+	// gone; 0 = 10 s.
+	WriteTimeout time.Duration
 	// Opened counts a new socket of a kind ("teammate", "visitor"); the
 	// returned function is called with its close code. May be nil.
 	Opened func(kind string) func(code int)
@@ -113,6 +116,9 @@ func New(o Options) *Hub {
 	}
 	if o.HelloTimeout == 0 {
 		o.HelloTimeout = helloTimeout
+	}
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = writeTimeout
 	}
 	h := &Hub{o: o, log: o.Log, groups: map[groupKey]*group{}, visitors: newVisitorIndex(), open: map[*conn]struct{}{}}
 	h.hints = newHints(h)

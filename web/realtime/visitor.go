@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ type visitorSocket struct {
 	// Guarded by the hub's mu.
 	who     webchat.Who
 	live    bool
+	told    []inbox.Place // the newest message of each conversation that hello has told of
 	pending []waiting
 }
 
@@ -55,7 +57,7 @@ func (h *Hub) ServeVisitor(w http.ResponseWriter, r *http.Request, account *chan
 	if h.refuse(w) {
 		return
 	}
-	c, err := upgrade(w, r, h.o.Machine.Now)
+	c, err := upgrade(w, r, &h.o)
 	if err != nil {
 		h.handlers.Done()
 		return // gorilla has answered
@@ -129,6 +131,7 @@ func (s *visitorSocket) hello(ctx context.Context, f clientFrame) {
 		return
 	}
 	thread, reset, err := s.missed(ctx, f.After)
+	s.note(f.After, thread.Messages)
 	if err != nil {
 		s.failed("read a visitor's thread", err)
 		return
@@ -139,33 +142,49 @@ func (s *visitorSocket) hello(ctx context.Context, f clientFrame) {
 	}
 	s.send(newFrame(encode(hello)))
 	s.send(newFrame(encode(map[string]any{"t": "online", "teammates": len(h.hints.online())})))
-	if s.begin(thread.Messages) {
+	if s.begin() {
 		h.customerPresence(ctx, s, true)
 	}
 }
 
-// begin sends what has waited for the hello, except the messages that it
-// carried, and lets changes through from here on. first is true for the
-// customer's first socket.
-func (s *visitorSocket) begin(told []inbox.VisitorMessage) (first bool) {
-	var last inbox.Place
-	if n := len(told); n > 0 {
-		last = inbox.Place{Conversation: told[n-1].ConversationID, Seq: told[n-1].Seq}
+// note keeps how far the client has been told in each conversation: a message
+// that the hello carries may also be on its way through the feed.
+func (s *visitorSocket) note(after *string, messages []inbox.VisitorMessage) {
+	var told []inbox.Place
+	if place, ok := parsePlace(after); ok {
+		told = append(told, place)
 	}
+	for _, m := range messages {
+		at := inbox.Place{Conversation: m.ConversationID, Seq: m.Seq}
+		if n := len(told); n > 0 && told[n-1].Conversation == at.Conversation {
+			told[n-1].Seq = max(told[n-1].Seq, at.Seq)
+		} else {
+			told = append(told, at)
+		}
+	}
+	s.hub.mu.Lock()
+	s.told = slices.Clip(told)
+	s.hub.mu.Unlock()
+}
+
+// knows tells whether the client has had the message at a place; hub's mu is held.
+func (s *visitorSocket) knows(at inbox.Place) bool {
+	return slices.ContainsFunc(s.told, func(t inbox.Place) bool { return t.Conversation == at.Conversation && at.Seq <= t.Seq })
+}
+
+// begin sends what has waited for the hello and lets changes through from here
+// on. first is true for the customer's first socket.
+func (s *visitorSocket) begin() (first bool) {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, p := range s.pending {
-		if p.place == (inbox.Place{}) || before(last, p.place) {
-			s.send(p.frame)
+	for _, w := range s.pending {
+		if !s.knows(w.place) {
+			s.send(w.frame)
 		}
 	}
 	s.live, s.pending = true, nil
 	return s.who.Customer != 0 && len(h.visitors.byCustomer[s.who.Customer]) == 1
-}
-
-func before(a, b inbox.Place) bool {
-	return a.Conversation < b.Conversation || a.Conversation == b.Conversation && a.Seq < b.Seq
 }
 
 // missed reads what came after the client's place, or the newest page when it
@@ -177,7 +196,7 @@ func (s *visitorSocket) missed(ctx context.Context, after *string) (inbox.Thread
 	}
 	if place, ok := parsePlace(after); ok {
 		t, err := s.hub.o.Inbox.ThreadAfter(ctx, scope, place, helloMessages)
-		if err != nil || !t.More && fits(t.Messages) == len(t.Messages) {
+		if err != nil || !t.More && !t.Earlier && fits(t.Messages) == len(t.Messages) {
 			return t, false, err
 		}
 	}

@@ -76,32 +76,38 @@ func (x *visitorIndex) bind(s *visitorSocket, w webchat.Who) {
 // account, and without proven identity only through the same device.
 func (x *visitorIndex) deliver(c *feed.Change) {
 	var f *frame
+	var at inbox.Place
 	for s := range x.byCustomer[c.Customer] {
 		if s.account.ID != c.Account || !s.who.Known && s.who.Identity != c.Identity {
 			continue
 		}
 		if f == nil {
-			f = newFrame(c.VisitorPayload)
+			f, at = newFrame(c.VisitorPayload), messageIn(c.VisitorPayload)
 		}
-		s.deliver(f, c.VisitorPayload)
+		s.deliver(f, at)
 	}
 }
 
-func (s *visitorSocket) deliver(f *frame, payload []byte) {
+// messageIn is the place of the message in a visitor's frame, zero for others.
+func messageIn(payload []byte) inbox.Place {
+	var note struct {
+		Message struct {
+			Conversation ids.ID `json:"conversation_id"`
+			Seq          int64  `json:"seq"`
+		} `json:"message"`
+	}
+	_ = json.Unmarshal(payload, &note) // the house's own JSON
+	return inbox.Place{Conversation: note.Message.Conversation, Seq: note.Message.Seq}
+}
+
+func (s *visitorSocket) deliver(f *frame, at inbox.Place) {
 	switch {
-	case s.live:
-		s.send(f)
-	case len(s.pending) >= helloMessages*4:
+	case !s.live && len(s.pending) >= helloMessages*4:
 		s.shut(closeBehind)
-	default:
-		var note struct {
-			Message struct {
-				Conversation ids.ID `json:"conversation_id"`
-				Seq          int64  `json:"seq"`
-			} `json:"message"`
-		}
-		_ = json.Unmarshal(payload, &note) // the house's own JSON
-		s.pending = append(s.pending, waiting{f, inbox.Place{Conversation: note.Message.Conversation, Seq: note.Message.Seq}})
+	case !s.live:
+		s.pending = append(s.pending, waiting{f, at})
+	case !s.knows(at):
+		s.send(f)
 	}
 }
 
