@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/internal/fault"
@@ -65,6 +66,8 @@ type DB struct {
 	// PostgreSQL only: held for reading by each write under way.
 	gate sync.RWMutex
 	down bool
+	// closed: what a read fails with from now on is that there is no database.
+	closed atomic.Bool
 
 	// SQLite only.
 	writer       *writer
@@ -102,6 +105,7 @@ func (db *DB) Close() error {
 		db.down = true
 		db.gate.Unlock()
 	}
+	db.closed.Store(true)
 	db.stmts.close()
 	err := db.readers.Close()
 	if db.writer != nil {
@@ -200,6 +204,9 @@ func (db *DB) wrap(doing string, err error) error {
 	}
 	if _, ok := fault.As(err); ok {
 		return err
+	}
+	if db.closed.Load() {
+		return fault.Wrap(fmt.Errorf("%s: %w", doing, err), errShuttingDown.Kind, errShuttingDown.Code, nil).RetryIn(errShuttingDown.RetryAfter)
 	}
 	if code := storageCode(err); code != "" {
 		return fault.Wrap(fmt.Errorf("%s: %w", doing, err), fault.Unavailable, code, nil).RetryIn(5 * time.Second)

@@ -197,6 +197,7 @@ CREATE TABLE events (
   properties  TEXT COLLATE "C" NOT NULL DEFAULT '{}'
 );
 CREATE INDEX events_customer ON events (customer_id, name_id, at);
+CREATE INDEX events_recent ON events (at DESC, id DESC);
 CREATE INDEX events_timeline ON events (customer_id, at DESC, id DESC);
 
 CREATE TABLE conversations (
