@@ -84,6 +84,15 @@ export function number(value: number): string {
   return new Intl.NumberFormat(i18n.language).format(value);
 }
 
+/** A language's name in the reader's language; a tag nobody knows stays as it is. */
+export function languageName(tag: string): string {
+  try {
+    return new Intl.DisplayNames([i18n.language], { type: "language" }).of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
 /** Size of a file in the unit people read. */
 export function bytes(size: number): string {
   const units = ["B", "KB", "MB", "GB"];

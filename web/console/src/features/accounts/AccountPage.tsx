@@ -88,7 +88,7 @@ function Settings({ account }: { account: Account }) {
             <AccountFields sandbox={account.sandbox} values={form.values} problems={form.problems} onChange={form.setValues} />
             <SaveBar dirty={form.dirty} busy={save.isPending} onSave={submit} onDiscard={() => form.reset()} />
           </form>
-          <div style={{ borderTop: "1px solid var(--line)" }}>
+          <div style={{ borderTop: "1px solid var(--line)", paddingTop: 16 }}>
             <Embedding account={account} />
           </div>
         </div>

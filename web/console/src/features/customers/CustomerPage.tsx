@@ -118,7 +118,7 @@ export function CustomerPage({ id }: { id: string }) {
       <div className="profile-grid">
         <div style={{ minWidth: 0 }}>
           <CustomerForm key={customer.id} customer={customer} readOnly={!mayWrite} />
-          <div style={{ borderTop: "1px solid var(--line)" }}>
+          <div style={{ borderTop: "1px solid var(--line)", paddingTop: 16 }}>
             <Section title={t("customers.timeline")}>
               <Timeline customerId={id} />
             </Section>

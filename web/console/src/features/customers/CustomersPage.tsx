@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Customer } from "@/api/types";
-import { ago, date, full } from "@/i18n/format";
+import { ago, date, full, languageName } from "@/i18n/format";
 import { useStore } from "@/realtime/store";
 import { hints } from "@/realtime/hints";
 import { Avatar, Button, CustomersIcon, EmptyState, ErrorState, Input, Page, SearchIcon, Skeleton, Tag, useNow } from "@/ui";
@@ -36,7 +36,7 @@ function useColumns(): Columns<Customer> {
         </span>
       ),
     },
-    { key: "locale", responsive: ["md"], title: t("customers.locale"), render: (_, c) => c.locale ?? <span className="muted">{t("common.notAvailable")}</span> },
+    { key: "locale", responsive: ["md"], title: t("customers.locale"), render: (_, c) => c.locale ? languageName(c.locale) : <span className="muted">{t("common.notAvailable")}</span> },
     { key: "seen", title: t("customers.lastSeen"), render: (_, c) => (c.last_seen_at ? <time title={full(c.last_seen_at)}>{ago(c.last_seen_at, now)}</time> : t("common.notAvailable")) },
     { key: "created", responsive: ["md"], title: t("customers.created"), render: (_, c) => <time title={full(c.created_at)}>{date(c.created_at)}</time> },
   ];

@@ -10,7 +10,7 @@ import { attributeText } from "@/features/customers/attributes";
 import { eventName } from "@/features/customers/events";
 import { customerName } from "@/features/customers/name";
 import { IdentityList } from "@/features/customers/IdentityList";
-import { ago, age, full } from "@/i18n/format";
+import { ago, age, full, languageName } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { useCustomerOnline } from "@/realtime/hints";
 import { useRealtime } from "@/realtime/provider";
@@ -124,7 +124,7 @@ function Facts({ conversation, customer }: { conversation: Conversation; custome
           {customer.locale && (
             <>
               <dt>{t("panel.locale")}</dt>
-              <dd>{customer.locale}</dd>
+              <dd>{languageName(customer.locale)}</dd>
             </>
           )}
           {customer.timezone && (

@@ -1,0 +1,141 @@
+import { type Page, expect, test } from "@playwright/test";
+
+import { crawl, prepareCrawl } from "../src/crawl";
+import { Api, Hub, visitorWrites } from "../src/hub";
+import { Teammate, Visitor } from "../src/people";
+
+interface House {
+  hub: Hub;
+  api: Api;
+  page: Page;
+  conversation: string;
+  customer: string;
+  account: string;
+  restore: () => Promise<void>;
+}
+
+/** A hub with some of everything, an owner in a browser, and the way back to where it began. */
+async function furnished(page: Page): Promise<House> {
+  const hub = await Hub.start();
+  const api = Api.owner(hub);
+  const { conversation } = await visitorWrites(hub, ["你好", "Is the teapot still there? https://shop.example/teapot"]);
+  await visitorWrites(hub, ["And the Keemun?"]);
+  await api.call("POST", `/conversations/${conversation}/messages`, { client_key: "1", kind: "text", body: "It is.", attachment_ids: [] });
+  const customer = (await api.call<{ customer: { id: string } }>("GET", `/conversations/${conversation}`)).customer.id;
+  const lin = await api.invite("Lin", "owner");
+  const wei = await api.invite("Wei", "agent");
+  const team = await api.call<{ id: string }>("POST", "/teams", { name: "Sales", member_ids: [wei.id] });
+  const config = { origins: ["https://shop.example"], title: { en: "Chat", "zh-CN": "聊天" }, greeting: { en: "Hello", "zh-CN": "您好" } };
+  const account = (await api.call<{ id: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config })).id;
+  await api.call("POST", "/tokens", { name: "Back end", role: "agent" });
+  await prepareCrawl(page);
+  await page.goto(lin.link);
+  await page.getByTestId("sign-in-link-submit").click();
+  await page.getByTestId("welcome-name").fill("Lin");
+  await page.getByTestId("welcome-password").fill("correct horse battery");
+  await page.getByTestId("welcome-submit").click();
+  await new Teammate(page).connected();
+  const mine = (path: string, body: unknown, method = "PATCH") => page.request.fetch(`${hub.url}/api/v1${path}`, { method, headers: { "X-Fanward-CSRF": "1" }, data: body });
+  const restore = async () => {
+    await Promise.all([
+      mine("/me", { name: "Lin", locale: "en", theme: "system", availability: "available" }),
+      api.call("PATCH", `/conversations/${conversation}`, { status: "open", assignee_id: null, team_id: null }),
+      api.call("PATCH", `/customers/${customer}`, { name: "Ming", locale: "zh-CN", attributes: { tier: "gold" } }),
+      api.call("PATCH", `/teammates/${wei.id}`, { disabled: false }),
+      api.call("PATCH", `/accounts/${account}`, { status: "active" }),
+    ]);
+    const teams = (await api.call<{ items: { id: string }[] }>("GET", "/teams")).items;
+    if (!teams.some((t) => t.id === team.id) && teams.length === 0) await api.call("POST", "/teams", { name: "Sales", member_ids: [wei.id] });
+    await mine(`/conversations/${conversation}/draft`, undefined, "DELETE");
+  };
+  await restore();
+  return { hub, api, page, conversation, customer, account, restore };
+}
+
+/** What would end the crawl: signing out, which has a test of its own, and revoking the token the crawl works with. */
+const skip = /^\|menuitem\|(Sign out|退出)|Revoke: e#e/;
+
+async function crawlPages(house: House, paths: string[]): Promise<number> {
+  const { hub, page, restore } = house;
+  const seen = new Set<string>();
+  const dead: string[] = [];
+  let clicked = 0;
+  for (const path of paths) {
+    const fresh = async (wrote: boolean) => {
+      if (wrote) await restore();
+      await page.evaluate(() => localStorage.clear());
+      await page.goto(hub.url + path);
+      await new Teammate(page).connected();
+      await expect(page.locator("main").getByRole("heading").first()).toBeAttached();
+    };
+    const found = await crawl(page, { fresh, skip, seen });
+    dead.push(...found.dead.map((d) => `${path}: ${d}`));
+    clicked += found.clicked;
+  }
+  expect(dead).toEqual([]);
+  return clicked;
+}
+
+const parts: { name: string; paths: (h: House) => string[]; least: number }[] = [
+  { name: "the inbox", paths: (h) => [`/inbox/${h.conversation}`, "/inbox"], least: 60 },
+  { name: "customers, teammates, teams, tokens", paths: (h) => ["/customers", `/customers/${h.customer}`, "/teammates", "/teams", "/tokens"], least: 50 },
+  { name: "channel accounts and preferences", paths: (h) => ["/accounts", `/accounts/${h.account}`, "/accounts/new", "/preferences"], least: 50 },
+];
+
+for (const { name, paths, least } of parts) {
+  test(`every control has an effect: ${name}`, async ({ browser }) => {
+    test.setTimeout(420_000);
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en", permissions: ["clipboard-write"] });
+    const house = await furnished(await context.newPage());
+    try {
+      // A crawl that clicked little found little.
+      const clicked = await crawlPages(house, paths(house));
+      test.info().annotations.push({ type: "clicked", description: String(clicked) });
+      expect(clicked).toBeGreaterThan(least);
+    } finally {
+      await house.hub.stop();
+    }
+  });
+}
+
+test("every control has an effect: the demo shop and its widget", async ({ browser }) => {
+  test.setTimeout(240_000);
+  const hub = await Hub.start();
+  try {
+    const context = await browser.newContext({ locale: "en" });
+    const page = await context.newPage();
+    await prepareCrawl(page);
+    const visitor = new Visitor(page);
+    let clicked = 0;
+    const dead: string[] = [];
+    const seen = new Set<string>();
+    for (const path of ["/", "/#/tea/longjing", "/#/cart"]) {
+      const found = await crawl(page, {
+        seen,
+        fresh: async () => {
+          await page.goto(hub.shopURL + "/icon.svg"); // the same origin without the shop
+          await page.evaluate(() => localStorage.clear());
+          await page.goto(hub.shopURL + path);
+          await expect(page.getByTestId("launcher")).toBeVisible();
+        },
+      });
+      dead.push(...found.dead);
+      clicked += found.clicked;
+    }
+    const open = await crawl(page, {
+      within: "fanward-widget",
+      fresh: async () => {
+        await page.goto(hub.shopURL + "/icon.svg");
+        await page.evaluate(() => localStorage.clear());
+        await page.goto(hub.shopURL);
+        await visitor.open();
+        await page.getByTestId("input").fill("a draft");
+      },
+    });
+    expect([...dead, ...open.dead]).toEqual([]);
+    expect(clicked).toBeGreaterThan(12);
+    expect(open.clicked).toBeGreaterThan(3);
+  } finally {
+    await hub.stop();
+  }
+});
