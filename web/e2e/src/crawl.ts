@@ -53,7 +53,7 @@ function watcher(): void {
   };
   const off = (element: Element): boolean => element.matches(":disabled, [aria-disabled=true], [disabled], .ant-select-item-option-disabled");
   const words = (element: Element): string =>
-    (element.getAttribute("aria-label") || element.getAttribute("title") || (element as HTMLInputElement).placeholder || element.textContent || element.id || "").replace(/now|\d+[mh]?/g, "#").replace(/#+/g, "#").replace(/\s+/g, " ").trim().slice(0, 48);
+    (element.getAttribute("aria-label") || element.getAttribute("title") || (element as HTMLInputElement).placeholder || element.textContent || element.id || "").replace(/now|\d+[mh]?( ago)?/g, "#").replace(/#+/g, "#").replace(/\s+/g, " ").trim().slice(0, 48);
   const fresh = (within?: string): Map<string, Element> => {
     const root = within ? document.querySelector(within) : document.body;
     const out = new Map<string, Element>();
