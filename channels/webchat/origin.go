@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -49,7 +50,11 @@ func hostOf(host string) (string, bool) {
 		return "[" + ipv6(ip) + "]", true
 	}
 	ascii, err := names.ToASCII(host)
-	return ascii, err == nil && hostForm.MatchString(ascii)
+	if err != nil || !utf8.ValidString(host) || !hostForm.MatchString(ascii) {
+		return "", false
+	}
+	again, err := names.ToASCII(ascii) // not every xn-- label stands for a name
+	return ascii, err == nil && again == ascii
 }
 
 // ipv6 writes an address as browsers do: also an embedded IPv4 one in hexadecimal.

@@ -1,0 +1,193 @@
+package channels_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/channelstest"
+	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/internal/seal"
+	"github.com/fanward/fanward/internal/store/feed"
+	"github.com/fanward/fanward/internal/testkit/house"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func each(t *testing.T, fn func(t *testing.T, h *house.House)) {
+	t.Helper()
+	house.Each(t, house.Options{Adapters: []channels.Adapter{&channelstest.Provider{}}}, fn)
+}
+
+func TestAccounts(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		acc, err := h.Accounts.Create(h.Ctx(), channels.New{Channel: "webchat", Name: "  My\n shop ", Config: json.RawMessage(`{"color":"#FF0000"}`)})
+		if err != nil || acc.Name != "My shop" || acc.Status != channels.Active || acc.HasSecret || len(acc.Key) < 16 || !strings.Contains(string(acc.Config), `"#ff0000"`) {
+			t.Fatalf("%+v %v", acc, err)
+		}
+		again, err := h.Accounts.Get(h.Ctx(), acc.ID)
+		if err != nil || again.Name != acc.Name || again.Key != acc.Key || string(again.Config) != string(acc.Config) || !again.CreatedAt.Equal(acc.CreatedAt) {
+			t.Errorf("%+v %v", again, err)
+		}
+		list, err := h.Accounts.List(h.Ctx())
+		if err != nil || len(list) != 2 || list[0].ID != h.Account.ID || list[1].ID != acc.ID {
+			t.Errorf("%v %v", list, err)
+		}
+		if n := h.Number("SELECT count(*) FROM changes WHERE kind = 'account' AND account_id = ? AND audience = ?", acc.ID, string(feed.Staff)); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		if real, err := h.Accounts.HasReal(h.Ctx()); !real || err != nil {
+			t.Errorf("%v %v", real, err)
+		}
+		if _, ok, err := h.Accounts.Sandbox(h.Ctx(), "webchat"); ok || err != nil {
+			t.Errorf("%v %v", ok, err)
+		}
+		sandbox, err := h.Accounts.Create(h.Ctx(), channels.New{Channel: "webchat", Name: "Demo", Sandbox: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, ok, err := h.Accounts.Sandbox(h.Ctx(), "webchat"); !ok || err != nil || found.ID != sandbox.ID {
+			t.Errorf("%+v %v %v", found, ok, err)
+		}
+	})
+}
+
+func TestAccountsRefuse(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		before := h.Dump()
+		for _, c := range []struct {
+			n           channels.New
+			code, field string
+		}{
+			{channels.New{Channel: "fax", Name: "x"}, "unknown_channel", "channel"}, {channels.New{Channel: "webchat", Name: " \n"}, "required", "name"},
+			{channels.New{Channel: "webchat", Name: strings.Repeat("好", 81)}, "too_long", "name"},
+			{channels.New{Channel: "webchat", Name: "x", Config: json.RawMessage(`{"color":"red"}`)}, "color_invalid", "config.color"},
+		} {
+			_, err := h.Accounts.Create(h.Ctx(), c.n)
+			house.Refused(t, err, c.code, c.field)
+		}
+		for _, c := range []struct {
+			p           channels.Patch
+			code, field string
+		}{
+			{channels.Patch{Name: ptr("")}, "required", "name"}, {channels.Patch{Status: ptr(channels.Status("asleep"))}, "not_one_of", "status"},
+			{channels.Patch{Name: ptr("fine"), Config: json.RawMessage(`{"x":1}`)}, "unknown_field", "config.x"},
+		} {
+			_, err := h.Accounts.Update(h.Ctx(), h.Account.ID, c.p)
+			house.Refused(t, err, c.code, c.field)
+		}
+		if h.Dump() != before {
+			t.Error("something was stored")
+		}
+		for _, err := range []error{
+			with(h.Accounts.Get(h.Ctx(), 9)), with(h.Accounts.ByKey(h.Ctx(), "nobody's")), with(h.Accounts.Update(h.Ctx(), 9, channels.Patch{})), with(h.Accounts.NewSecret(h.Ctx(), 9)),
+		} {
+			house.Refused(t, err, "not_found", "")
+		}
+	})
+}
+
+func with[T any](_ T, err error) error { return err }
+
+// After Update has returned nobody is served what was before, however many ask
+// at the same moment.
+func TestTheCacheIsNeverStale(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		var stored atomic.Int64 // the number that Update has acknowledged
+		stop := make(chan struct{})
+		var readers sync.WaitGroup
+		for range 4 {
+			readers.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					least := stored.Load()
+					acc, err := h.Accounts.ByKey(h.Ctx(), h.Account.Key)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var n int64
+					if _, err := fmt.Sscanf(acc.Name, "name %d", &n); err == nil && n < least {
+						t.Errorf("%q is served after %d was acknowledged", acc.Name, least)
+						return
+					}
+				}
+			})
+		}
+		for i := range int64(60) {
+			if _, err := h.Accounts.Update(h.Ctx(), h.Account.ID, channels.Patch{Name: ptr(fmt.Sprint("name ", i+1))}); err != nil {
+				t.Fatal(err)
+			}
+			stored.Store(i + 1)
+		}
+		close(stop)
+		readers.Wait()
+		acc, err := h.Accounts.ByKey(h.Ctx(), h.Account.Key)
+		if err != nil || acc.Name != "name 60" {
+			t.Errorf("%v %v", acc, err)
+		}
+		// What another process changes is read again once the feed has told of it.
+		h.Run("UPDATE accounts SET name = 'from elsewhere' WHERE id = ?", h.Account.ID)
+		h.Accounts.Forget(h.Account.Key)
+		if acc, err := h.Accounts.ByKey(h.Ctx(), h.Account.Key); err != nil || acc.Name != "from elsewhere" {
+			t.Errorf("%v %v", acc, err)
+		}
+	})
+}
+
+// A secret is shown once, opens for its own account only and ends the old one.
+func TestSecrets(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		if _, ok, err := h.Accounts.Secret(h.Account); ok || err != nil {
+			t.Errorf("%v %v", ok, err)
+		}
+		first, err := h.Accounts.NewSecret(h.Ctx(), h.Account.ID)
+		if err != nil || len(first) != 64 {
+			t.Fatalf("%q %v", first, err)
+		}
+		second, err := h.Accounts.NewSecret(h.Ctx(), h.Account.ID)
+		if err != nil || first == second {
+			t.Fatal(err)
+		}
+		acc, err := h.Accounts.ByKey(h.Ctx(), h.Account.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok, err := h.Accounts.Secret(acc); !ok || err != nil || string(got) != second || !acc.HasSecret {
+			t.Errorf("%q %v %v", got, ok, err)
+		}
+		other := h.NewAccount("Other", nil)
+		h.Run("UPDATE accounts SET sealed_secret = (SELECT a.sealed_secret FROM accounts a WHERE a.id = ?) WHERE id = ?", acc.ID, other.ID)
+		copied, err := h.Accounts.Get(h.Ctx(), other.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := h.Accounts.Secret(copied); ok || err != seal.ErrBroken {
+			t.Errorf("a secret copied to another account opens: %v %v", ok, err)
+		}
+		for _, secret := range []string{first, second} {
+			if h.Number("SELECT count(*) FROM accounts WHERE sealed_secret LIKE ?", "%"+secret+"%")+h.Number("SELECT count(*) FROM changes WHERE payload LIKE ?", "%"+secret+"%") != 0 {
+				t.Error("a secret is stored in the clear")
+			}
+		}
+	})
+}
+
+func TestRegistry(t *testing.T) {
+	r := channels.NewRegistry(webchat.Adapter{}, &channelstest.Provider{})
+	if got := fmt.Sprint(r.Channels()); got != "[scripted webchat]" {
+		t.Error(got)
+	}
+	if a, err := r.Adapter("webchat"); err != nil || a.Channel() != "webchat" {
+		t.Errorf("%v %v", a, err)
+	}
+	house.Refused(t, with(r.Adapter("fax")), "unknown_channel", "channel")
+}
