@@ -110,7 +110,10 @@ func TestARepeatIsHarmless(t *testing.T) {
 		if err != nil || !again.Repeat {
 			t.Fatalf("%+v %v", again, err)
 		}
-		again.Repeat = false
+		if first.Body != "hello" || !first.At.Equal(h.Clock.Now()) || again.Body != "" {
+			t.Errorf("%+v, then %+v", first, again)
+		}
+		again.Repeat, again.Body, again.At = false, first.Body, first.At
 		same(t, "repeat", again, first)
 		same(t, "what is stored", h.Dump(), before)
 		other := h.NewAccount("Other", nil)
