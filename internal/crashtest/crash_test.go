@@ -90,6 +90,7 @@ func settle(t *testing.T, p *testkit.Process, header http.Header, lin *teammate,
 	var held map[string][]message
 	missing := "nothing was read yet"
 	testkit.Eventually(t, 30*time.Second, "everybody is told of everything", func() bool {
+		waiting, replied := lin.answering()
 		held, missing = map[string][]message{}, ""
 		total := 0
 		for _, v := range visitors {
@@ -114,7 +115,8 @@ func settle(t *testing.T, p *testkit.Process, header http.Header, lin *teammate,
 		if len(lin.seen) != total {
 			missing = fmt.Sprintf("the teammate was told of %d of %d messages", len(lin.seen), total)
 		}
-		return missing == "" && len(lin.answers) == 0
+		// Nothing was answered while we read, nor will be.
+		return missing == "" && waiting == 0 && lin.waiting == 0 && len(lin.replied) == replied
 	})
 	return held
 }

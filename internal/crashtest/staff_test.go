@@ -27,7 +27,15 @@ type teammate struct {
 	order     map[string]int64
 	snapshots int
 	answers   chan message
+	waiting   int // messages that still get an answer
 	replied   []message
+}
+
+// answering is how many answers are still to come, and how many there are.
+func (s *teammate) answering() (waiting, replied int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting, len(s.replied)
 }
 
 func (s *teammate) header() http.Header { return http.Header{"Authorization": {"Bearer " + s.token}} }
@@ -111,6 +119,7 @@ func (s *teammate) hear(b []byte) error {
 		if m.Direction == "in" {
 			select {
 			case s.answers <- m:
+				s.waiting++
 			default: // as many as the answering side can take
 			}
 		}
@@ -137,6 +146,7 @@ func (s *teammate) answer() {
 			if err == nil {
 				s.mu.Lock()
 				s.replied = append(s.replied, out)
+				s.waiting--
 				s.mu.Unlock()
 				break
 			}

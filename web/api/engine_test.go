@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"compress/gzip"
 	"encoding/json"
 	"io"
@@ -84,12 +85,30 @@ func TestPanic(t *testing.T) {
 // nothing of the storage.
 func TestStorageFails(t *testing.T) {
 	h := build(t, testkit.Open(t, store.SQLite))
+	var drop store.Builder
+	query, _ := drop.Add("DROP TABLE sessions").Query()
+	err := h.db.Write(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Exec(query)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := h.do(call{method: "GET", path: "/api/v1/me", as: "agent"})
+	if w.Code != 500 || strings.Contains(w.Body.String(), "sessions") || strings.Count(h.log.String(), "level=ERROR") != 1 {
+		t.Errorf("%d %s\n%s", w.Code, w.Body, h.log)
+	}
+}
+
+// TestStorageCloses: who asks while the program stops is told to come back.
+func TestStorageCloses(t *testing.T) {
+	h := build(t, testkit.Open(t, store.SQLite))
 	if err := h.db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	w := h.do(call{method: "GET", path: "/api/v1/me", as: "agent"})
-	if w.Code != 500 || strings.Contains(w.Body.String(), "sql") || strings.Count(h.log.String(), "level=ERROR") != 1 {
-		t.Errorf("%d %s\n%s", w.Code, w.Body, h.log)
+	if w.Code != 503 || !strings.Contains(w.Body.String(), `"shutting_down"`) || strings.Contains(w.Body.String(), "sql") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 
