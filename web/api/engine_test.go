@@ -1,8 +1,8 @@
 package api_test
 
 import (
-	"context"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
