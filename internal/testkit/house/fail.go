@@ -13,29 +13,47 @@ import (
 // operation leaves nothing behind, whichever of its statements fails.
 func (h *House) FailAt(table, action string, n int) (lift func()) {
 	h.T.Helper()
+	set, reset := h.injection(table, action, n)
+	h.runAll(set)
+	return func() { h.runAll(reset) }
+}
+
+// injection is the SQL that sets a refusal up and takes it back.
+func (h *House) injection(table, action string, n int) (set, reset []string) {
 	name := markOf(table, action)
-	h.Run("DELETE FROM settings WHERE name = ?", name)
-	h.Run("INSERT INTO settings (name, value) VALUES (?, '')", name)
+	set = []string{fmt.Sprintf("DELETE FROM settings WHERE name = '%s'", name), fmt.Sprintf("INSERT INTO settings (name, value) VALUES ('%s', '')", name)}
 	if h.DB.Engine() == store.SQLite {
 		// A failed statement undoes what its triggers wrote, and so does the
 		// savepoint around the closure: the marks count this attempt alone.
-		h.Run(fmt.Sprintf(`CREATE TRIGGER %s BEFORE %s ON %s BEGIN
+		set = append(set, fmt.Sprintf(`CREATE TRIGGER %s BEFORE %s ON %s BEGIN
   SELECT RAISE(ABORT, 'injected') WHERE (SELECT length(value) FROM settings WHERE name = '%s') >= %d;
   UPDATE settings SET value = value || 'x' WHERE name = '%s';
 END`, name, action, table, name, n, name))
-		return func() { h.Run("DROP TRIGGER " + name) }
+		return set, []string{"DROP TRIGGER " + name}
 	}
-	h.Run(fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	set = append(set, fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF (SELECT length(value) FROM settings WHERE name = '%s') >= %d THEN RAISE EXCEPTION 'injected'; END IF;
   UPDATE settings SET value = value || 'x' WHERE name = '%s';
   IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
   RETURN NEW;
-END $$`, name, name, n, name))
-	h.Run(fmt.Sprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION %s()", name, action, table, name))
-	return func() {
-		h.Run(fmt.Sprintf("DROP TRIGGER %s ON %s", name, table))
-		h.Run("DROP FUNCTION " + name)
-	}
+END $$`, name, name, n, name),
+		fmt.Sprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION %s()", name, action, table, name))
+	return set, []string{fmt.Sprintf("DROP TRIGGER %s ON %s", name, table), "DROP FUNCTION " + name}
+}
+
+// runAll runs statements in one transaction.
+func (h *House) runAll(statements []string) {
+	h.T.Helper()
+	h.must(h.DB.Write(h.Ctx(), func(tx *store.Tx) error {
+		for _, sql := range statements {
+			var b store.Builder
+			q, _ := b.Add(sql).Query()
+			if _, err := tx.Exec(q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // NothingLeftBehind makes each write of an operation fail in turn and demands
@@ -69,12 +87,14 @@ type write struct{ table, action string }
 // writes runs an operation and counts the rows it writes.
 func (h *House) writes(do func() error) map[write]int {
 	h.T.Helper()
-	var lifts []func()
+	var set, reset []string
 	for _, table := range tables {
 		for _, action := range []string{"INSERT", "UPDATE", "DELETE"} {
-			lifts = append(lifts, h.FailAt(table, action, math.MaxInt32))
+			on, off := h.injection(table, action, math.MaxInt32)
+			set, reset = append(set, on...), append(reset, off...)
 		}
 	}
+	h.runAll(set)
 	h.must(do())
 	counts := map[write]int{}
 	for _, table := range tables {
@@ -84,9 +104,7 @@ func (h *House) writes(do func() error) map[write]int {
 			}
 		}
 	}
-	for _, lift := range lifts {
-		lift()
-	}
+	h.runAll(reset)
 	return counts
 }
 
