@@ -4,8 +4,9 @@ import { defineConfig } from "@playwright/test";
 // with a data folder of its own, so tests may run side by side.
 export default defineConfig({
   testDir: "tests",
-  timeout: 90_000,
-  expect: { timeout: 10_000 },
+  timeout: 180_000,
+  // Only waited for where a busy machine needs it.
+  expect: { timeout: 20_000 },
   workers: 2,
   fullyParallel: true,
   forbidOnly: true,
@@ -13,7 +14,7 @@ export default defineConfig({
   reporter: [["list"]],
   outputDir: "test-results",
   use: {
-    actionTimeout: 10_000,
+    actionTimeout: 20_000,
     browserName: "chromium",
     trace: "retain-on-failure",
     screenshot: "only-on-failure",

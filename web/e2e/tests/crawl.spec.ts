@@ -84,7 +84,7 @@ const parts: { name: string; paths: (h: House) => string[]; least: number }[] = 
 
 for (const { name, paths, least } of parts) {
   test(`every control has an effect: ${name}`, async ({ browser }) => {
-    test.setTimeout(420_000);
+    test.setTimeout(600_000);
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en", permissions: ["clipboard-write"] });
     const house = await furnished(await context.newPage());
     try {
@@ -99,7 +99,7 @@ for (const { name, paths, least } of parts) {
 }
 
 test("every control has an effect: the demo shop and its widget", async ({ browser }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(400_000);
   const hub = await Hub.start();
   try {
     const context = await browser.newContext({ locale: "en" });

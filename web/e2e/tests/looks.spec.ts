@@ -59,7 +59,7 @@ async function furnish(browser: Browser): Promise<void> {
 
 for (const look of looks) {
   test(`every page in ${look.name}`, async ({ browser }) => {
-    test.setTimeout(240_000);
+    test.setTimeout(400_000);
     await furnish(browser);
     const { hub } = shared;
     const phone = look.width < 500;

@@ -92,7 +92,7 @@ test("Chinese on both sides, and either side changes its language without loadin
 
   for (const v of [hua.page, ming.page]) await v.evaluate(() => ((window as unknown as { stayed: boolean }).stayed = true));
   await hua.page.getByTestId("account-menu").click();
-  await hua.page.getByRole("menuitem", { name: "语言" }).hover();
+  await hua.page.getByRole("menuitem", { name: "语言" }).click();
   await hua.page.getByRole("menuitem", { name: "English" }).click();
   await expect(hua.page.getByTestId("composer-tab-reply")).toHaveText("Reply");
   await expect(hua.page.getByTestId("customer-panel")).toContainText("Message received");

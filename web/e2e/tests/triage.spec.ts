@@ -156,7 +156,6 @@ test("written without a line: the bubble fails, is tried again, and there is one
 });
 
 test("three hundred messages: earlier ones load on both sides in order, and the place being read stays", async ({ browser }) => {
-  test.setTimeout(150_000);
   const { hub, api } = shared;
   const ming = await Visitor.at(browser, hub.shopURL);
   await ming.write("message 1 of many");

@@ -65,7 +65,8 @@ export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }
     <Dropdown
       trigger={["click"]}
       placement={placement}
-      menu={{ items, onClick: choose, selectedKeys: [`availability:${me.availability}`, `locale:${me.locale}`, `theme:${me.theme}`] }}
+      // Opened by a click, as on a phone: on the way to an item the pointer may cross its neighbour.
+      menu={{ items, onClick: choose, triggerSubMenuAction: "click", selectedKeys: [`availability:${me.availability}`, `locale:${me.locale}`, `theme:${me.theme}`] }}
     >
       <button
         type="button"
