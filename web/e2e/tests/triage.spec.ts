@@ -160,6 +160,7 @@ test("three hundred messages: earlier ones load on both sides in order, and the 
   const ming = await Visitor.at(browser, hub.shopURL);
   await ming.write("message 1 of many");
   await ming.sees("message 1 of many");
+  await expect(ming.messages().first()).toHaveAttribute("data-seq", /\d/);
   const found = await api.call<{ items: { id: string; last_message: { preview: string } }[] }>("GET", "/conversations");
   const id = found.items.find((c) => c.last_message.preview === "message 1 of many")!.id;
   const count = 300;
