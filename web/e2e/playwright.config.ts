@@ -18,7 +18,7 @@ export default defineConfig({
   use: {
     actionTimeout: 20_000,
     browserName: "chromium",
-    trace: "retain-on-failure",
+    trace: "on-first-retry",
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
