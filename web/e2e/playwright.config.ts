@@ -11,7 +11,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   // The crawl clicks every control of every page; it belongs to the long runs.
-  testIgnore: process.env["FANWARD_SOAK"] ? [] : ["crawl.spec.ts"],
+  // The README's pictures are made on request.
+  testIgnore: [...(process.env["FANWARD_SOAK"] ? [] : ["crawl.spec.ts"]), ...(process.env["FANWARD_SCREENSHOTS"] ? [] : ["pictures.spec.ts"])],
   retries: 1,
   reporter: [["list"]],
   outputDir: "test-results",

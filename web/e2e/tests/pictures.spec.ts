@@ -8,7 +8,6 @@ import { visitorWrites } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";
 import { sharedHub } from "../src/shared";
 
-test.skip(!process.env["FANWARD_SCREENSHOTS"], "pictures are made on request");
 const shared = sharedHub();
 const images = resolve(import.meta.dirname, "../../../docs/images");
 const LARGEST = 250_000;

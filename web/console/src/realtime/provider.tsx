@@ -51,7 +51,6 @@ export function RealtimeProvider({ onSignedOut, children }: Props) {
     const value: Realtime = { feed, send: (frame) => connection.send(frame), nudge: () => connection.nudge() };
     return { value, connection };
     // The handler of the first render is stable: it only navigates.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [cache]);
 
   useEffect(() => {

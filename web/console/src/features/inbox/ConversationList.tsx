@@ -118,7 +118,6 @@ function Rows({ items, query, currentId }: Props) {
   useEffect(() => {
     if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
     // Only when another conversation is chosen; the list itself keeps its place.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [currentId]);
 
   return (

@@ -29,7 +29,6 @@ export function SignIn({ next, ended }: { next: string | undefined; ended: boole
       },
     );
     // Once: later renders must not sign anybody in.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
 
   const submit = (event: FormEvent) => {

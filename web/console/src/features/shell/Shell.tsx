@@ -39,7 +39,7 @@ function Frame() {
   useGlobalKeys();
   useTitle();
   useIncomingNotices();
-  useEffect(() => adoptPreferences(me), [me.locale, me.theme]); // eslint-disable-line react-hooks/exhaustive-deps
+  useEffect(() => adoptPreferences(me), [me.locale, me.theme]);
   useEffect(() => {
     const id = setTimeout(() => void loadPalette().catch(() => {}), PRELOAD_AFTER);
     return () => clearTimeout(id);
