@@ -13,13 +13,13 @@ export default defineConfig({
   // The crawl clicks every control of every page; it belongs to the long runs.
   // The README's pictures are made on request.
   testIgnore: [...(process.env["FANWARD_SOAK"] ? [] : ["crawl.spec.ts"]), ...(process.env["FANWARD_SCREENSHOTS"] ? [] : ["pictures.spec.ts"])],
-  retries: 1,
+  retries: 0,
   reporter: [["list"]],
   outputDir: "test-results",
   use: {
     actionTimeout: 20_000,
     browserName: "chromium",
-    trace: "on-first-retry",
+    trace: "retain-on-failure",
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",

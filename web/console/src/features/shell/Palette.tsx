@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useDeferredValue, useId, useMemo, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useId, useMemo, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
@@ -78,7 +78,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
-  const entries = useEntries(useDeferredValue(query));
+  // What is listed is always what was typed last: Enter may follow the last letter at once.
+  const entries = useEntries(query);
   const listId = useId();
   const selected = Math.min(at, entries.length - 1);
 
