@@ -110,7 +110,14 @@ function watcher(): void {
       }
       if (!element) return "gone";
       element.scrollIntoView({ block: "center", inline: "nearest" });
-      const box = element.getBoundingClientRect();
+      // What is still moving into place would be missed.
+      let box = element.getBoundingClientRect();
+      for (let still = 0; still < 2 && performance.now() < until; ) {
+        await new Promise(requestAnimationFrame);
+        const next = element.getBoundingClientRect();
+        still = next.x === box.x && next.y === box.y && next.width === box.width && next.height === box.height ? still + 1 : 0;
+        box = next;
+      }
       const x = box.x + box.width / 2;
       const y = box.y + box.height / 2;
       let hit = document.elementFromPoint(x, y);
