@@ -108,7 +108,10 @@ func (w *writer) commit(members []*member, start time.Time) (again []*member) {
 		return again
 	}
 	if n := accepted(members); n > 0 {
-		w.commits.Add(1)
+		select {
+		case w.committed <- struct{}{}:
+		default:
+		}
 		w.observe(n, worked.Sub(start), time.Since(worked))
 		w.announce(members)
 	}

@@ -8,7 +8,11 @@ import (
 )
 
 const (
-	checkpointEvery = time.Second
+	// checkpointPause is how long a checkpoint waits after the one before.
+	// Moving pages ends in a flush of the database file, and the disk lets the
+	// log's flushes wait for it: many small ones cost commits a millisecond each,
+	// one large one every second cost them a hundred.
+	checkpointPause = 20 * time.Millisecond
 	// walLimit is how many bytes the log may hold before it is begun anew.
 	walLimit = 64 << 20
 	// restartWait is how long the writer may wait for readers who still need
@@ -34,14 +38,14 @@ type checkpointer struct {
 	path      string
 	limit     int64 // bytes
 	side      *sql.DB
-	seen      int64 // the writer's commits at the last checkpoint
+	pageSize  int64
 	notBefore time.Time
 	pause     time.Duration
 	restarts  int // how often the log was begun anew
 }
 
 func newCheckpointer(w *writer, path string) *checkpointer {
-	return &checkpointer{w: w, path: path, limit: walLimit, seen: -1}
+	return &checkpointer{w: w, path: path, limit: walLimit}
 }
 
 func (c *checkpointer) run() {
@@ -54,42 +58,43 @@ func (c *checkpointer) run() {
 	}
 	defer func() { _ = c.side.Close() }()
 	c.side.SetMaxOpenConns(1)
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
 		case <-c.w.stop:
 			return
-		case <-tick.C:
-			if err := c.once(); err != nil {
-				c.w.db.log.Warn("checkpoint", "error", err)
-			}
+		case <-pause.C:
 		}
+		select {
+		case <-c.w.stop:
+			return
+		case <-c.w.committed:
+		}
+		if err := c.once(); err != nil {
+			c.w.db.log.Warn("checkpoint", "error", err)
+		}
+		pause.Reset(checkpointPause)
 	}
 }
 
 // once moves what has been committed since the last time.
 func (c *checkpointer) once() error {
-	commits := c.w.commits.Load()
-	if commits == c.seen {
-		return nil
-	}
 	var busy bool
-	var frames, moved, pageSize int64
+	var frames, moved int64
 	if err := c.side.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved); err != nil {
 		return fmt.Errorf("passive: %w", err)
 	}
-	if err := c.side.QueryRow("PRAGMA page_size").Scan(&pageSize); err != nil {
-		return fmt.Errorf("page size: %w", err)
+	if c.pageSize == 0 {
+		if err := c.side.QueryRow("PRAGMA page_size").Scan(&c.pageSize); err != nil {
+			return fmt.Errorf("page size: %w", err)
+		}
 	}
-	if moved >= frames {
-		c.seen = commits
-	}
-	if frames*pageSize < c.limit || time.Now().Before(c.notBefore) {
+	if frames*c.pageSize < c.limit || time.Now().Before(c.notBefore) {
 		return nil
 	}
 	wait := restartWait
-	if frames*pageSize > 4*c.limit {
+	if frames*c.pageSize > 4*c.limit {
 		wait = restartWaitLong
 	}
 	return c.restart(wait)

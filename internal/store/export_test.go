@@ -70,7 +70,7 @@ func Checkpoint(db *DB, path string, limit int64) (restarted bool, err error) {
 		return false, err
 	}
 	defer func() { _ = side.Close() }()
-	c := &checkpointer{w: db.writer, path: path, limit: limit, side: side, seen: -1}
+	c := &checkpointer{w: db.writer, path: path, limit: limit, side: side}
 	err = c.once()
 	return c.restarts > 0, err
 }

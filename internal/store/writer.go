@@ -41,8 +41,8 @@ type writer struct {
 	gate   sync.RWMutex // held for reading while a member is queued
 	down   bool
 
-	commits atomic.Int64 // how many batches were committed
-	restart chan func()  // the checkpointer's work between two batches
+	committed chan struct{} // tells the checkpointer that there is something to move
+	restart   chan func()   // the checkpointer's work between two batches
 }
 
 const (
@@ -65,7 +65,7 @@ var errShuttingDown = fault.New(fault.Unavailable, "shutting_down", nil).RetryIn
 func newWriter(db *DB, pool *sql.DB, observe func(int, time.Duration, time.Duration)) *writer {
 	return &writer{
 		db: db, pool: pool, observe: observe, stmts: map[*Query]*sql.Stmt{}, control: map[string]*sql.Stmt{},
-		queue: make(chan *member, queueLength), stop: make(chan struct{}), closed: make(chan struct{}), restart: make(chan func()),
+		queue: make(chan *member, queueLength), stop: make(chan struct{}), closed: make(chan struct{}), committed: make(chan struct{}, 1), restart: make(chan func()),
 	}
 }
 
