@@ -49,7 +49,7 @@ test-go: ## Go tests on real engines; nothing may be skipped
 
 # The race detector is slow through the SQLite driver; these are the packages
 # whose goroutines meet.
-RACE := ./internal/auth ./internal/bus ./internal/clock ./internal/files ./internal/ids ./internal/jobs ./internal/seal ./internal/store ./channels/outbox ./inbox ./web/realtime
+RACE := ./internal/auth ./internal/bus ./internal/clock ./internal/files ./internal/ids ./internal/jobs ./internal/seal ./internal/store ./channels/outbox ./channels/wechat/... ./inbox ./web/realtime
 
 .PHONY: test-web
 test-web: web/.built ## Types and unit tests of the console and the widget

@@ -1,0 +1,116 @@
+package wechat
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// tokenMargin is how long before its end a token is renewed. WeChat renews a
+// stable token in its last five minutes and then takes both.
+const tokenMargin = time.Minute
+
+// tokens are the access tokens of every account that this process serves.
+// Nodes need not share them: the stable token is the same for all.
+type tokens struct {
+	mu    sync.Mutex
+	byKey map[string]*token
+}
+
+type token struct {
+	// turn is held while a new one is fetched, so that one call fetches it for all.
+	turn  chan struct{}
+	value string
+	until time.Time
+}
+
+func (t *tokens) entry(key string) *token {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKey == nil {
+		t.byKey = map[string]*token{}
+	}
+	if t.byKey[key] == nil {
+		t.byKey[key] = &token{turn: make(chan struct{}, 1)}
+	}
+	return t.byKey[key]
+}
+
+// drop forgets a token unless another has replaced it meanwhile.
+func (t *tokens) drop(key, value string) {
+	e := t.entry(key)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.value == value {
+		e.value = ""
+	}
+}
+
+func (t *tokens) read(e *token, now time.Time) (string, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return e.value, e.value != "" && now.Before(e.until)
+}
+
+// token returns the account's stable token.
+func (c *Client) token(ctx context.Context, l Login) (string, error) {
+	e := c.tokens.entry(l.key())
+	if value, ok := c.tokens.read(e, c.clk.Now()); ok {
+		return value, nil
+	}
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", &CallError{Op: stablePath, Err: ctx.Err()}
+	}
+	defer func() { <-e.turn }()
+	if value, ok := c.tokens.read(e, c.clk.Now()); ok {
+		return value, nil
+	}
+	value, life, err := c.fetchToken(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	c.tokens.mu.Lock()
+	e.value, e.until = value, c.clk.Now().Add(max(life-tokenMargin, life/2))
+	c.tokens.mu.Unlock()
+	return value, nil
+}
+
+const stablePath = "/cgi-bin/stable_token"
+
+// fetchToken asks for the stable token. Nothing has been sent to a person when
+// it fails, so its errors never leave a delivery in doubt.
+func (c *Client) fetchToken(ctx context.Context, l Login) (string, time.Duration, error) {
+	r := request{method: http.MethodPost, path: stablePath, contentType: "application/json; charset=utf-8", limit: maxAnswer,
+		body: encode(map[string]any{"grant_type": "client_credential", "appid": l.AppID, "secret": l.Secret, "force_refresh": false})}
+	var a struct {
+		Token   string `json:"access_token"`
+		Seconds int64  `json:"expires_in"`
+	}
+	got, err := c.do(ctx, l, r)
+	if err == nil {
+		err = refusal(got)
+	}
+	if err == nil {
+		err = understand(r, got, &a)
+	}
+	if err == nil && (a.Token == "" || a.Seconds <= 0) {
+		err = &CallError{Op: stablePath, Err: errNoJSON}
+	}
+	if e, ok := err.(*CallError); ok {
+		e.Sent = false
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	return a.Token, time.Duration(a.Seconds) * time.Second, nil
+}
+
+// Probe signs in, which shows whether app id, secret and the list of allowed
+// addresses are right.
+func (c *Client) Probe(ctx context.Context, l Login) error {
+	_, _, err := c.fetchToken(ctx, l)
+	return err
+}
