@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +34,7 @@ var (
 	qByKey   = queries.Get("account-by-key")
 	qSandbox = queries.Get("sandbox-account")
 	qReal    = queries.Get("count-real-accounts")
+	qHealth  = queries.Get("set-health")
 )
 
 // Status of an account.
@@ -59,9 +60,13 @@ type Account struct {
 	Sandbox   bool            `json:"sandbox"`
 	Config    json.RawMessage `json:"config"`
 	HasSecret bool            `json:"has_identity_secret"`
-	CreatedAt time.Time       `json:"created_at"`
+	// SecretNames are the credentials that are set; their values are never told.
+	SecretNames []string  `json:"secrets" doc:"The names of the credentials that are set"`
+	Health      Health    `json:"health"`
+	CreatedAt   time.Time `json:"created_at"`
 
-	sealedSecret string
+	sealedSecret      string
+	sealedCredentials string
 }
 
 // Sealer keeps secrets at rest; internal/seal is one.
@@ -69,9 +74,6 @@ type Sealer interface {
 	Seal(purpose string, plain []byte) string
 	Unseal(purpose, sealed string) ([]byte, error)
 }
-
-// secretPurpose binds a sealed secret to its use and its account.
-func secretPurpose(id ids.ID) string { return "account/" + id.String() + "/identity-secret" }
 
 // Accounts keeps the channel accounts. Reads by key are cached; the cache
 // follows the change feed's hints through Forget.
@@ -99,6 +101,7 @@ type New struct {
 	Channel string
 	Name    string
 	Config  json.RawMessage
+	Secrets Secrets
 	Sandbox bool
 }
 
@@ -112,17 +115,20 @@ func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := adapter.Configure(n.Config)
+	config, err := adapter.Configure(n.Config, n.Secrets)
 	if err != nil {
 		return nil, err
 	}
 	acc := &Account{
 		ID: a.ids.Next(), Channel: n.Channel, Name: name, Key: randomKey(), Status: Active,
-		Sandbox: n.Sandbox, Config: config, CreatedAt: a.clk.Now(),
+		Sandbox: n.Sandbox, Config: config, Health: Health{OK: true}, CreatedAt: a.clk.Now(),
+	}
+	if err := a.seal(acc, n.Secrets); err != nil {
+		return nil, err
 	}
 	err = a.db.Write(ctx, func(tx *store.Tx) error {
 		now := clock.Millis(acc.CreatedAt)
-		if _, err := tx.Exec(qInsert, acc.ID, acc.Channel, acc.Name, acc.Key, string(acc.Status), acc.Sandbox, string(acc.Config), now, now); err != nil {
+		if _, err := tx.Exec(qInsert, acc.ID, acc.Channel, acc.Name, acc.Key, string(acc.Status), acc.Sandbox, string(acc.Config), acc.sealedCredentials, now, now); err != nil {
 			return err
 		}
 		return announce(tx, acc, acc.CreatedAt)
@@ -137,7 +143,9 @@ func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 type Patch struct {
 	Name   *string
 	Config json.RawMessage
-	Status *Status
+	// Secrets replace those of the same name; an empty value takes one away.
+	Secrets Secrets
+	Status  *Status
 }
 
 // Update applies a patch.
@@ -151,7 +159,7 @@ func (a *Accounts) Update(ctx context.Context, id ids.ID, p Patch) (*Account, er
 			return err
 		}
 		now := a.clk.Now()
-		if _, err := tx.Exec(qUpdate, acc.Name, string(acc.Status), string(acc.Config), clock.Millis(now), acc.ID); err != nil {
+		if _, err := tx.Exec(qUpdate, acc.Name, string(acc.Status), string(acc.Config), acc.sealedCredentials, clock.Millis(now), acc.ID); err != nil {
 			return err
 		}
 		return announce(tx, acc, now)
@@ -173,12 +181,8 @@ func (a *Accounts) apply(acc *Account, p Patch) error {
 		}
 		acc.Name = name
 	}
-	if p.Config != nil {
-		adapter, err := a.registry.Adapter(acc.Channel)
-		if err != nil {
-			return err
-		}
-		if acc.Config, err = adapter.Configure(p.Config); err != nil {
+	if p.Config != nil || p.Secrets != nil {
+		if err := a.configure(acc, p); err != nil {
 			return err
 		}
 	}
@@ -189,47 +193,6 @@ func (a *Accounts) apply(acc *Account, p Patch) error {
 		acc.Status = *p.Status
 	}
 	return nil
-}
-
-// NewSecret makes, seals and stores a new identity secret and returns it in
-// the hex form that shops put into their configuration; it cannot be read
-// back later. The old one stops working at once.
-func (a *Accounts) NewSecret(ctx context.Context, id ids.ID) (string, error) {
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return "", err
-	}
-	shown := hex.EncodeToString(secret)
-	sealed := a.sealer.Seal(secretPurpose(id), []byte(shown))
-	var acc *Account
-	err := a.db.Write(ctx, func(tx *store.Tx) (err error) {
-		if acc, err = scanAccount(tx.QueryRow(qLock, id)); err != nil {
-			return missing(err)
-		}
-		now := a.clk.Now()
-		if _, err := tx.Exec(qSecret, sealed, clock.Millis(now), id); err != nil {
-			return err
-		}
-		acc.HasSecret = true
-		return announce(tx, acc, now)
-	})
-	if acc != nil {
-		a.Forget(acc.Key)
-	}
-	if err != nil {
-		return "", err
-	}
-	return shown, nil
-}
-
-// Secret opens an account's identity secret, the HMAC key as shops hold it; ok
-// is false when it has none.
-func (a *Accounts) Secret(acc *Account) (secret []byte, ok bool, err error) {
-	if acc.sealedSecret == "" {
-		return nil, false, nil
-	}
-	secret, err = a.sealer.Unseal(secretPurpose(acc.ID), acc.sealedSecret)
-	return secret, err == nil, err
 }
 
 // List returns every account, oldest first.
@@ -312,10 +275,21 @@ func accountName(s string) (string, error) {
 func scanAccount(r store.Row) (*Account, error) {
 	var acc Account
 	var config []byte
+	var health string
 	var created int64
-	err := r.Scan(&acc.ID, &acc.Channel, &acc.Name, &acc.Key, &acc.Status, &acc.Sandbox, &config, &acc.sealedSecret, &created)
+	err := r.Scan(&acc.ID, &acc.Channel, &acc.Name, &acc.Key, &acc.Status, &acc.Sandbox, &config, &acc.sealedSecret, &acc.sealedCredentials, &health, &created)
 	if err != nil {
 		return nil, err
+	}
+	acc.SecretNames = []string{}
+	if names, _, found := strings.Cut(acc.sealedCredentials, ":"); found {
+		acc.SecretNames = strings.Split(names, ",")
+	}
+	acc.Health = Health{OK: true}
+	if health != "" {
+		if err := json.Unmarshal([]byte(health), &acc.Health); err != nil {
+			return nil, err
+		}
 	}
 	acc.Config, acc.HasSecret, acc.CreatedAt = slices.Clone(config), acc.sealedSecret != "", clock.FromMillis(created)
 	return &acc, nil

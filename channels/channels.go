@@ -9,8 +9,10 @@ package channels
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"time"
 
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 )
 
@@ -43,6 +45,58 @@ type Inbound struct {
 	ProviderAt time.Time
 	// Locale that the client speaks, if known.
 	Locale string
+	// Name is what the channel calls the sender; it fills an empty name.
+	Name string
+	// Subject of a mail.
+	Subject string
+	// Payload says what Body cannot, {"type":"location",…}; nil for plain text
+	// and pictures. It is shown to teammates only.
+	Payload json.RawMessage
+	// HTML is the sanitised form of Body that teammates may look at instead.
+	HTML string
+	// Quoted is the part of a mail that repeats earlier ones; Body is without it.
+	Quoted string
+	// Thread are the external ids of earlier messages of the same person that
+	// this one answers, nearest first.
+	Thread []string
+	// Conversation was proven by a signed reply address; 0 otherwise. It counts
+	// only when it is the sender's own.
+	Conversation ids.ID
+	// NewThread opens a new conversation where neither Conversation nor Thread
+	// leads to one; otherwise the person's latest one goes on.
+	NewThread bool
+	// Automatic marks what no person wrote: it is kept and shown, but reopens
+	// nothing and nobody waits for an answer.
+	Automatic bool
+	// Grants are what this message allows us to send.
+	Grants []Grant
+}
+
+// Grant is a provider's permission to send a number of messages until an
+// instant. Triggers count apart; a new "message" grant replaces the old one.
+type Grant struct {
+	Trigger string
+	Count   int
+	Until   time.Time
+}
+
+// TriggerMessage is the grant that follows from a customer's own message.
+const TriggerMessage = "message"
+
+// Happening is something a person did on a channel that is no message: a
+// follow, a scan, a tapped menu.
+type Happening struct {
+	Account    *Account
+	Identity   Identity
+	ExternalID string
+	// Event is the name under which it stands in the customer's timeline.
+	Event      string
+	Properties map[string]any
+	At         time.Time
+	// Activity, when set, is the code of a line in the person's open
+	// conversation on the account, if there is one.
+	Activity string
+	Grants   []Grant
 }
 
 // Received tells where an inbound message went.
@@ -60,18 +114,51 @@ type Received struct {
 // is durable, or with a coded error and nothing stored.
 type Sink interface {
 	Receive(ctx context.Context, in Inbound) (Received, error)
+	// Note stores what a person did; Received has no message. A repeat of the
+	// same ExternalID is harmless.
+	Note(ctx context.Context, h Happening) (Received, error)
+}
+
+// Files keeps what comes with an inbound message; the inbox is one. The file is
+// on disk, flushed, when Keep returns. Only an Inbound with the same owner can
+// use it; one that none uses is swept after a day.
+type Files interface {
+	KeepFile(ctx context.Context, owner, name string, r io.Reader, limit int64) (ids.ID, error)
 }
 
 // Outbound is one delivery as an adapter sees it.
 type Outbound struct {
 	Account *Account
 	// Delivery is the idempotency key for providers that know such a thing.
-	Delivery    ids.ID
-	Identity    Identity
-	Body        string
-	Attachments []ids.ID
+	Delivery     ids.ID
+	Conversation ids.ID
+	Purpose      Purpose
+	// Automated is true when no person wrote it.
+	Automated bool
+	Content
 	// Attempt counts from 1.
 	Attempt int
+}
+
+// Content is what a delivery carries and to whom.
+type Content struct {
+	Identity Identity
+	Body     string
+	Files    []OutFile
+	// Subject of the conversation; mail only.
+	Subject string
+	// InReplyTo is the external id of the customer's newest message before this
+	// one, References those before it, oldest first; empty where there is none.
+	InReplyTo  string
+	References []string
+}
+
+// OutFile is a file of an outbound message.
+type OutFile struct {
+	Name, ContentType string
+	Size              int64
+	// Open reads the file; the caller closes it.
+	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 
 // Sent is a provider's acceptance.
@@ -125,10 +212,17 @@ type Capabilities struct {
 	Deduplicates bool
 	// MaxBody is the longest text in characters.
 	MaxBody int
-	// ReplyWindow is how long after a customer's message a reply is allowed;
-	// 0 = always.
-	ReplyWindow time.Duration
+	// Allowance is true when every send spends one of the grants that the
+	// person's own acts have given; without one nothing can be sent.
+	Allowance bool
+	// PerIdentity keeps one conversation for each identity instead of one for
+	// each customer on the account.
+	PerIdentity bool
 }
+
+// Secrets are an account's credentials by name, such as "app_secret". They are
+// written over the API and never read back; at rest they are sealed.
+type Secrets map[string]string
 
 // Adapter is one kind of channel. Implementations are safe for concurrent use.
 type Adapter interface {
@@ -136,9 +230,27 @@ type Adapter interface {
 	Channel() string
 	Capabilities() Capabilities
 	// Configure validates an account's configuration and returns its canonical
-	// form; unknown keys are refused with a coded error that names them.
-	Configure(config json.RawMessage) (json.RawMessage, error)
+	// form; unknown keys and unknown or missing secrets are refused with a coded
+	// error that names the field, "config.x" or "secrets.x". secrets are all that
+	// the account will have.
+	Configure(config json.RawMessage, secrets Secrets) (json.RawMessage, error)
 	// Send hands one message to the provider. It must honour ctx and return a
 	// *SendError when it fails. It is never called when CommitSends is true.
 	Send(ctx context.Context, out Outbound) (Sent, error)
+}
+
+// Checker is an Adapter that can try a configuration before it is stored: it
+// takes the steps of a connection in their order and ends at the first that
+// fails. Nothing is sent to any customer.
+type Checker interface {
+	Check(ctx context.Context, config json.RawMessage, secrets Secrets) []Step
+}
+
+// Step is one step of a check.
+type Step struct {
+	// Name is the step's key in the catalogue, "account.step.<channel>.<name>".
+	Name   string       `json:"name"`
+	OK     bool         `json:"ok"`
+	Code   string       `json:"code,omitempty" doc:"What went wrong, a code of the error catalogue"`
+	Params fault.Params `json:"params,omitempty"`
 }

@@ -45,7 +45,9 @@ type Enqueue struct {
 	Seq            int64
 	Identity       ids.ID
 	Purpose        Purpose
-	Now            time.Time
+	// Automated is true when no person wrote it.
+	Automated bool
+	Now       time.Time
 }
 
 // Enqueued is a delivery as stored.

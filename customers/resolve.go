@@ -60,6 +60,24 @@ func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, n
 	return r, err
 }
 
+// NameTx gives a person without a name the one that a channel tells; the caller
+// holds the customer's lock. What somebody has written down is never replaced.
+func (s *Service) NameTx(tx *store.Tx, r *Resolved, name string, now time.Time) error {
+	if r.Name != "" || name == "" {
+		return nil
+	}
+	changed, err := s.applyTraitsTx(tx, r.Customer, Traits{Name: name}, now)
+	if err != nil || !changed {
+		return err
+	}
+	c, err := get(tx, queries.Get("get"), r.Customer)
+	if err != nil {
+		return err
+	}
+	r.Name = deref(c.Name)
+	return announce(tx, c, 0, now)
+}
+
 // lockOwnerTx finds the customer with an identity and takes its lock. While it
 // waits the identity may move to somebody else, whose lock it does not have:
 // then the transaction starts anew.

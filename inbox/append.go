@@ -22,6 +22,7 @@ var (
 	qInsertMessage  = queries.Get("insert-message")
 	qBindAttachment = queries.Get("bind-attachment")
 	qByDedupKey     = queries.Get("by-dedup-key")
+	qInsertHTML     = queries.Get("insert-html")
 )
 
 // entry is a message about to be appended to a locked conversation.
@@ -35,6 +36,7 @@ type entry struct {
 	providerAt time.Time
 	uploads    []ids.ID
 	owner      Owner
+	htmlBody   string
 }
 
 // appendTx gives the entry its seq and stores it; the conversation's fields are
@@ -46,10 +48,7 @@ func (b *Inbox) appendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time)
 		e.ID = b.ids.Next()
 	}
 	e.Attachments = []Attachment{}
-	payload := ""
-	if e.Activity != nil {
-		payload = string(mustJSON(e.Activity))
-	}
+	payload := e.extra()
 	var dedup any
 	if e.dedupKey != "" {
 		dedup = e.dedupKey
@@ -69,11 +68,29 @@ func (b *Inbox) appendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time)
 	if err := b.bindTx(tx, e); err != nil {
 		return err
 	}
+	if e.html {
+		if _, err := tx.Exec(qInsertHTML, e.ID, e.htmlBody); err != nil {
+			return err
+		}
+		b.link(&e.Message)
+	}
 	c.touch(now)
 	if e.Kind != KindActivity {
 		c.LastMessage = &LastMessage{Seq: e.Seq, Direction: e.Direction, Kind: e.Kind, Preview: previewOf(&e.Message), AuthorName: e.Author.Name, At: now}
 	}
 	return nil
+}
+
+// extra is the row's payload: what happened, or what the body does not say.
+func (e *entry) extra() string {
+	if e.Activity != nil {
+		return string(mustJSON(e.Activity))
+	}
+	e.html = e.htmlBody != ""
+	if e.Payload == nil && e.Quoted == nil && !e.html {
+		return ""
+	}
+	return string(mustJSON(extra{Payload: e.Payload, Quoted: deref(e.Quoted), HTML: e.html}))
 }
 
 func (b *Inbox) bindTx(tx *store.Tx, e *entry) error {

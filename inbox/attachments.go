@@ -37,6 +37,25 @@ func (b *Inbox) Upload(ctx context.Context, fs *files.Store, owner Owner, name s
 	return a, nil
 }
 
+// KeepFile implements channels.Files.
+func (b *Inbox) KeepFile(ctx context.Context, owner, name string, r io.Reader, limit int64) (ids.ID, error) {
+	a, err := b.Upload(ctx, b.files, Owner{Kind: OwnerVisitor, Key: owner}, name, r, limit)
+	if err != nil {
+		return 0, err
+	}
+	return a.ID, nil
+}
+
+// HTML is the sanitised design of a mail. The caller has checked a signed link.
+func (b *Inbox) HTML(ctx context.Context, message ids.ID) (string, error) {
+	var html string
+	err := b.db.Reader(ctx).QueryRow(queries.Get("html"), message).Scan(&html)
+	if isNoRows(err) {
+		return "", fault.Missing("message")
+	}
+	return html, err
+}
+
 // File is where an attachment's bytes lie and how to serve them.
 type File struct {
 	BlobKey, Name, ContentType string

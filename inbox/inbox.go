@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
@@ -69,13 +71,16 @@ type Conversation struct {
 	WaitingSince     *time.Time    `json:"waiting_since" doc:"Since when the customer waits for an answer"`
 	LastInboundAt    *time.Time    `json:"last_inbound_at"`
 	LastActivityAt   time.Time     `json:"last_activity_at"`
-	ReplyWindowUntil *time.Time    `json:"reply_window_until"`
-	LastSeq          int64         `json:"last_seq"`
-	InboundCount     int64         `json:"inbound_count"`
-	CustomerReadSeq  int64         `json:"customer_read_seq"`
-	LastMessage      *LastMessage  `json:"last_message"`
-	Version          int64         `json:"version"`
-	CreatedAt        time.Time     `json:"created_at"`
+	ReplyWindowUntil *time.Time    `json:"reply_window_until" doc:"When the last reply window closes that was granted; null where replies are always allowed"`
+	// Allowance is nil on channels that always allow a reply.
+	Allowance       *allowance.State `json:"allowance" doc:"What may still be sent; null where replies are always allowed"`
+	Subject         *string          `json:"subject" doc:"Of a mail; null on other channels"`
+	LastSeq         int64            `json:"last_seq"`
+	InboundCount    int64            `json:"inbound_count"`
+	CustomerReadSeq int64            `json:"customer_read_seq"`
+	LastMessage     *LastMessage     `json:"last_message"`
+	Version         int64            `json:"version"`
+	CreatedAt       time.Time        `json:"created_at"`
 	// The caller's own read cursor; absent in changes, which everybody shares.
 	ReadSeq          *int64 `json:"read_seq,omitempty"`
 	ReadInboundCount *int64 `json:"read_inbound_count,omitempty"`
@@ -120,7 +125,13 @@ type Message struct {
 	Attachments    []Attachment `json:"attachments"`
 	ClientKey      *string      `json:"client_key"`
 	Delivery       *Delivery    `json:"delivery"`
-	CreatedAt      time.Time    `json:"created_at"`
+	// Payload, Quoted and HTMLURL say of a customer's message what Body does not.
+	Payload   json.RawMessage `json:"payload" doc:"What the text does not say, by its type: a location, a link, something unknown; null for plain messages"`
+	Quoted    *string         `json:"quoted" doc:"The part of a mail that repeats earlier ones"`
+	HTMLURL   *string         `json:"html_url" doc:"The mail as it was designed, sanitised, for a sandboxed frame; relative to the hub, signed, expires"`
+	CreatedAt time.Time       `json:"created_at"`
+
+	html bool
 }
 
 // Attachment is a file of a message. URL is signed and expires.
@@ -146,6 +157,7 @@ type Delivery struct {
 // Links signs the addresses under which attachments are served.
 type Links interface {
 	FileURL(attachment ids.ID) string
+	HTMLURL(message ids.ID) string
 }
 
 // Outbox takes what goes out. EnqueueTx stores a delivery in the transaction
@@ -164,6 +176,7 @@ type Inbox struct {
 	registry  *channels.Registry
 	outbox    Outbox
 	links     Links
+	files     *files.Store
 	maxBody   int
 }
 
@@ -176,13 +189,14 @@ type Options struct {
 	Registry  *channels.Registry
 	Outbox    Outbox
 	Links     Links
+	Files     *files.Store
 	// MaxBody is the longest message in characters, whatever a channel allows.
 	MaxBody int
 }
 
 // New returns the inbox and registers it to follow moved identities.
 func New(o Options) *Inbox {
-	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, maxBody: o.MaxBody}
+	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, files: o.Files, maxBody: o.MaxBody}
 	o.Customers.OnMove(b.moveTx)
 	return b
 }

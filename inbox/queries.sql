@@ -1,20 +1,20 @@
 -- name: conversation
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at
-FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ?
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ?
 
 -- name: lock (sqlite)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at
-FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ?
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ?
 
 -- name: lock (postgres)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at
-FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = ? FOR UPDATE OF c
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ? FOR UPDATE OF c
 
 -- name: lock-customer (sqlite)
 SELECT customer_id FROM conversations WHERE id = ?
@@ -25,14 +25,28 @@ SELECT k.id FROM customers k WHERE k.id = (SELECT c.customer_id FROM conversatio
 -- name: lock-latest-of-customer (sqlite)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at
-FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
 
 -- name: lock-latest-of-customer (postgres)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at
-FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
+
+-- name: lock-latest-of-identity (sqlite)
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
+WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
+
+-- name: lock-latest-of-identity (postgres)
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+  c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
+  c.last_message, c.version, c.created_at, c.subject, i.grants
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
+WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
 
 -- name: latest-of-customer
 SELECT id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
@@ -41,8 +55,8 @@ SELECT id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY l
 INSERT INTO counters (name, n) VALUES ('conversations', 1) ON CONFLICT (name) DO UPDATE SET n = counters.n + 1 RETURNING n
 
 -- name: insert-conversation
-INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, last_activity_at, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, subject, last_activity_at, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save-conversation
 UPDATE conversations SET status = ?, assignee_id = ?, team_id = ?, snoozed_until = ?, waiting_since = ?, first_reply_at = ?, last_inbound_at = ?,
@@ -159,10 +173,30 @@ SELECT COALESCE(min(snoozed_until), 0) FROM conversations WHERE status = 'snooze
 SELECT conversation_id, message_id FROM deliveries WHERE id = ?
 
 -- name: outbound
-SELECT i.kind, i.namespace, i.value, i.verified, m.body FROM identities i JOIN messages m ON i.id = ? WHERE m.id = ?
+SELECT i.kind, i.namespace, i.value, i.verified, m.body, m.conversation_id, m.seq, m.attachments, c.subject
+FROM identities i JOIN messages m ON i.id = ? JOIN conversations c ON c.id = m.conversation_id WHERE m.id = ?
 
--- name: attachment-ids
-SELECT id FROM attachments WHERE message_id = ? ORDER BY id
+-- name: outbound-files
+SELECT name, content_type, size, blob_key FROM attachments WHERE message_id = ? ORDER BY id
+
+-- name: heard-before
+SELECT external_id FROM messages WHERE conversation_id = ? AND seq < ? AND direction = 'in' AND external_id <> '' ORDER BY seq DESC LIMIT ?
+
+-- name: thread-of
+SELECT m.conversation_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.dedup_key = ? AND c.customer_id = ?
+
+-- name: answer-identity
+SELECT m.identity_id FROM messages m JOIN identities i ON i.id = m.identity_id
+WHERE m.conversation_id = ? AND m.direction = 'in' AND i.customer_id = ? ORDER BY m.seq DESC LIMIT 1
+
+-- name: insert-html
+INSERT INTO message_html (message_id, html) VALUES (?, ?)
+
+-- name: html
+SELECT html FROM message_html WHERE message_id = ?
+
+-- name: noted
+INSERT INTO noted (dedup_key, customer_id, identity_id, at) VALUES (?, ?, ?, ?) ON CONFLICT (dedup_key) DO NOTHING
 
 -- name: whereabouts
 SELECT id, team_id, assignee_id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1

@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
 )
 
 var (
@@ -16,7 +19,11 @@ var (
 	qThread     = queries.Get("lock-latest-of-customer")
 	qNextNumber = queries.Get("next-number")
 	qInsertConv = queries.Get("insert-conversation")
+	qOfIdentity = queries.Get("lock-latest-of-identity")
+	qThreadOf   = queries.Get("thread-of")
 )
+
+const maxSubject = 250
 
 // Receive implements channels.Sink: it stores a customer's message. A repeat
 // of the same external id returns what the first one led to.
@@ -32,6 +39,8 @@ func (b *Inbox) Receive(ctx context.Context, in channels.Inbound) (channels.Rece
 	if in.ExternalID == "" {
 		return channels.Received{}, fault.AtField("client_key", "required", nil)
 	}
+	in.Subject = text.Preview(in.Subject, maxSubject)
+	in.Quoted, in.Name = text.Clean(in.Quoted), text.CleanLine(in.Name)
 	var out channels.Received
 	err = b.db.Write(ctx, func(tx *store.Tx) (err error) {
 		out, err = b.receiveTx(tx, in, caps)
@@ -42,7 +51,7 @@ func (b *Inbox) Receive(ctx context.Context, in channels.Inbound) (channels.Rece
 
 func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capabilities) (channels.Received, error) {
 	now := b.clk.Now()
-	dedup := "in:" + in.Account.ID.String() + ":" + in.ExternalID
+	dedup := inboundKey(in.Account, in.ExternalID)
 	who, err := b.customers.ResolveTx(tx, customers.Key{Kind: in.Identity.Kind, Namespace: in.Identity.Namespace, Value: in.Identity.Value}, in.Identity.Verified, in.Locale, now)
 	if err != nil {
 		return channels.Received{}, err
@@ -51,18 +60,28 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	if first, found, err := firstOf(tx, dedup); err != nil || found {
 		return first, err
 	}
-	c, counted, err := b.threadTx(tx, in.Account, who, now)
+	if err := b.customers.NameTx(tx, &who, in.Name, now); err != nil {
+		return channels.Received{}, err
+	}
+	c, counted, err := b.threadTx(tx, in, caps, who, now)
 	if err != nil {
 		return channels.Received{}, err
 	}
-	if err := b.wakeTx(tx, c, counted != nil, now); err != nil {
+	if err := grantTx(tx, c, who.Identity, in.Grants, now, now); err != nil {
 		return channels.Received{}, err
+	}
+	if !in.Automatic || counted == nil {
+		if err := b.wakeTx(tx, c, counted != nil, now); err != nil {
+			return channels.Received{}, err
+		}
 	}
 	e := &entry{
 		Message: Message{
 			Direction: In, Kind: KindText, Body: in.Body, ClientKey: optionalString(in.ClientKey),
-			Author: Author{Kind: ByCustomer, ID: who.Customer, Name: optionalString(who.Name)},
+			Author:  Author{Kind: ByCustomer, ID: who.Customer, Name: optionalString(who.Name)},
+			Payload: in.Payload, Quoted: optionalString(in.Quoted),
 		},
+		htmlBody: in.HTML,
 		identity: who.Identity, externalID: in.ExternalID, dedupKey: dedup, providerAt: in.ProviderAt,
 		uploads: in.Attachments, owner: Owner{Kind: OwnerVisitor, Key: in.AttachmentOwner},
 	}
@@ -71,12 +90,11 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	}
 	c.InboundCount++
 	c.LastInboundAt = &now
-	if c.WaitingSince == nil {
+	switch {
+	case in.Automatic && counted == nil:
+		c.Status = Resolved // nobody waits for an answer
+	case !in.Automatic && c.WaitingSince == nil:
 		c.WaitingSince = &now
-	}
-	if caps.ReplyWindow > 0 {
-		until := now.Add(caps.ReplyWindow)
-		c.ReplyWindowUntil = &until
 	}
 	if err := saveTx(tx, c, counted); err != nil {
 		return channels.Received{}, err
@@ -107,28 +125,79 @@ func firstOf(q store.Querier, dedup string) (channels.Received, bool, error) {
 	return r, err == nil, err
 }
 
-// threadTx locks the customer's conversation on the account or opens the first
-// one. counted is nil for a new conversation. The customer's lock, which the
-// caller holds, keeps two quick messages from opening two.
-func (b *Inbox) threadTx(tx *store.Tx, account *channels.Account, who customers.Resolved, now time.Time) (*Conversation, *place, error) {
-	found, err := scanConversation(tx.QueryRow(qThread, who.Customer, account.ID))
-	if err == nil {
+// inboundKey names what a provider brought, within the installation.
+func inboundKey(account *channels.Account, externalID string) string {
+	return "in:" + account.ID.String() + ":" + externalID
+}
+
+// threadTx locks the conversation that a message belongs to, or opens one.
+// counted is nil for a new conversation. The customer's lock, which the caller
+// holds, keeps two quick messages from opening two.
+func (b *Inbox) threadTx(tx *store.Tx, in channels.Inbound, caps channels.Capabilities, who customers.Resolved, now time.Time) (*Conversation, *place, error) {
+	found, err := b.answeredTx(tx, in, who)
+	if err == nil && found == nil && !in.NewThread {
+		if caps.PerIdentity {
+			found, err = scanConversation(tx.QueryRow(qOfIdentity, who.Identity, in.Account.ID))
+		} else {
+			found, err = scanConversation(tx.QueryRow(qThread, who.Customer, in.Account.ID))
+		}
+		if isNoRows(err) {
+			found, err = nil, nil
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if found != nil {
 		at := found.place()
 		return found, &at, nil
 	}
-	if !errors.Is(err, store.ErrNoRows) {
-		return nil, nil, err
-	}
 	c := &Conversation{
-		ID: b.ids.Next(), Channel: account.Channel, AccountID: account.ID, Customer: customers.NewRef(who.Customer, who.Name),
-		IdentityID: who.Identity, Status: Open, LastActivityAt: now, CreatedAt: now,
+		ID: b.ids.Next(), Channel: in.Account.Channel, AccountID: in.Account.ID, Customer: customers.NewRef(who.Customer, who.Name),
+		IdentityID: who.Identity, Status: Open, Subject: optionalString(in.Subject), LastActivityAt: now, CreatedAt: now,
 	}
 	if err := tx.QueryRow(qNextNumber).Scan(&c.Number); err != nil {
 		return nil, nil, err
 	}
 	ms := now.UnixMilli()
-	_, err = tx.Exec(qInsertConv, c.ID, c.Number, c.AccountID, c.Channel, who.Customer, c.IdentityID, string(Open), ms, ms)
+	_, err = tx.Exec(qInsertConv, c.ID, c.Number, c.AccountID, c.Channel, who.Customer, c.IdentityID, string(Open), in.Subject, ms, ms)
 	return c, nil, err
+}
+
+// answeredTx locks the conversation that the message says it answers; nil when
+// it names none of the sender's own on this account.
+func (b *Inbox) answeredTx(tx *store.Tx, in channels.Inbound, who customers.Resolved) (*Conversation, error) {
+	id := in.Conversation
+	for _, ref := range in.Thread {
+		if id != 0 {
+			break
+		}
+		if err := tx.QueryRow(qThreadOf, inboundKey(in.Account, ref), who.Customer).Scan(&id); err != nil && !isNoRows(err) {
+			return nil, err
+		}
+	}
+	if id == 0 {
+		return nil, nil
+	}
+	c, err := scanConversation(tx.QueryRow(qLock, id))
+	if isNoRows(err) || err == nil && (c.Customer.ID != who.Customer || c.AccountID != in.Account.ID) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// grantTx counts what the customer's act allows, and shows it in c, which may be
+// nil.
+func grantTx(tx *store.Tx, c *Conversation, identity ids.ID, grants []channels.Grant, at, now time.Time) error {
+	if len(grants) == 0 {
+		return nil
+	}
+	state, err := allowance.GrantTx(tx, identity, grants, at, now)
+	if err != nil || c == nil || c.IdentityID != identity {
+		return err
+	}
+	c.Allowance, c.ReplyWindowUntil = state, state.Until(now)
+	return nil
 }
 
 // wakeTx opens the conversation again when the customer writes into a closed

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
@@ -80,7 +81,10 @@ func (b *Inbox) writeTx(tx *store.Tx, p auth.Principal, id ids.ID, w Write) (*Me
 	}
 	counted := c.place()
 	if w.Kind == KindText {
-		if err := b.sendTx(tx, c, e, now); err != nil {
+		if caps := adapter.Capabilities(); caps.Allowance && c.Allowance.Left(now) == 0 {
+			return nil, closed(c, now)
+		}
+		if err := b.sendTx(tx, c, e, adapter.Capabilities(), now); err != nil {
 			return nil, err
 		}
 	}
@@ -107,11 +111,18 @@ func (b *Inbox) writeTx(tx *store.Tx, p auth.Principal, id ids.ID, w Write) (*Me
 }
 
 // sendTx turns the entry into an outbound message with its delivery.
-func (b *Inbox) sendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time) error {
+func (b *Inbox) sendTx(tx *store.Tx, c *Conversation, e *entry, caps channels.Capabilities, now time.Time) error {
 	e.Direction = Out
+	to := c.IdentityID
+	if !caps.CommitSends && !caps.PerIdentity {
+		// Whoever wrote from another address last is answered there.
+		if err := tx.QueryRow(qAnswerTo, c.ID, c.Customer.ID).Scan(&to); err != nil && !isNoRows(err) {
+			return err
+		}
+	}
 	d, err := b.outbox.EnqueueTx(tx, channels.Enqueue{
 		IdempotencyKey: "message:" + e.ID.String(), Account: c.AccountID, Channel: c.Channel, Conversation: c.ID,
-		Message: e.ID, Seq: c.LastSeq + 1, Identity: c.IdentityID, Purpose: channels.Reply, Now: now,
+		Message: e.ID, Seq: c.LastSeq + 1, Identity: to, Purpose: channels.Reply, Now: now,
 	})
 	if err != nil {
 		return err
@@ -123,6 +134,18 @@ func (b *Inbox) sendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time) e
 	}
 	return b.customers.TrackTx(tx, customers.Track{Customer: c.Customer.ID, Identity: c.IdentityID, Name: customers.EventConversationReplied, At: now,
 		Properties: map[string]any{"conversation_id": c.ID, "channel": c.Channel}}, now)
+}
+
+var qAnswerTo = queries.Get("answer-identity")
+
+// closed is why nothing can be sent now.
+func closed(c *Conversation, now time.Time) error {
+	for _, g := range c.Allowance.Grants {
+		if g.Until.After(now) {
+			return fault.New(fault.Conflict, allowance.Spent, nil)
+		}
+	}
+	return fault.New(fault.Conflict, allowance.Closed, nil)
 }
 
 // afterWritingTx: who writes has read; their draft is done with.
@@ -186,7 +209,7 @@ func (b *Inbox) DeliveryChangedTx(tx *store.Tx, d channels.Enqueued, now time.Ti
 	at := feed.Place{Team: c.TeamID, Assignee: c.AssigneeID}
 	return feed.Append(tx, feed.Change{
 		At: now, Kind: "delivery", Audience: feed.Inbox, Conversation: c.ID, Customer: c.Customer.ID, Identity: c.IdentityID, Account: c.AccountID, Existed: true, Before: at, After: at,
-		Payload: mustJSON(map[string]any{"conversation_id": c.ID, "message_id": d.Message, "seq": d.Seq, "delivery": deliveryView(d)}),
+		Payload: mustJSON(map[string]any{"conversation_id": c.ID, "message_id": d.Message, "seq": d.Seq, "delivery": deliveryView(d), "allowance": c.Allowance}),
 	})
 }
 

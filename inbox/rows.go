@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
@@ -26,14 +27,18 @@ var (
 func scanConversation(r store.Row) (*Conversation, error) {
 	var c Conversation
 	var customer ids.ID
-	var name, last string
+	var name, last, subject, grants string
 	var snoozed, waiting, inbound, activity, window, created int64
 	err := r.Scan(&c.ID, &c.Number, &c.AccountID, &c.Channel, &customer, &name, &c.IdentityID, &c.Status, &c.AssigneeID, &c.TeamID, &snoozed, &waiting,
 		&c.firstReplyAt, &inbound, &activity, &window, &c.LastSeq, &c.InboundCount, &c.CustomerReadSeq, &c.agentReadSeq,
-		&last, &c.Version, &created)
+		&last, &c.Version, &created, &subject, &grants)
 	if err != nil {
 		return nil, err
 	}
+	if c.Allowance, err = allowance.Read(grants); err != nil {
+		return nil, err
+	}
+	c.Subject = optionalString(subject)
 	c.Customer = customers.NewRef(customer, name)
 	c.SnoozedUntil, c.WaitingSince, c.LastInboundAt, c.ReplyWindowUntil = optionalTime(snoozed), optionalTime(waiting), optionalTime(inbound), optionalTime(window)
 	c.LastActivityAt, c.CreatedAt = clock.FromMillis(activity), clock.FromMillis(created)
@@ -118,11 +123,25 @@ func scanMessage(r store.Row) (messageRow, error) {
 	if delivery != 0 {
 		m.Delivery = &Delivery{ID: delivery, State: state, Attempt: attempt, ErrorCode: optionalString(code), UpdatedAt: clock.FromMillis(updated)}
 	}
-	if payload != "" {
-		m.Activity = new(Activity)
-		err = json.Unmarshal([]byte(payload), m.Activity)
+	if payload == "" {
+		return m, nil
 	}
+	if m.Kind == KindActivity {
+		m.Activity = new(Activity)
+		return m, json.Unmarshal([]byte(payload), m.Activity)
+	}
+	var x extra
+	err = json.Unmarshal([]byte(payload), &x)
+	m.Payload, m.Quoted, m.html = x.Payload, optionalString(x.Quoted), x.HTML
 	return m, err
+}
+
+// extra is what a message's row holds beside its body.
+type extra struct {
+	Payload json.RawMessage `json:"payload,omitempty"`
+	Quoted  string          `json:"quoted,omitempty"`
+	// HTML is true when the message has a row in message_html.
+	HTML bool `json:"html,omitempty"`
 }
 
 // messages reads rows and the attachments of those that have some.
@@ -138,6 +157,7 @@ func (b *Inbox) messages(q store.Querier, rows *store.Rows, err error) ([]Messag
 				return nil, err
 			}
 		}
+		b.link(&m.Message)
 		out[i] = m.Message
 	}
 	return out, nil
@@ -151,7 +171,15 @@ func (b *Inbox) message(q store.Querier, id ids.ID) (*Message, error) {
 	if err == nil && m.attachments > 0 {
 		m.Attachments, err = b.attachmentsOf(q, m.ID)
 	}
+	b.link(&m.Message)
 	return &m.Message, err
+}
+
+// link gives a message's HTML its address.
+func (b *Inbox) link(m *Message) {
+	if m.html {
+		m.HTMLURL = optionalString(b.links.HTMLURL(m.ID))
+	}
 }
 
 func (b *Inbox) attachmentsOf(q store.Querier, message ids.ID) ([]Attachment, error) {

@@ -221,12 +221,13 @@ func TestLoadOutbound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		to, body, files, err := h.Inbox.LoadOutbound(h.Ctx(), m.ID, r.Identity)
-		if err != nil || body != "hi" || len(files) != 1 || files[0] != file || to != (channels.Identity{Kind: "visitor", Namespace: h.Account.ID.String(), Value: "v"}) {
-			t.Errorf("%+v %q %v %v", to, body, files, err)
+		out, err := h.Inbox.LoadOutbound(h.Ctx(), m.ID, r.Identity)
+		if err != nil || out.Body != "hi" || len(out.Files) != 1 || out.Files[0].Name != "cat.png" || out.Files[0].ContentType != "image/png" ||
+			out.Identity != (channels.Identity{Kind: "visitor", Namespace: h.Account.ID.String(), Value: "v"}) || out.InReplyTo != "v:1" || len(out.References) != 1 {
+			t.Errorf("%+v %v", out, err)
 		}
 		for _, c := range [][2]ids.ID{{m.ID, 1}, {1, r.Identity}} {
-			_, _, _, err := h.Inbox.LoadOutbound(h.Ctx(), c[0], c[1])
+			_, err := h.Inbox.LoadOutbound(h.Ctx(), c[0], c[1])
 			house.Refused(t, err, "not_found", "")
 		}
 	})

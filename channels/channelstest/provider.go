@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/fanward/fanward/channels"
-	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 )
 
@@ -21,8 +20,9 @@ const ProviderChannel = "scripted"
 type Provider struct {
 	// Name is the channel; empty means ProviderChannel.
 	Name string
-	// Deduplicates is the capability.
-	Deduplicates bool
+	// Deduplicates and Allowance are the capabilities; with Allowance there is one
+	// conversation for each identity.
+	Deduplicates, Allowance bool
 	// Script decides what happens to a message; nil accepts it. It may block.
 	Script func(ctx context.Context, out channels.Outbound) error
 
@@ -44,7 +44,7 @@ func (p *Provider) Channel() string {
 
 // Capabilities implements channels.Adapter.
 func (p *Provider) Capabilities() channels.Capabilities {
-	return channels.Capabilities{MaxBody: 5000, Deduplicates: p.Deduplicates}
+	return channels.Capabilities{MaxBody: 5000, Deduplicates: p.Deduplicates, Allowance: p.Allowance, PerIdentity: p.Allowance}
 }
 
 // ProviderConfig is a Provider's configuration.
@@ -53,21 +53,13 @@ type ProviderConfig struct {
 }
 
 // Configure implements channels.Adapter.
-func (p *Provider) Configure(raw json.RawMessage) (json.RawMessage, error) {
+func (p *Provider) Configure(raw json.RawMessage, secrets channels.Secrets) (json.RawMessage, error) {
 	var c ProviderConfig
-	if len(raw) > 0 {
-		var keys map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &keys); err != nil {
-			return nil, fault.AtField("config", "wrong_type", fault.Params{"expected": "object"})
-		}
-		for k := range keys {
-			if k != "address" {
-				return nil, fault.AtField("config."+k, "unknown_field", nil)
-			}
-		}
-		if err := json.Unmarshal(raw, &c); err != nil {
-			return nil, fault.AtField("config.address", "wrong_type", fault.Params{"expected": "string"})
-		}
+	if err := channels.DecodeConfig(raw, &c); err != nil {
+		return nil, err
+	}
+	if err := secrets.Check([]string{"key"}, nil); err != nil {
+		return nil, err
 	}
 	return json.Marshal(c)
 }

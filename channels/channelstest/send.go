@@ -89,7 +89,10 @@ func (s Subject) send(t *testing.T, ctx context.Context, will Far) (channels.Sen
 				done <- answer{}
 			}
 		}()
-		sent, err := s.Adapter.Send(ctx, channels.Outbound{Account: account, Delivery: 42, Identity: channels.Identity{Kind: "external", Namespace: "x", Value: "lin"}, Body: "hi", Attempt: 1})
+		sent, err := s.Adapter.Send(ctx, channels.Outbound{
+			Account: account, Delivery: 42, Conversation: 7, Purpose: channels.Reply, Attempt: 1,
+			Content: channels.Content{Identity: s.Recipient, Body: "hi"},
+		})
 		done <- answer{sent, err}
 	}()
 	limit := time.NewTimer(sendLimit)

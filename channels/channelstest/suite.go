@@ -25,9 +25,13 @@ type Subject struct {
 	// Refused are configurations that are not, by the field that the refusal
 	// names.
 	Refused map[string]string
+	// Secrets are the credentials that go with every configuration.
+	Secrets channels.Secrets
 	// Inlet opens the way in: what is delivered there ends in the sink. nil for
 	// a channel that takes nothing in.
 	Inlet func(t *testing.T, h *house.House, account *channels.Account, sink channels.Sink) Inlet
+	// Recipient is to whom the outlet's account sends.
+	Recipient channels.Identity
 	// Outlet makes the far side do something at the next Send and gives an
 	// account for it. nil for a channel whose commit is the send.
 	Outlet func(t *testing.T, will Far) *channels.Account
@@ -71,7 +75,7 @@ func Run(t *testing.T, s Subject) {
 
 func (s Subject) capabilities(t *testing.T) {
 	c := s.Adapter.Capabilities()
-	if s.Adapter.Channel() == "" || c.MaxBody <= 0 || c.ReplyWindow < 0 {
+	if s.Adapter.Channel() == "" || c.MaxBody <= 0 {
 		t.Errorf("%q %+v", s.Adapter.Channel(), c)
 	}
 	if again := s.Adapter.Capabilities(); again != c {
@@ -84,7 +88,7 @@ func (s Subject) capabilities(t *testing.T) {
 
 func (s Subject) configuration(t *testing.T) {
 	for _, given := range append(s.Configs, "", "{}") {
-		canonical, err := s.Adapter.Configure(json.RawMessage(given))
+		canonical, err := s.Adapter.Configure(json.RawMessage(given), s.Secrets)
 		if err != nil {
 			if given == "" || given == "{}" {
 				continue // something is required
@@ -92,20 +96,23 @@ func (s Subject) configuration(t *testing.T) {
 			t.Errorf("%s is refused: %v", given, err)
 			continue
 		}
-		again, err := s.Adapter.Configure(canonical)
+		again, err := s.Adapter.Configure(canonical, s.Secrets)
 		if err != nil || !bytes.Equal(again, canonical) {
 			t.Errorf("%s became %s and then %s, %v", given, canonical, again, err)
 		}
 	}
 	for field, given := range s.Refused {
-		_, err := s.Adapter.Configure(json.RawMessage(given))
+		_, err := s.Adapter.Configure(json.RawMessage(given), s.Secrets)
 		e, ok := fault.As(err)
 		if !ok || e.Kind != fault.Invalid || len(e.Fields) == 0 || e.Fields[0].Field != field {
 			t.Errorf("%s: want a refusal of %s, got %v", given, field, err)
 		}
 	}
+	if _, err := s.Adapter.Configure(nil, channels.Secrets{"no_such_secret": "x"}); err == nil {
+		t.Error("an unknown secret is accepted")
+	}
 	for _, given := range []string{`{"no_such_key":1}`, `[]`, `"x"`, `7`, `{`, `{}{}`, `{} x`, "\x00", `{"":null}`} {
-		if _, err := s.Adapter.Configure(json.RawMessage(given)); err == nil {
+		if _, err := s.Adapter.Configure(json.RawMessage(given), s.Secrets); err == nil {
 			t.Errorf("%q is accepted", given)
 		} else if _, ok := fault.As(err); !ok {
 			t.Errorf("%q is refused without a code: %v", given, err)
@@ -137,6 +144,17 @@ func (s *sink) Receive(ctx context.Context, in channels.Inbound) (channels.Recei
 	return r, err
 }
 
+// Note implements channels.Sink.
+func (s *sink) Note(ctx context.Context, h channels.Happening) (channels.Received, error) {
+	s.mu.Lock()
+	fail := s.fail
+	s.mu.Unlock()
+	if fail != nil {
+		return channels.Received{}, fail
+	}
+	return s.to.Note(ctx, h)
+}
+
 func (s *sink) failing(err error) {
 	s.mu.Lock()
 	s.fail = err
@@ -154,7 +172,7 @@ func (s Subject) in(t *testing.T, h *house.House) {
 	if len(s.Configs) > 0 {
 		config = json.RawMessage(s.Configs[0])
 	}
-	account, err := h.Accounts.Create(h.Ctx(), channels.New{Channel: s.Adapter.Channel(), Name: "Suite", Config: config})
+	account, err := h.Accounts.Create(h.Ctx(), channels.New{Channel: s.Adapter.Channel(), Name: "Suite", Config: config, Secrets: s.Secrets})
 	if err != nil {
 		t.Fatal(err)
 	}

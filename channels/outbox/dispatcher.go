@@ -18,7 +18,7 @@ type Accounts interface {
 
 // Loader reads what a delivery carries; the inbox is one.
 type Loader interface {
-	LoadOutbound(ctx context.Context, message, identity ids.ID) (channels.Identity, string, []ids.ID, error)
+	LoadOutbound(ctx context.Context, message, identity ids.ID) (channels.Content, error)
 }
 
 // pollEvery is how often the dispatcher looks without being hinted: hints may
@@ -143,11 +143,15 @@ func (d *dispatcher) run(ctx context.Context, j job) {
 type job struct {
 	id, account, conversation, message, identity, lane ids.ID
 	seq, attempt, lease                                int64
+	purpose                                            channels.Purpose
+	automated                                          bool
+	// spent is the note of what this attempt has taken from the allowance.
+	spent string
 }
 
 func scanJob(r store.Row) (job, error) {
 	var j job
-	return j, r.Scan(&j.id, &j.account, &j.conversation, &j.message, &j.identity, &j.seq, &j.attempt, &j.lane, &j.lease)
+	return j, r.Scan(&j.id, &j.account, &j.conversation, &j.message, &j.identity, &j.seq, &j.attempt, &j.lane, &j.lease, &j.purpose, &j.automated)
 }
 
 // enqueued is the job in a state, as others are told of it.

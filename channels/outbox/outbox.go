@@ -32,6 +32,7 @@ var (
 	qClaim   = queries.Get("claim")
 	qLane    = queries.Get("lock-lane")
 	qSending = queries.Get("sending")
+	qSpent   = queries.Get("spent")
 	qAttempt = queries.Get("insert-attempt")
 	qEnded   = queries.Get("end-attempt")
 	qSettle  = queries.Get("settle")
@@ -122,7 +123,7 @@ func (o *Outbox) EnqueueTx(tx *store.Tx, e channels.Enqueue) (channels.Enqueued,
 		lane = e.Identity
 	}
 	id, now := o.ids.Next(), clock.Millis(e.Now)
-	n, err := tx.Exec(qInsert, id, e.IdempotencyKey, e.Account, e.Conversation, e.Message, e.Seq, e.Identity, lane, string(e.Purpose), string(state), now, now, now)
+	n, err := tx.Exec(qInsert, id, e.IdempotencyKey, e.Account, e.Conversation, e.Message, e.Seq, e.Identity, lane, string(e.Purpose), e.Automated, string(state), now, now, now)
 	if err != nil {
 		return channels.Enqueued{}, err
 	}

@@ -1,6 +1,6 @@
 -- name: insert
-INSERT INTO deliveries (id, idempotency_key, account_id, conversation_id, message_id, seq, identity_id, lane, purpose, state, next_at, created_at, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING
+INSERT INTO deliveries (id, idempotency_key, account_id, conversation_id, message_id, seq, identity_id, lane, purpose, automated, state, next_at, created_at, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING
 
 -- name: by-key
 SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at FROM deliveries WHERE idempotency_key = ?
@@ -27,7 +27,7 @@ WITH due AS MATERIALIZED (
   ORDER BY d.next_at, d.id LIMIT ? {skip_locked})
 UPDATE deliveries SET state = 'claimed', leased_by = ?, lease_until = ?, updated_at = ?
 WHERE id IN (SELECT due.id FROM due)
-RETURNING id, account_id, conversation_id, message_id, identity_id, seq, attempt, lane, lease_until
+RETURNING id, account_id, conversation_id, message_id, identity_id, seq, attempt, lane, lease_until, purpose, automated
 
 -- name: lock-lane (sqlite)
 SELECT ?
@@ -40,6 +40,9 @@ UPDATE deliveries SET state = 'sending', attempt = attempt + 1, lease_until = ?,
 WHERE id = ? AND state = 'claimed' AND leased_by = ? AND lease_until = ?
   AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.lane = ? AND e.state = 'sending')
 
+-- name: spent
+UPDATE deliveries SET spent = ? WHERE id = ?
+
 -- name: insert-attempt
 INSERT INTO delivery_attempts (delivery_id, attempt, started_at, outcome) VALUES (?, ?, ?, 'sending')
 
@@ -49,6 +52,12 @@ UPDATE delivery_attempts SET ended_at = ?, outcome = ?, error_code = ? WHERE del
 -- name: settle
 UPDATE deliveries SET state = ?, next_at = ?, error_code = ?, provider_ref = ?, updated_at = ?, lease_until = 0
 WHERE id = ? AND state IN ('claimed', 'sending') AND leased_by = ? AND lease_until = ?
+
+-- name: by-ref
+SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at, identity_id FROM deliveries WHERE account_id = ? AND provider_ref = ? AND provider_ref <> '' {lock}
+
+-- name: receipt
+UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ?
 
 -- name: expired
 SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.lane, d.lease_until, d.state, a.channel

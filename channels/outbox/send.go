@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/store"
@@ -40,7 +41,11 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 		// Nothing has been tried; another try is not an attempt.
 		return errors.Join(err, o.settle(ctx, j, channels.Queued, fault.CodeOf(err), "", o.clk.Now().Add(backoff(1))))
 	}
-	mine, err := o.begin(ctx, &j)
+	caps := adapter.Capabilities()
+	mine, err := o.begin(ctx, &j, caps)
+	if fault.KindOf(err) == fault.Conflict {
+		return o.settle(ctx, j, channels.Failed, fault.CodeOf(err), "", o.clk.Now())
+	}
 	if err != nil {
 		return err
 	}
@@ -51,13 +56,13 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 	if err == nil {
 		return o.settle(ctx, j, channels.SentState, "", text.CleanLine(sent.ProviderRef), o.clk.Now())
 	}
-	return o.failed(ctx, j, adapter.Capabilities(), err)
+	return o.failed(ctx, j, caps, err)
 }
 
 // prepare gathers what a send needs; a *channels.SendError says that there is
 // no use in trying.
 func (o *Outbox) prepare(ctx context.Context, j job) (channels.Adapter, channels.Outbound, error) {
-	out := channels.Outbound{Delivery: j.id, Attempt: int(j.attempt + 1)}
+	out := channels.Outbound{Delivery: j.id, Conversation: j.conversation, Purpose: j.purpose, Automated: j.automated, Attempt: int(j.attempt + 1)}
 	account, err := o.accounts.Get(ctx, j.account)
 	if err != nil {
 		return nil, out, hopeless(err)
@@ -70,7 +75,7 @@ func (o *Outbox) prepare(ctx context.Context, j job) (channels.Adapter, channels
 		return nil, out, &channels.SendError{Outcome: channels.Refused, Code: fault.CodeOf(err), Err: err}
 	}
 	out.Account = account
-	out.Identity, out.Body, out.Attachments, err = o.loader.LoadOutbound(ctx, j.message, j.identity)
+	out.Content, err = o.loader.LoadOutbound(ctx, j.message, j.identity)
 	return adapter, out, hopeless(err)
 }
 
@@ -83,12 +88,19 @@ func hopeless(err error) error {
 }
 
 // begin makes "sending" durable; false when the claim has been lost or another
-// delivery of the lane is on its way.
-func (o *Outbox) begin(ctx context.Context, j *job) (mine bool, err error) {
+// delivery of the lane is on its way. Where sends are counted it spends one; a
+// conflict says that nothing may be sent.
+func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) (mine bool, err error) {
 	next := *j
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
 		next.attempt, next.lease = j.attempt+1, clock.Millis(now.Add(o.limits.Lease))
+		if caps.Allowance {
+			// Before anything else: everybody locks the customer first.
+			if err := allowance.LockTx(tx, j.identity); err != nil {
+				return err
+			}
+		}
 		var locked int64
 		if err := tx.QueryRow(qLane, j.lane).Scan(&locked); err != nil {
 			return err
@@ -97,6 +109,14 @@ func (o *Outbox) begin(ctx context.Context, j *job) (mine bool, err error) {
 		mine = n == 1
 		if err != nil || !mine {
 			return err
+		}
+		if caps.Allowance {
+			if next.spent, err = allowance.SpendTx(tx, j.identity, j.automated, now); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(qSpent, next.spent, j.id); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.Exec(qAttempt, j.id, next.attempt, clock.Millis(now)); err != nil {
 			return err
@@ -199,8 +219,16 @@ func backoff(attempt int64) time.Duration {
 func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState, code, ref string, due time.Time) error {
 	return o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
+		if j.spent != "" {
+			if err := allowance.LockTx(tx, j.identity); err != nil {
+				return err
+			}
+		}
 		n, err := tx.Exec(qSettle, string(state), clock.Millis(due), code, ref, clock.Millis(now), j.id, o.holder, j.lease)
 		if err != nil || n == 0 {
+			return err
+		}
+		if err := o.accountTx(tx, j, state, code, now); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(qEnded, clock.Millis(now), string(state), code, j.id, j.attempt); err != nil {
@@ -208,4 +236,18 @@ func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState
 		}
 		return o.changed(tx, j.enqueued(state, code, now), now)
 	})
+}
+
+// accountTx puts the allowance right once the outcome is known: what certainly
+// reached nobody is given back, and what the provider says is used up is.
+func (o *Outbox) accountTx(tx *store.Tx, j job, state channels.DeliveryState, code string, now time.Time) error {
+	switch {
+	case j.spent == "":
+		return nil
+	case code == allowance.Spent || code == allowance.Closed:
+		return allowance.ExhaustTx(tx, j.identity, now)
+	case state == channels.Queued || state == channels.Failed:
+		return allowance.RefundTx(tx, j.identity, j.spent, now)
+	}
+	return nil
 }

@@ -4,12 +4,10 @@
 package webchat
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,46 +72,15 @@ func (Adapter) Send(context.Context, channels.Outbound) (channels.Sent, error) {
 }
 
 // Configure implements channels.Adapter: missing keys take their defaults.
-func (Adapter) Configure(raw json.RawMessage) (json.RawMessage, error) {
+func (Adapter) Configure(raw json.RawMessage, secrets channels.Secrets) (json.RawMessage, error) {
 	c := DefaultConfig()
-	if len(raw) > 0 {
-		if !json.Valid(raw) { // a decoder would overlook what follows the first value
-			return nil, fault.New(fault.Malformed, "body_malformed", nil)
-		}
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&c); err != nil {
-			return nil, configFault(err)
-		}
+	if err := channels.DecodeConfig(raw, &c); err != nil {
+		return nil, err
 	}
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), secrets.Check(nil, nil)); err != nil {
 		return nil, err
 	}
 	return json.Marshal(c)
-}
-
-func configFault(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return fault.AtField(strings.TrimSuffix("config."+wrong.Field, "."), "wrong_type", fault.Params{"expected": jsonType(wrong.Type)})
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fault.AtField("config."+strings.Trim(name, `"`), "unknown_field", nil)
-	}
-	return fault.Wrap(err, fault.Malformed, "body_malformed", nil)
-}
-
-// jsonType names a Go type as people who write JSON know it.
-func jsonType(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "boolean"
-	case reflect.String:
-		return "string"
-	case reflect.Slice:
-		return "array"
-	}
-	return "object"
 }
 
 var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)

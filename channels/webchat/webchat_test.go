@@ -57,14 +57,14 @@ func FuzzConfigure(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, err := webchat.Adapter{}.Configure(raw)
+		got, err := webchat.Adapter{}.Configure(raw, nil)
 		if err != nil {
 			if _, ok := fault.As(err); !ok {
 				t.Errorf("no code: %v", err)
 			}
 			return
 		}
-		again, err := webchat.Adapter{}.Configure(got)
+		again, err := webchat.Adapter{}.Configure(got, nil)
 		if err != nil || string(again) != string(got) {
 			t.Errorf("%s became %s and then %s, %v", raw, got, again, err)
 		}
@@ -78,7 +78,7 @@ func TestAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stored, err := webchat.Adapter{}.Configure(raw)
+		stored, err := webchat.Adapter{}.Configure(raw, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

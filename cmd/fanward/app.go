@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/customers"
@@ -45,6 +46,7 @@ type app struct {
 	auth      *auth.Service
 	accounts  *channels.Accounts
 	customers *customers.Service
+	intake    *intake.Intake
 	outbox    *outbox.Outbox
 	inbox     *inbox.Inbox
 	visitors  *webchat.Visitors
@@ -110,12 +112,13 @@ func (a *app) join(ctx context.Context) error {
 	if err := a.customers.Prepare(ctx); err != nil {
 		return err
 	}
+	a.intake = intake.New(intake.Options{DB: d.DB, Clock: clk, IDs: d.ids, Accounts: a.accounts, Holder: d.node.Name, Log: obs.Component(a.log, "intake")})
 	loader := new(lateLoader)
 	a.outbox = outbox.New(outbox.Options{
 		DB: d.DB, Clock: clk, IDs: d.ids, Registry: registry, Accounts: a.accounts, Loader: loader, Holder: d.node.Name, Log: obs.Component(a.log, "outbox"),
 	})
 	a.inbox = inbox.New(inbox.Options{
-		DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Registry: registry, Outbox: a.outbox, Links: links, MaxBody: a.config.Limits.BodyChars,
+		DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Registry: registry, Outbox: a.outbox, Links: links, Files: a.files, MaxBody: a.config.Limits.BodyChars,
 	})
 	loader.Inbox = a.inbox
 	a.outbox.OnChange(a.inbox.DeliveryChangedTx)
@@ -134,7 +137,7 @@ func (a *app) join(ctx context.Context) error {
 	var err error
 	a.server, err = api.New(api.Options{
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
-		Customers: a.customers, Inbox: a.inbox, Visitors: a.visitors, Files: a.files, Links: links,
+		Customers: a.customers, Inbox: a.inbox, Intake: a.intake, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
 		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
 	})
@@ -186,6 +189,11 @@ func (a *app) start(ctx context.Context) error {
 	a.background.Go(func() {
 		defer unsubscribe()
 		a.outbox.Run(work, wake, a.db.Engine() == store.SQLite)
+	})
+	arrived, unheard := a.db.bus.Subscribe(intake.Topic, 1)
+	a.background.Go(func() {
+		defer unheard()
+		a.intake.Run(work, arrived, a.db.Engine() == store.SQLite)
 	})
 	a.background.Go(func() { a.wakeSnoozed(work) })
 	a.background.Go(func() { a.watchWatermark(work) })

@@ -16,6 +16,9 @@ const (
 	pruneChunk = 1000
 	// uploadLife is how long a file may wait to be put into a message.
 	uploadLife = 24 * time.Hour
+	// inboundLife is how long raw inbound is kept after it was handled; it outlasts
+	// every provider's re-deliveries, which it recognises.
+	inboundLife = 7 * 24 * time.Hour
 	// watermarkAlarm is from when an open transaction that holds back the
 	// change feed is worth a warning.
 	watermarkAlarm = 10 * time.Second
@@ -38,11 +41,13 @@ func (a *app) upkeep() error {
 	type none struct{}
 	jobs.Register(a.jobs, "upkeep/changes", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.pruneChanges(ctx) })
 	jobs.Register(a.jobs, "upkeep/uploads", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.sweepUploads(ctx) })
+	jobs.Register(a.jobs, "upkeep/inbound", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.forgetInbound(ctx) })
 	jobs.Register(a.jobs, "upkeep/sign-ins", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.auth.Sweep(ctx) })
 	jobs.Register(a.jobs, clearTeam, jobs.WorkerOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, _ jobs.Job, team ids.ID) error { return a.inbox.ClearTeam(ctx, team) })
 	return errors.Join(
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/changes", Kind: "upkeep/changes", Spec: "*/10 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/uploads", Kind: "upkeep/uploads", Spec: "25 * * * *", Zone: "UTC"}),
+		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/inbound", Kind: "upkeep/inbound", Spec: "10 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/sign-ins", Kind: "upkeep/sign-ins", Spec: "40 * * * *", Zone: "UTC"}),
 	)
 }
@@ -56,6 +61,17 @@ func (a *app) pruneChanges(ctx context.Context) error {
 			n, err = feed.Prune(tx, before, pruneChunk)
 			return err
 		})
+		if err != nil || n < pruneChunk {
+			return err
+		}
+	}
+}
+
+// forgetInbound deletes raw inbound that was handled long enough ago; until then
+// it can be looked at when something about a message is in doubt.
+func (a *app) forgetInbound(ctx context.Context) error {
+	for {
+		n, err := a.intake.Forget(ctx, a.db.clk.Now().Add(-inboundLife), pruneChunk)
 		if err != nil || n < pruneChunk {
 			return err
 		}
@@ -80,9 +96,10 @@ func (a *app) sweepUploads(ctx context.Context) error {
 		if e.ModTime.After(written) {
 			return nil
 		}
-		known, err := a.inbox.KnowsBlob(ctx, e.Key)
-		if err != nil || known {
-			return err
+		for _, knows := range []func(context.Context, string) (bool, error){a.inbox.KnowsBlob, a.intake.KnowsBlob} {
+			if known, err := knows(ctx, e.Key); err != nil || known {
+				return err
+			}
 		}
 		return a.files.Delete(ctx, e.Key)
 	})

@@ -55,7 +55,7 @@ type schema struct {
 }
 
 // sqliteTypes maps SQLite's declared types to PostgreSQL's.
-var sqliteTypes = map[string]string{"BIGINT": "bigint", "INTEGER": "bigint", "TEXT": "text", "BOOLEAN": "boolean"}
+var sqliteTypes = map[string]string{"BIGINT": "bigint", "INTEGER": "bigint", "TEXT": "text", "BOOLEAN": "boolean", "BLOB": "bytea"}
 
 func TestSchemasAgree(t *testing.T) {
 	lite := sqliteSchema(t, testkit.Open(t, store.SQLite))

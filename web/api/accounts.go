@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fanward/fanward/channels"
-	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/ids"
 )
 
 // accountConfig is a configuration as it is sent: what is missing takes its
@@ -19,23 +18,31 @@ import (
 type accountConfig struct{ json.RawMessage }
 
 // Schema implements huma.SchemaProvider.
-func (accountConfig) Schema(r huma.Registry) *huma.Schema {
-	s := *huma.SchemaFromType(r, reflect.TypeFor[webchat.Config]())
-	s.Required = nil
-	s.Description = "What is missing takes its default"
-	return &s
+func (accountConfig) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+		Description: "The channel's own settings; what is missing takes its default, what is unknown is refused by name"}
 }
 
 type newAccount struct {
-	Channel string        `json:"channel" enum:"webchat"`
-	Name    string        `json:"name" example:"Shop"`
-	Config  accountConfig `json:"config,omitempty"`
+	Channel string           `json:"channel" example:"webchat" doc:"webchat, wechat or email"`
+	Name    string           `json:"name" example:"Shop"`
+	Config  accountConfig    `json:"config,omitempty"`
+	Secrets channels.Secrets `json:"secrets,omitempty" doc:"The channel's credentials by name; never read back"`
 }
 
 type accountPatch struct {
-	Name   opt[string]          `json:"name,omitempty"`
-	Config opt[accountConfig]   `json:"config,omitempty"`
-	Status opt[channels.Status] `json:"status,omitempty" enum:"active,disabled"`
+	Name    opt[string]           `json:"name,omitempty"`
+	Config  opt[accountConfig]    `json:"config,omitempty"`
+	Secrets opt[channels.Secrets] `json:"secrets,omitempty" doc:"Those named are replaced; an empty value takes one away"`
+	Status  opt[channels.Status]  `json:"status,omitempty" enum:"active,disabled"`
+}
+
+type accountCheck struct {
+	Channel string           `json:"channel" example:"wechat"`
+	Config  accountConfig    `json:"config,omitempty"`
+	Secrets channels.Secrets `json:"secrets,omitempty"`
+	// ID lends the stored credentials to those that are not given.
+	ID ids.ID `json:"id,omitempty" doc:"An account whose stored credentials stand in for those that are not given"`
 }
 
 type newSecret struct {
@@ -51,7 +58,7 @@ func (s *Server) addAccounts() {
 		id: "createAccount", method: http.MethodPost, path: path, tag: "accounts", access: needs(auth.AccountsManage), status: http.StatusCreated,
 		summary: "Connect a channel",
 	}, func(ctx context.Context, in *struct{ Body newAccount }) (*answer[*channels.Account], error) {
-		return answered(s.o.Accounts.Create(ctx, channels.New{Channel: in.Body.Channel, Name: in.Body.Name, Config: in.Body.Config.RawMessage}))
+		return answered(s.o.Accounts.Create(ctx, channels.New{Channel: in.Body.Channel, Name: in.Body.Name, Config: in.Body.Config.RawMessage, Secrets: in.Body.Secrets}))
 	})
 	add(s, operation{
 		id: "updateAccount", method: http.MethodPatch, path: path + "/{id}", tag: "accounts", access: needs(auth.AccountsManage),
@@ -61,8 +68,15 @@ func (s *Server) addAccounts() {
 		Body accountPatch `nameHint:"AccountPatch"`
 	}) (*answer[*channels.Account], error) {
 		return answered(s.o.Accounts.Update(ctx, in.ID.ID, channels.Patch{
-			Name: in.Body.Name.pointer(), Config: in.Body.Config.Value.RawMessage, Status: in.Body.Status.pointer(),
+			Name: in.Body.Name.pointer(), Config: in.Body.Config.Value.RawMessage, Secrets: in.Body.Secrets.Value, Status: in.Body.Status.pointer(),
 		}))
+	})
+	add(s, operation{
+		id: "checkAccount", method: http.MethodPost, path: path + "/check", tag: "accounts", access: needs(auth.AccountsManage),
+		summary:     "Try a configuration without storing it",
+		description: "Takes the steps of a connection in their order and ends at the first that fails. Nothing is sent to any customer.",
+	}, func(ctx context.Context, in *struct{ Body accountCheck }) (*answer[items[channels.Step]], error) {
+		return all(s.o.Accounts.Check(ctx, in.Body.ID, channels.New{Channel: in.Body.Channel, Config: in.Body.Config.RawMessage, Secrets: in.Body.Secrets}))
 	})
 	add(s, operation{
 		id: "disableAccount", method: http.MethodDelete, path: path + "/{id}", tag: "accounts", access: needs(auth.AccountsManage),

@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
@@ -39,6 +40,7 @@ type Options struct {
 	Accounts  *channels.Accounts
 	Customers *customers.Service
 	Inbox     *inbox.Inbox
+	Intake    *intake.Intake
 	Visitors  *webchat.Visitors
 	Files     *files.Store
 	Links     *filelink.Signer
@@ -152,6 +154,7 @@ func (s *Server) addOperations() {
 	s.addTokens()
 	s.addAccounts()
 	s.addConversations()
+	s.addDeliveries()
 	s.addMessages()
 	s.addCustomers()
 	s.addVisitors()

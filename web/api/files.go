@@ -91,6 +91,7 @@ func (s *Server) addFiles() {
 		return answered(s.store(ctx, in.Upload, inbox.Owner{Kind: inbox.OwnerVisitor, Key: v.OwnerKey()}))
 	}).RequestBody = form
 	s.guarded(http.MethodGet, filelink.Path+":token", public, s.serveFile)
+	s.guarded(http.MethodGet, filelink.HTMLPath+":token", public, s.serveMail)
 }
 
 // store streams the form's file into the store of files.
@@ -159,4 +160,37 @@ func (s *Server) serveFile(c *gin.Context) {
 	h.Set("Cache-Control", "private, max-age=86400, immutable")
 	h.Set("ETag", `"`+strings.ReplaceAll(file.BlobKey, "/", "")+`"`)
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, content)
+}
+
+// mailPolicy keeps a designed mail from doing anything: no script, no form, no
+// frame, nothing loaded but pictures over TLS or from the hub, and those only
+// once the reader asked for them.
+const (
+	mailPolicy         = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
+	mailPicturesPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: https:; base-uri 'none'; form-action 'none'"
+)
+
+// serveMail answers a mail as it was designed, for a sandboxed frame. Remote
+// pictures tell the sender that the mail is being read: they load only with
+// ?pictures=1.
+func (s *Server) serveMail(c *gin.Context) {
+	id, err := s.o.Links.Message(c.Param("token"))
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	html, err := s.o.Inbox.HTML(c.Request.Context(), id)
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", mailPolicy)
+	if c.Query("pictures") == "1" {
+		h.Set("Content-Security-Policy", mailPicturesPolicy)
+	}
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "private, max-age=3600")
+	http.ServeContent(c.Writer, c.Request, "", time.Time{}, strings.NewReader(html))
 }

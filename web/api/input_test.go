@@ -76,7 +76,7 @@ func TestAccountsAndCustomers(t *testing.T) {
 	h.run(t, []scenario{
 		{name: "create", call: create(`{"channel":"webchat","name":"Blog","config":{"origins":["HTTPS://Blog.example:443/"],"title":{"en":"Hi","zh-CN":"你好"}}}`), status: 201,
 			has: []string{`"origins":["https://blog.example"]`, `"color":"#1f6feb"`, `"has_identity_secret":false`}, changes: []string{"account"}},
-		{name: "no such channel", call: create(`{"channel":"fax","name":"Fax"}`), status: 422, has: []string{`{"field":"channel","code":"not_one_of"`}},
+		{name: "no such channel", call: create(`{"channel":"fax","name":"Fax"}`), status: 422, has: []string{`{"field":"channel","code":"unknown_channel"`}},
 		{name: "no name", call: create(`{"channel":"webchat","name":" "}`), status: 422, has: []string{`{"field":"name","code":"required"}`}},
 		{name: "unknown setting", call: create(`{"channel":"webchat","name":"x","config":{"colour":"#fff"}}`), status: 422, has: []string{`{"field":"config.colour","code":"unknown_field"}`}},
 		{name: "bad settings", call: create(`{"channel":"webchat","name":"x","config":{"origins":["shop"],"color":"blue","position":"top"}}`), status: 422, has: []string{`{"field":"config.position","code":"not_one_of"`}},

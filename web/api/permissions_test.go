@@ -46,7 +46,7 @@ func TestEveryRouteIsDeclared(t *testing.T) {
 	}
 	slices.Sort(open)
 	want := []string{
-		"GET /api/openapi.json", "GET /api/v1/files/:token", "GET /api/v1/setup", "GET /healthz", "GET /readyz", "GET /widget.js",
+		"GET /api/openapi.json", "GET /api/v1/files/:token", "GET /api/v1/mail/:token", "GET /api/v1/setup", "GET /healthz", "GET /readyz", "GET /widget.js",
 		"POST /api/v1/session", "POST /api/v1/session/link",
 	}
 	if !slices.Equal(open, want) {
@@ -62,7 +62,8 @@ var promised = map[string]string{
 	"listAccounts": "signed_in", "createAccount": "accounts.manage", "updateAccount": "accounts.manage", "disableAccount": "accounts.manage", "newIdentitySecret": "accounts.manage",
 	"listConversations": "inbox.read", "countConversations": "inbox.read", "getConversation": "inbox.read", "updateConversation": "inbox.reply",
 	"listMessages": "inbox.read", "createMessage": "inbox.reply", "markConversationRead": "inbox.read", "getDraft": "inbox.reply", "saveDraft": "inbox.reply", "deleteDraft": "inbox.reply",
-	"retryDelivery": "inbox.reply", "listCustomers": "customers.read", "getCustomer": "customers.read", "updateCustomer": "customers.write",
+	"retryDelivery": "inbox.reply", "listDeliveries": "inbox.read", "checkAccount": "accounts.manage", "listInbound": "accounts.manage", "retryInbound": "accounts.manage",
+	"listCustomers": "customers.read", "getCustomer": "customers.read", "updateCustomer": "customers.write",
 	"listIdentities": "customers.read", "listCustomerEvents": "customers.read", "listEvents": "customers.read", "uploadFile": "inbox.reply",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",
 	"openVisitorSession": "visitor", "listVisitorMessages": "visitor", "createVisitorMessage": "visitor", "uploadVisitorFile": "visitor",

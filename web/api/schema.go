@@ -99,9 +99,13 @@ func complete(registry huma.Registry) {
 
 // typed says what the domains keep as JSON of any shape.
 func typed(registry huma.Registry) {
+	registry.Schema(reflect.TypeFor[webchat.Config](), true, "") // stands in the document, although no call names it
 	account := registry.Map()["Account"].Properties
-	account["config"] = registry.Schema(reflect.TypeFor[webchat.Config](), true, "")
-	account["channel"].Enum = []any{webchat.Channel}
+	account["config"] = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "By channel; web chat: WebchatConfig"}
+	registry.Map()["Message"].Properties["payload"] = &huma.Schema{
+		AnyOf:       []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}},
+		Description: registry.Map()["Message"].Properties["payload"].Description,
+	}
 	registry.Map()["Event"].Properties["properties"] = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }
 

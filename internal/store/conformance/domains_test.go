@@ -3,6 +3,8 @@ package conformance
 // Every package with a queries.sql; TestNoDomainIsForgotten compares.
 import (
 	_ "github.com/fanward/fanward/channels"
+	_ "github.com/fanward/fanward/channels/allowance"
+	_ "github.com/fanward/fanward/channels/intake"
 	_ "github.com/fanward/fanward/channels/outbox"
 	_ "github.com/fanward/fanward/channels/webchat"
 	_ "github.com/fanward/fanward/customers"

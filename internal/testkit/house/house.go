@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/customers"
@@ -20,6 +21,7 @@ import (
 	"github.com/fanward/fanward/internal/bus"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
@@ -40,6 +42,8 @@ type House struct {
 	Registry  *channels.Registry
 	Accounts  *channels.Accounts
 	Customers *customers.Service
+	Files     *files.Store
+	Intake    *intake.Intake
 	Outbox    *outbox.Outbox
 	Inbox     *inbox.Inbox
 	Visitors  *webchat.Visitors
@@ -62,6 +66,7 @@ type Options struct {
 type links struct{}
 
 func (links) FileURL(id ids.ID) string { return "/api/v1/files/" + id.String() }
+func (links) HTMLURL(id ids.ID) string { return "/api/v1/mail/" + id.String() }
 
 // Each runs fn in a new house on each engine.
 func Each(t *testing.T, o Options, fn func(t *testing.T, h *House)) {
@@ -85,8 +90,12 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 	h.Accounts = channels.NewAccounts(h.DB, h.Clock, h.IDs, h.Registry, keys)
 	h.Customers = customers.New(h.DB, h.Clock, h.IDs)
 	h.must(h.Customers.Prepare(h.Ctx()))
+	h.Files, err = files.Open(t.TempDir())
+	h.must(err)
+	t.Cleanup(func() { _ = h.Files.Close() })
+	h.Intake = intake.New(intake.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Accounts: h.Accounts, Holder: "house"})
 	h.Outbox = h.Sender("house", o.Limits)
-	h.Inbox = inbox.New(inbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Customers: h.Customers, Registry: h.Registry, Outbox: h.Outbox, Links: links{}, MaxBody: MaxBody})
+	h.Inbox = inbox.New(inbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Customers: h.Customers, Registry: h.Registry, Outbox: h.Outbox, Links: links{}, Files: h.Files, MaxBody: MaxBody})
 	h.Outbox.OnChange(h.Inbox.DeliveryChangedTx)
 	h.Visitors = webchat.NewVisitors(h.DB, h.Accounts, h.Customers, keys, h.Inbox, h.Clock.Now)
 	h.Account = h.NewAccount("Shop", o.Config)
@@ -106,7 +115,7 @@ func (h *House) Sender(holder string, limits outbox.Limits) *outbox.Outbox {
 // loader is the inbox, which is built after the outbox.
 type loader struct{ h *House }
 
-func (l loader) LoadOutbound(ctx context.Context, message, identity ids.ID) (channels.Identity, string, []ids.ID, error) {
+func (l loader) LoadOutbound(ctx context.Context, message, identity ids.ID) (channels.Content, error) {
 	return l.h.Inbox.LoadOutbound(ctx, message, identity)
 }
 
@@ -251,7 +260,7 @@ func Refused(t testing.TB, err error, code, field string) {
 
 // tables are those that the domain writes.
 var tables = []string{"conversations", "messages", "changes", "deliveries", "delivery_attempts", "conversation_counts", "customers", "identities", "events",
-	"read_cursors", "drafts", "attachments", "accounts", "event_names", "counters"}
+	"read_cursors", "drafts", "attachments", "message_html", "inbound", "noted", "accounts", "event_names", "counters"}
 
 // Dump is the content of every table that the domain writes, for comparing what
 // was there before with what is there after.

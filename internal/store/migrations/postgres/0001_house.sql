@@ -152,6 +152,8 @@ CREATE TABLE accounts (
   sandbox         BOOLEAN NOT NULL DEFAULT FALSE,
   config          TEXT COLLATE "C" NOT NULL,
   sealed_secret   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  sealed_credentials TEXT COLLATE "C" NOT NULL DEFAULT '',
+  health          TEXT COLLATE "C" NOT NULL DEFAULT '',
   created_at      BIGINT NOT NULL,
   updated_at      BIGINT NOT NULL
 );
@@ -178,6 +180,7 @@ CREATE TABLE identities (
   value       TEXT COLLATE "C" NOT NULL,
   verified    BOOLEAN NOT NULL DEFAULT FALSE,
   created_at  BIGINT NOT NULL,
+  grants      TEXT COLLATE "C" NOT NULL DEFAULT '',
   UNIQUE (kind, namespace, value)
 );
 CREATE INDEX identities_customer ON identities (customer_id);
@@ -221,6 +224,7 @@ CREATE TABLE conversations (
   customer_read_seq  BIGINT NOT NULL DEFAULT 0,
   agent_read_seq     BIGINT NOT NULL DEFAULT 0,
   last_message       TEXT COLLATE "C" NOT NULL DEFAULT '',
+  subject            TEXT COLLATE "C" NOT NULL DEFAULT '',
   version            BIGINT NOT NULL DEFAULT 1,
   created_at         BIGINT NOT NULL
 );
@@ -266,6 +270,20 @@ CREATE TABLE messages (
   UNIQUE (conversation_id, seq)
 );
 
+-- What people did on a channel that was no message: a repeat is recognised here.
+CREATE TABLE noted (
+  dedup_key   TEXT COLLATE "C" PRIMARY KEY,
+  customer_id BIGINT NOT NULL,
+  identity_id BIGINT NOT NULL,
+  at          BIGINT NOT NULL
+);
+
+-- The sanitised HTML of a mail, apart: lists and changes do without it.
+CREATE TABLE message_html (
+  message_id BIGINT PRIMARY KEY REFERENCES messages (id),
+  html       TEXT COLLATE "C" NOT NULL
+);
+
 CREATE TABLE attachments (
   id           BIGINT PRIMARY KEY,
   message_id   BIGINT NOT NULL DEFAULT 0,
@@ -302,6 +320,8 @@ CREATE TABLE deliveries (
   error_code      TEXT COLLATE "C" NOT NULL DEFAULT '',
   error_detail    TEXT COLLATE "C" NOT NULL DEFAULT '',
   provider_ref    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  automated       BOOLEAN NOT NULL DEFAULT FALSE,
+  spent           TEXT COLLATE "C" NOT NULL DEFAULT '',
   created_at      BIGINT NOT NULL,
   updated_at      BIGINT NOT NULL
 );
@@ -309,7 +329,31 @@ CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 'queued';
 CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE state IN ('queued', 'claimed', 'sending');
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed', 'sending');
 CREATE INDEX deliveries_trouble ON deliveries (updated_at DESC, id DESC) WHERE state IN ('failed', 'unknown');
+CREATE INDEX deliveries_ref ON deliveries (account_id, provider_ref) WHERE provider_ref <> '';
 CREATE INDEX deliveries_unread ON deliveries (conversation_id, seq) WHERE state IN ('sent', 'delivered');
+
+-- What providers brought, as they brought it, stored before it is acknowledged.
+CREATE TABLE inbound (
+  id          BIGINT PRIMARY KEY,
+  account_id  BIGINT NOT NULL REFERENCES accounts (id),
+  lane        TEXT COLLATE "C" NOT NULL,
+  dedup_key   TEXT COLLATE "C" NOT NULL UNIQUE,
+  body        BYTEA NOT NULL,
+  blob_key    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  state       TEXT COLLATE "C" NOT NULL,
+  attempt     BIGINT NOT NULL DEFAULT 0,
+  next_at     BIGINT NOT NULL,
+  leased_by   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  lease_until BIGINT NOT NULL DEFAULT 0,
+  error_code  TEXT COLLATE "C" NOT NULL DEFAULT '',
+  received_at BIGINT NOT NULL,
+  ended_at    BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX inbound_due ON inbound (next_at, id) WHERE state = 'new';
+CREATE INDEX inbound_lane ON inbound (account_id, lane, id) WHERE state = 'new';
+CREATE INDEX inbound_trouble ON inbound (ended_at DESC, id DESC) WHERE state = 'failed';
+CREATE INDEX inbound_done ON inbound (ended_at) WHERE state = 'done';
+CREATE INDEX inbound_blob ON inbound (blob_key) WHERE blob_key <> '';
 
 CREATE TABLE delivery_attempts (
   delivery_id BIGINT NOT NULL REFERENCES deliveries (id),

@@ -145,6 +145,8 @@ CREATE TABLE accounts (
   sandbox         BOOLEAN NOT NULL DEFAULT FALSE,
   config          TEXT NOT NULL,
   sealed_secret   TEXT NOT NULL DEFAULT '',
+  sealed_credentials TEXT NOT NULL DEFAULT '',
+  health          TEXT NOT NULL DEFAULT '',
   created_at      BIGINT NOT NULL,
   updated_at      BIGINT NOT NULL
 );
@@ -171,6 +173,7 @@ CREATE TABLE identities (
   value       TEXT NOT NULL,
   verified    BOOLEAN NOT NULL DEFAULT FALSE,
   created_at  BIGINT NOT NULL,
+  grants      TEXT NOT NULL DEFAULT '',
   UNIQUE (kind, namespace, value)
 );
 CREATE INDEX identities_customer ON identities (customer_id);
@@ -214,6 +217,7 @@ CREATE TABLE conversations (
   customer_read_seq  BIGINT NOT NULL DEFAULT 0,
   agent_read_seq     BIGINT NOT NULL DEFAULT 0,
   last_message       TEXT NOT NULL DEFAULT '',
+  subject            TEXT NOT NULL DEFAULT '',
   version            BIGINT NOT NULL DEFAULT 1,
   created_at         BIGINT NOT NULL
 );
@@ -259,6 +263,20 @@ CREATE TABLE messages (
   UNIQUE (conversation_id, seq)
 );
 
+-- What people did on a channel that was no message: a repeat is recognised here.
+CREATE TABLE noted (
+  dedup_key   TEXT PRIMARY KEY,
+  customer_id BIGINT NOT NULL,
+  identity_id BIGINT NOT NULL,
+  at          BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- The sanitised HTML of a mail, apart: lists and changes do without it.
+CREATE TABLE message_html (
+  message_id BIGINT PRIMARY KEY REFERENCES messages (id),
+  html       TEXT NOT NULL
+);
+
 CREATE TABLE attachments (
   id           INTEGER PRIMARY KEY,
   message_id   BIGINT NOT NULL DEFAULT 0,
@@ -295,6 +313,8 @@ CREATE TABLE deliveries (
   error_code      TEXT NOT NULL DEFAULT '',
   error_detail    TEXT NOT NULL DEFAULT '',
   provider_ref    TEXT NOT NULL DEFAULT '',
+  automated       BOOLEAN NOT NULL DEFAULT FALSE,
+  spent           TEXT NOT NULL DEFAULT '',
   created_at      BIGINT NOT NULL,
   updated_at      BIGINT NOT NULL
 );
@@ -302,7 +322,31 @@ CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 'queued';
 CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE state IN ('queued', 'claimed', 'sending');
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed', 'sending');
 CREATE INDEX deliveries_trouble ON deliveries (updated_at DESC, id DESC) WHERE state IN ('failed', 'unknown');
+CREATE INDEX deliveries_ref ON deliveries (account_id, provider_ref) WHERE provider_ref <> '';
 CREATE INDEX deliveries_unread ON deliveries (conversation_id, seq) WHERE state IN ('sent', 'delivered');
+
+-- What providers brought, as they brought it, stored before it is acknowledged.
+CREATE TABLE inbound (
+  id          INTEGER PRIMARY KEY,
+  account_id  BIGINT NOT NULL REFERENCES accounts (id),
+  lane        TEXT NOT NULL,
+  dedup_key   TEXT NOT NULL UNIQUE,
+  body        BLOB NOT NULL,
+  blob_key    TEXT NOT NULL DEFAULT '',
+  state       TEXT NOT NULL,
+  attempt     BIGINT NOT NULL DEFAULT 0,
+  next_at     BIGINT NOT NULL,
+  leased_by   TEXT NOT NULL DEFAULT '',
+  lease_until BIGINT NOT NULL DEFAULT 0,
+  error_code  TEXT NOT NULL DEFAULT '',
+  received_at BIGINT NOT NULL,
+  ended_at    BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX inbound_due ON inbound (next_at, id) WHERE state = 'new';
+CREATE INDEX inbound_lane ON inbound (account_id, lane, id) WHERE state = 'new';
+CREATE INDEX inbound_trouble ON inbound (ended_at DESC, id DESC) WHERE state = 'failed';
+CREATE INDEX inbound_done ON inbound (ended_at) WHERE state = 'done';
+CREATE INDEX inbound_blob ON inbound (blob_key) WHERE blob_key <> '';
 
 CREATE TABLE delivery_attempts (
   delivery_id BIGINT NOT NULL REFERENCES deliveries (id),

@@ -22,6 +22,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a configuration without storing it
+         * @description Takes the steps of a connection in their order and ends at the first that fails. Nothing is sent to any customer.
+         */
+        post: operations["checkAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{id}": {
         parameters: {
             query?: never;
@@ -250,6 +270,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deliveries that need a person, newest first
+         * @description failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deliveries/{id}/retry": {
         parameters: {
             query?: never;
@@ -298,6 +338,40 @@ export interface paths {
          * @description The file is durable when this returns. Files that no message has taken within 24 hours are deleted.
          */
         post: operations["uploadFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What arrived and could not be understood, newest first; at most 200 */
+        get: operations["listInbound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbound/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try again to understand something that arrived */
+        post: operations["retryInbound"];
         delete?: never;
         options?: never;
         head?: never;
@@ -601,45 +675,66 @@ export interface components {
          *       },
          *       "created_at": "2026-01-02T03:04:05.678Z",
          *       "has_identity_secret": false,
+         *       "health": {
+         *         "code": "",
+         *         "ok": true,
+         *         "since": null
+         *       },
          *       "id": "125048725679636480",
          *       "key": "BFwiW2f_1nEF1r37",
          *       "name": "Shop",
          *       "sandbox": false,
+         *       "secrets": [],
          *       "status": "active"
          *     }
          */
         Account: {
-            /** @enum {string} */
-            channel: "webchat";
-            config: components["schemas"]["WebchatConfig"];
+            channel: string;
+            /** @description By channel; web chat: WebchatConfig */
+            config: {
+                [key: string]: unknown;
+            };
             /** Format: date-time */
             created_at: string;
             has_identity_secret: boolean;
+            health: components["schemas"]["Health"];
             /** @example 123456789012345678 */
             id: string;
             /** @description Public key in the account's addresses */
             key: string;
             name: string;
             sandbox: boolean;
+            /** @description The names of the credentials that are set */
+            secrets: string[];
             /** @enum {string} */
             status: "active" | "disabled";
         };
-        AccountPatch: {
-            /** @description What is missing takes its default */
+        AccountCheck: {
+            /** @example wechat */
+            channel: string;
+            /** @description The channel's own settings; what is missing takes its default, what is unknown is refused by name */
             config?: {
-                /** @description #rrggbb */
-                color?: string;
-                /** @enum {string} */
-                default_locale?: "en" | "zh-CN";
-                greeting?: components["schemas"]["Bilingual"];
-                origins?: string[];
-                /** @enum {string} */
-                position?: "right" | "left";
-                /** @description Only visitors whom the site has identified may write */
-                require_identity?: boolean;
-                title?: components["schemas"]["Bilingual"];
+                [key: string]: unknown;
+            };
+            /**
+             * @description An account whose stored credentials stand in for those that are not given
+             * @example 123456789012345678
+             */
+            id?: string;
+            secrets?: {
+                [key: string]: string;
+            };
+        };
+        AccountPatch: {
+            /** @description The channel's own settings; what is missing takes its default, what is unknown is refused by name */
+            config?: {
+                [key: string]: unknown;
             };
             name?: string;
+            /** @description Those named are replaced; an empty value takes one away */
+            secrets?: {
+                [key: string]: string;
+            };
             /** @enum {string} */
             status?: "active" | "disabled";
         };
@@ -698,6 +793,7 @@ export interface components {
         /**
          * @example {
          *       "account_id": "125048725679636480",
+         *       "allowance": null,
          *       "assignee_id": "125048725729968128",
          *       "channel": "webchat",
          *       "created_at": "2026-01-02T03:00:00Z",
@@ -727,6 +823,7 @@ export interface components {
          *       "reply_window_until": null,
          *       "snoozed_until": null,
          *       "status": "open",
+         *       "subject": null,
          *       "team_id": null,
          *       "version": 5,
          *       "waiting_since": "2026-01-02T03:04:05.678Z"
@@ -735,6 +832,8 @@ export interface components {
         Conversation: {
             /** @example 123456789012345678 */
             account_id: string;
+            /** @description What may still be sent; null where replies are always allowed */
+            allowance: components["schemas"]["State"] | null;
             /** @example 123456789012345678 */
             assignee_id: string | null;
             channel: string;
@@ -765,12 +864,17 @@ export interface components {
             read_inbound_count?: number;
             /** Format: int64 */
             read_seq?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the last reply window closes that was granted; null where replies are always allowed
+             */
             reply_window_until: string | null;
             /** Format: date-time */
             snoozed_until: string | null;
             /** @enum {string} */
             status: "open" | "snoozed" | "resolved";
+            /** @description Of a mail; null on other channels */
+            subject: string | null;
             /** @example 123456789012345678 */
             team_id: string | null;
             /** Format: int64 */
@@ -957,6 +1061,30 @@ export interface components {
             /** Format: date-time */
             received_at: string;
         };
+        Failed: {
+            /** @example 123456789012345678 */
+            account_id: string;
+            /** Format: int64 */
+            attempt: number;
+            channel: string;
+            error_code: string;
+            /** Format: date-time */
+            failed_at: string;
+            /** @example 123456789012345678 */
+            id: string;
+            /** Format: date-time */
+            received_at: string;
+        };
+        Health: {
+            /** @description What is wrong, a code of the error catalogue; empty when nothing is */
+            code: string;
+            ok: boolean;
+            params?: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            since: string | null;
+        };
         /**
          * @example {
          *       "created_at": "2026-01-02T03:04:05.678Z",
@@ -987,8 +1115,14 @@ export interface components {
         ItemsAccount: {
             items: components["schemas"]["Account"][];
         };
+        ItemsFailed: {
+            items: components["schemas"]["Failed"][];
+        };
         ItemsIdentity: {
             items: components["schemas"]["Identity"][];
+        };
+        ItemsStep: {
+            items: components["schemas"]["Step"][];
         };
         ItemsTeam: {
             items: components["schemas"]["Team"][];
@@ -1089,8 +1223,11 @@ export interface components {
          *         "updated_at": "2026-01-02T03:05:00Z"
          *       },
          *       "direction": "out",
+         *       "html_url": null,
          *       "id": "125048755941539842",
          *       "kind": "text",
+         *       "payload": null,
+         *       "quoted": null,
          *       "seq": 5
          *     }
          */
@@ -1107,10 +1244,18 @@ export interface components {
             delivery: components["schemas"]["Delivery"] | null;
             /** @enum {string} */
             direction: "in" | "out" | "internal";
+            /** @description The mail as it was designed, sanitised, for a sandboxed frame; relative to the hub, signed, expires */
+            html_url: string | null;
             /** @example 123456789012345678 */
             id: string;
             /** @enum {string} */
             kind: "text" | "note" | "activity";
+            /** @description What the text does not say, by its type: a location, a link, something unknown; null for plain messages */
+            payload: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The part of a mail that repeats earlier ones */
+            quoted: string | null;
             /** Format: int64 */
             seq: number;
         };
@@ -1142,24 +1287,21 @@ export interface components {
          *     }
          */
         NewAccount: {
-            /** @enum {string} */
-            channel: "webchat";
-            /** @description What is missing takes its default */
+            /**
+             * @description webchat, wechat or email
+             * @example webchat
+             */
+            channel: string;
+            /** @description The channel's own settings; what is missing takes its default, what is unknown is refused by name */
             config?: {
-                /** @description #rrggbb */
-                color?: string;
-                /** @enum {string} */
-                default_locale?: "en" | "zh-CN";
-                greeting?: components["schemas"]["Bilingual"];
-                origins?: string[];
-                /** @enum {string} */
-                position?: "right" | "left";
-                /** @description Only visitors whom the site has identified may write */
-                require_identity?: boolean;
-                title?: components["schemas"]["Bilingual"];
+                [key: string]: unknown;
             };
             /** @example Shop */
             name: string;
+            /** @description The channel's credentials by name; never read back */
+            secrets?: {
+                [key: string]: string;
+            };
         };
         /**
          * @example {
@@ -1280,6 +1422,16 @@ export interface components {
              */
             total?: number;
         };
+        PageTrouble: {
+            items: components["schemas"]["Trouble"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
+        };
         /**
          * @example {
          *       "code": "body_too_long",
@@ -1354,6 +1506,25 @@ export interface components {
             /** Format: int64 */
             read_seq: number;
         };
+        Running: {
+            /**
+             * Format: int64
+             * @description How many messages it allowed at first
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description How many of them may still be sent
+             */
+            left: number;
+            /** @description message, menu, follow or scan */
+            trigger: string;
+            /**
+             * Format: date-time
+             * @description When it ends, whatever is left
+             */
+            until: string;
+        };
         SetPassword: {
             current_password?: string;
             password: string;
@@ -1373,6 +1544,18 @@ export interface components {
         };
         SignInByLink: {
             token: string;
+        };
+        State: {
+            grants: components["schemas"]["Running"][];
+        };
+        Step: {
+            /** @description What went wrong, a code of the error catalogue */
+            code?: string;
+            name: string;
+            ok: boolean;
+            params?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @example {
@@ -1467,6 +1650,25 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "owner" | "admin" | "manager" | "agent" | "marketer" | "viewer";
+        };
+        Trouble: {
+            /** @example 123456789012345678 */
+            account_id: string;
+            author_name: string | null;
+            channel: string;
+            /** @example 123456789012345678 */
+            conversation_id: string;
+            /** Format: date-time */
+            created_at: string;
+            customer: components["schemas"]["CustomerRef"];
+            delivery: components["schemas"]["Delivery"];
+            /** @example 123456789012345678 */
+            message_id: string;
+            /** Format: int64 */
+            number: number;
+            preview: string;
+            /** Format: int64 */
+            seq: number;
         };
         VisitedPage: {
             title?: string;
@@ -1659,6 +1861,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountCheck"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsStep"];
                 };
             };
             /** @description Bad Request */
@@ -3321,6 +3619,79 @@ export interface operations {
             };
         };
     };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                state?: "failed" | "unknown" | "all";
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTrouble"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retryDelivery: {
         parameters: {
             query?: never;
@@ -3592,6 +3963,163 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsFailed"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryInbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

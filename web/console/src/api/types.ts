@@ -19,7 +19,8 @@ export type TeammatePatch = Schemas["TeammatePatch"];
 export type Invitation = Schemas["Invitation"];
 export type SignInLink = Schemas["OneTimeLink"];
 export type Team = Schemas["Team"];
-export type Account = Schemas["Account"];
+/** A channel account; its configuration is its channel's. */
+export type Account = Omit<Schemas["Account"], "config"> & { config: WebchatConfig };
 export type WebchatConfig = Schemas["WebchatConfig"];
 export type ApiToken = Schemas["Token"];
 export type CreatedToken = Schemas["CreatedToken"];

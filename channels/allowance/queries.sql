@@ -1,0 +1,8 @@
+-- name: lock (sqlite)
+SELECT grants FROM identities WHERE id = ?
+
+-- name: lock (postgres)
+SELECT i.grants FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ? FOR UPDATE OF k
+
+-- name: save
+UPDATE identities SET grants = ? WHERE id = ?

@@ -1,0 +1,193 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/store"
+)
+
+// pollEvery is how often is looked without a hint: hints may be lost, rows may
+// not.
+const pollEvery = 2 * time.Second
+
+// Run hands on until ctx ends, then waits for what has begun. wake is hinted
+// with Topic. alone is true when no other process can hold a claim (SQLite):
+// what a dead process had claimed is free at once.
+func (in *Intake) Run(ctx context.Context, wake <-chan []byte, alone bool) {
+	if alone {
+		err := in.db.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(qFree)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			in.log.Error("intake recovery", "error", err)
+		}
+	}
+	r := &runner{in: in, done: make(chan struct{}, 1)}
+	for ctx.Err() == nil {
+		timer, stop := in.clk.After(r.round(ctx))
+		select {
+		case <-ctx.Done():
+		case _, open := <-wake:
+			if !open {
+				wake = nil
+			}
+		case <-r.done:
+		case <-timer:
+		}
+		stop()
+	}
+	r.running.Wait()
+}
+
+type runner struct {
+	in      *Intake
+	running sync.WaitGroup
+	done    chan struct{}
+
+	mu   sync.Mutex
+	busy int
+}
+
+// claimed is a row in this process's hands. lease is the claim's name: whoever
+// finds another one in the row has lost it.
+type claimed struct {
+	Raw
+	key   string
+	lease int64
+}
+
+func scanClaimed(r store.Row) (claimed, error) {
+	var c claimed
+	var attempt, received int64
+	err := r.Scan(&c.ID, &c.Account, &c.Lane, &c.key, &c.Body, &c.BlobKey, &attempt, &received, &c.lease)
+	c.Attempt, c.ReceivedAt = int(attempt), clock.FromMillis(received)
+	if prefix := c.Account.String() + ":"; err == nil && len(c.key) > len(prefix) {
+		c.Key = c.key[len(prefix):]
+	}
+	return c, err
+}
+
+// round claims what is due as far as there is room; it returns how long nothing
+// will be.
+func (r *runner) round(ctx context.Context) time.Duration {
+	in := r.in
+	r.mu.Lock()
+	room := in.limits.AtOnce - r.busy
+	r.mu.Unlock()
+	if room <= 0 {
+		return pollEvery
+	}
+	now := in.clk.Now()
+	var first int64 // an idle intake writes nothing
+	if err := in.db.Reader(ctx).QueryRow(qFirst, clock.Millis(now), clock.Millis(now.Add(2*in.limits.Lease))).Scan(&first); err != nil || first == 0 {
+		if err != nil && ctx.Err() == nil {
+			in.log.Error("intake scan", "error", err)
+		}
+		return pollEvery
+	}
+	if wait := clock.FromMillis(first).Sub(now); wait > 0 {
+		return min(pollEvery, wait)
+	}
+	var found []claimed
+	err := in.db.Write(ctx, func(tx *store.Tx) error {
+		now = in.clk.Now()
+		ms, lease := clock.Millis(now), clock.Millis(now.Add(in.limits.Lease))
+		// A lease that ends further ahead than leases last was given before the
+		// clock was set back, and counts as over.
+		rows, err := tx.Query(qClaim, ms, ms, clock.Millis(now.Add(2*in.limits.Lease)), room, in.holder, lease)
+		found, err = store.Collect(rows, err, scanClaimed)
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			in.log.Error("intake claim", "error", err)
+		}
+		return pollEvery
+	}
+	r.mu.Lock()
+	r.busy += len(found)
+	r.mu.Unlock()
+	for _, c := range found {
+		r.running.Go(func() { r.one(ctx, c) })
+	}
+	var next int64
+	if err := in.db.Reader(ctx).QueryRow(qNext, clock.Millis(now)).Scan(&next); err != nil || next == 0 {
+		return pollEvery
+	}
+	return min(pollEvery, max(time.Millisecond, clock.FromMillis(next).Sub(now)))
+}
+
+func (r *runner) one(ctx context.Context, c claimed) {
+	// What has begun is finished even when the program stops.
+	if err := r.in.handle(context.WithoutCancel(ctx), c); err != nil {
+		r.in.log.Error("intake", "inbound_id", c.ID, "error", err)
+	}
+	r.mu.Lock()
+	r.busy--
+	r.mu.Unlock()
+	select {
+	case r.done <- struct{}{}:
+	default:
+	}
+}
+
+// handle takes one row to the end of an attempt; the error is for the log.
+func (in *Intake) handle(ctx context.Context, c claimed) error {
+	err := in.call(ctx, c)
+	now := in.clk.Now()
+	if err == nil {
+		return in.settle(ctx, c, "done", "", time.Time{}, now)
+	}
+	var v *verdict
+	switch {
+	case errors.As(err, &v) && v.code != "" || c.Attempt >= in.limits.MaxAttempts && (v == nil || v.after == 0):
+		return errors.Join(err, in.settle(ctx, c, "failed", codeOf(err), time.Time{}, now))
+	case v != nil:
+		c.Attempt-- // it did not fail
+		return in.settle(ctx, c, "new", codeOf(err), now.Add(v.after), time.Time{})
+	default:
+		return errors.Join(err, in.settle(ctx, c, "new", codeOf(err), now.Add(backoff(c.Attempt)), time.Time{}))
+	}
+}
+
+func (in *Intake) call(ctx context.Context, c claimed) error {
+	account, err := in.accounts.Get(ctx, c.Account)
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return Refuse("account_unknown", err)
+		}
+		return err
+	}
+	h, ok := in.handlers[account.Channel]
+	if !ok {
+		return Refuse("unknown_channel", nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, in.limits.Timeout)
+	defer cancel()
+	return guarded(ctx, h, account, c.Raw)
+}
+
+func (in *Intake) settle(ctx context.Context, c claimed, state, code string, due, ended time.Time) error {
+	return in.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(qSettle, state, c.Attempt, millis(due), code, millis(ended), c.ID, in.holder, c.lease)
+		return err
+	})
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return clock.Millis(t)
+}
+
+// backoff grows from 1 s to 5 min.
+func backoff(attempt int) time.Duration {
+	return min(5*time.Minute, time.Second<<min(attempt-1, 10))
+}

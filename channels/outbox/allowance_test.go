@@ -1,0 +1,124 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
+	"github.com/fanward/fanward/channels/channelstest"
+	"github.com/fanward/fanward/internal/ids"
+)
+
+func metered(script **gate) func() *channelstest.Provider {
+	return func() *channelstest.Provider {
+		*script = newGate()
+		return &channelstest.Provider{Allowance: true, Script: (*script).script}
+	}
+}
+
+// allowed opens a conversation whose customer allows n messages for an hour.
+func (h *post) allowed(recipient string, n int) ids.ID {
+	h.t.Helper()
+	in := h.Inbound(h.account, recipient, "hello", "hello")
+	in.Grants = []channels.Grant{{Trigger: channels.TriggerMessage, Count: n, Until: h.Clock.Now().Add(time.Hour)}}
+	r, err := h.Inbox.Receive(h.Ctx(), in)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r.Conversation
+}
+
+func (h *post) left(conversation ids.ID) int {
+	h.t.Helper()
+	c, err := h.Inbox.Get(h.Ctx(), h.Boss, conversation)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return c.Allowance.Left(h.Clock.Now())
+}
+
+// Each send takes one; when all are gone the rest fails with a reason and the
+// provider hears nothing of it.
+func TestSendsAreCounted(t *testing.T) {
+	var g *gate
+	each(t, metered(&g), func(t *testing.T, h *post) {
+		c := h.allowed("lin", 2)
+		var sent []ids.ID
+		for i := range 3 {
+			sent = append(sent, h.write(c, fmt.Sprint(i)))
+		}
+		h.start("one", false)
+		h.becomes(sent[2], channels.Failed)
+		same(t, "why", h.row(sent[2]).code, allowance.Spent)
+		same(t, "sent", h.provider.Bodies("lin"), []string{"0", "1"})
+		same(t, "left", h.left(c), 0)
+		same(t, "told", h.Number(`SELECT count(*) FROM changes WHERE kind = 'delivery' AND payload LIKE '%"left":0%' AND conversation_id = ?`, c) > 0, true)
+	})
+}
+
+// What certainly reached nobody is given back; what may have is not.
+func TestWhatFailedIsGivenBack(t *testing.T) {
+	var g *gate
+	each(t, metered(&g), func(t *testing.T, h *post) {
+		c := h.allowed("lin", 3)
+		g.answer("refused", &channels.SendError{Outcome: channels.Refused, Code: "send_failed"})
+		g.answer("busy", &channels.SendError{Outcome: channels.Temporary, Code: "send_failed", RetryAfter: time.Minute})
+		g.answer("lost", errors.New("the line broke"))
+		h.start("one", false)
+		h.becomes(h.write(c, "refused"), channels.Failed)
+		same(t, "after a refusal", h.left(c), 3)
+		busy := h.write(c, "busy")
+		h.heard(2)
+		h.Clock.AwaitSleepers(1)
+		h.pass(time.Minute)
+		h.becomes(busy, channels.SentState)
+		same(t, "after two attempts", h.left(c), 2)
+		h.becomes(h.write(c, "lost"), channels.Unknown)
+		same(t, "after one that may have arrived", h.left(c), 1)
+	})
+}
+
+// The provider knows better: when it says that nothing is left, nothing is.
+func TestTheProviderCountsToo(t *testing.T) {
+	var g *gate
+	each(t, metered(&g), func(t *testing.T, h *post) {
+		c := h.allowed("lin", 5)
+		g.answer("no", &channels.SendError{Outcome: channels.Refused, Code: allowance.Spent})
+		h.start("one", false)
+		h.becomes(h.write(c, "no"), channels.Failed)
+		same(t, "left", h.left(c), 0)
+	})
+}
+
+// What the provider tells afterwards only moves forward, and clears a doubt.
+func TestReceipts(t *testing.T) {
+	each(t, accepting, func(t *testing.T, h *post) {
+		c := h.conversation(h.account, "lin")
+		id := h.write(c, "hi")
+		h.start("one", false)
+		h.becomes(id, channels.SentState)
+		ref := h.Words("SELECT provider_ref FROM deliveries WHERE id = ?", id)
+		for _, step := range []struct {
+			ref   string
+			state channels.DeliveryState
+			found bool
+			want  string
+		}{
+			{"nobody's", channels.Delivered, false, "sent"}, {"", channels.Delivered, false, "sent"},
+			{ref, channels.Delivered, true, "delivered"}, {ref, channels.SentState, true, "delivered"}, {ref, channels.Read, true, "read"}, {ref, channels.Delivered, true, "read"},
+			{ref, channels.Failed, true, "failed"}, {ref, channels.Read, true, "failed"},
+		} {
+			found, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, step.ref, step.state, "mail_bounced")
+			if err != nil || found != step.found || h.row(id).state != step.want {
+				t.Errorf("%s %s: %v %v, it is %s, want %s", step.ref, step.state, found, err, h.row(id).state, step.want)
+			}
+		}
+		h.Run("UPDATE deliveries SET state = 'unknown' WHERE id = ?", id)
+		if _, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, ref, channels.SentState, ""); err != nil || h.row(id).state != "sent" {
+			t.Errorf("%v, it is %s", err, h.row(id).state)
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+)
+
+var (
+	qByRef   = queries.Get("by-ref")
+	qReceipt = queries.Get("receipt")
+)
+
+// rank orders the states that a receipt can bring: none goes back.
+var rank = map[channels.DeliveryState]int{channels.Unknown: 0, channels.SentState: 1, channels.Delivered: 2, channels.Read: 3, channels.Failed: 4}
+
+// Receipt stores what the provider tells later of a message it has taken:
+// delivered, read, or failed with a code after all. ref is what Send returned.
+// found is false for a message that is not ours. A repeat, and one that comes
+// behind a later state, changes nothing. An unknown delivery becomes known.
+func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, state channels.DeliveryState, code string) (found bool, err error) {
+	err = o.db.Write(ctx, func(tx *store.Tx) error {
+		var d channels.Enqueued
+		var identity ids.ID
+		var updated int64
+		err := tx.QueryRow(qByRef, account, ref).Scan(&d.ID, &d.Conversation, &d.Message, &d.Seq, &d.State, &d.Attempt, &d.ErrorCode, &updated, &identity)
+		if found = err == nil; errors.Is(err, store.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		had, known := rank[d.State]
+		if !known || rank[state] <= had {
+			return nil
+		}
+		now := o.clk.Now()
+		if _, err := tx.Exec(qReceipt, string(state), code, clock.Millis(now), d.ID); err != nil {
+			return err
+		}
+		d.State, d.ErrorCode, d.UpdatedAt = state, code, now
+		return o.changed(tx, d, now)
+	})
+	return found, err
+}

@@ -1,0 +1,91 @@
+package inbox
+
+import (
+	"context"
+	"time"
+
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// Trouble is a delivery that failed or of which nobody knows whether it reached
+// the customer: a person decides what becomes of it.
+type Trouble struct {
+	Delivery       Delivery      `json:"delivery"`
+	MessageID      ids.ID        `json:"message_id"`
+	Seq            int64         `json:"seq"`
+	ConversationID ids.ID        `json:"conversation_id"`
+	Number         int64         `json:"number"`
+	Channel        string        `json:"channel"`
+	AccountID      ids.ID        `json:"account_id"`
+	Customer       customers.Ref `json:"customer"`
+	AuthorName     *string       `json:"author_name"`
+	Preview        string        `json:"preview"`
+	CreatedAt      time.Time     `json:"created_at"`
+}
+
+// TroubleFilter narrows Troubles; zero fields do not.
+type TroubleFilter struct {
+	// State is failed or unknown; "" is both.
+	State string
+	// Before is where a page ended: the list is newest first.
+	Before Position
+	Limit  int
+}
+
+// Troubles lists the deliveries of p's conversations that need a person.
+func (b *Inbox) Troubles(ctx context.Context, p auth.Principal, f TroubleFilter) ([]Trouble, error) {
+	if err := p.Require(auth.InboxRead); err != nil {
+		return nil, err
+	}
+	var s store.Builder
+	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.updated_at, d.message_id, d.seq, c.id, c.number, c.channel, c.account_id, c.customer_id, k.name,
+  m.author_name, m.body, m.created_at`)
+	troubled(&s, p, f)
+	if f.Before.ID != 0 {
+		s.Add("AND (d.updated_at, d.id) < (?, ?)", f.Before.At.UnixMilli(), f.Before.ID)
+	}
+	s.Add("ORDER BY d.updated_at DESC, d.id DESC LIMIT ?", f.Limit)
+	query, args := s.Query()
+	rows, err := b.db.Reader(ctx).Query(query, args...)
+	return store.Collect(rows, err, scanTrouble)
+}
+
+// CountTroubles is the exact number behind a filter.
+func (b *Inbox) CountTroubles(ctx context.Context, p auth.Principal, f TroubleFilter) (int64, error) {
+	if err := p.Require(auth.InboxRead); err != nil {
+		return 0, err
+	}
+	var s store.Builder
+	s.Add("SELECT count(*)")
+	troubled(&s, p, f)
+	query, args := s.Query()
+	var n int64
+	return n, b.db.Reader(ctx).QueryRow(query, args...).Scan(&n)
+}
+
+func troubled(s *store.Builder, p auth.Principal, f TroubleFilter) {
+	s.Add(`FROM deliveries d JOIN conversations c ON c.id = d.conversation_id JOIN customers k ON k.id = c.customer_id JOIN messages m ON m.id = d.message_id
+WHERE d.state IN ('failed', 'unknown')`)
+	if f.State != "" {
+		s.Add("AND d.state = ?", f.State)
+	}
+	whereVisible(s, p)
+}
+
+func scanTrouble(r store.Row) (Trouble, error) {
+	var t Trouble
+	var code, name, author, body string
+	var customer ids.ID
+	var updated, created int64
+	err := r.Scan(&t.Delivery.ID, &t.Delivery.State, &t.Delivery.Attempt, &code, &updated, &t.MessageID, &t.Seq, &t.ConversationID, &t.Number, &t.Channel, &t.AccountID,
+		&customer, &name, &author, &body, &created)
+	t.Delivery.ErrorCode, t.Delivery.UpdatedAt = optionalString(code), clock.FromMillis(updated)
+	t.Customer, t.AuthorName, t.Preview = customers.NewRef(customer, name), optionalString(author), text.Preview(body, previewLength)
+	t.CreatedAt = clock.FromMillis(created)
+	return t, err
+}
