@@ -189,7 +189,11 @@ type SendError struct {
 	Code string
 	// RetryAfter overrides the outbox's back-off; 0 = not said.
 	RetryAfter time.Duration
-	Err        error
+	// Suppress says that this identity must not be written to any more, whatever
+	// the purpose, until the person writes again or a teammate lifts it: blocked,
+	// unsubscribed, an address that does not exist.
+	Suppress bool
+	Err      error
 }
 
 func (e *SendError) Error() string {

@@ -65,6 +65,7 @@ type Identity struct {
 	Namespace  string    `json:"namespace"`
 	Value      string    `json:"value"`
 	Verified   bool      `json:"verified"`
+	Suppressed *string   `json:"suppressed" doc:"Why nothing is sent to it any more, a code; null when it can be written to"`
 	CreatedAt  time.Time `json:"created_at"`
 }
 
@@ -131,7 +132,9 @@ func (s *Service) Identities(ctx context.Context, id ids.ID) ([]Identity, error)
 	return store.Collect(rows, err, func(r store.Row) (Identity, error) {
 		var i Identity
 		var at int64
-		err := r.Scan(&i.ID, &i.CustomerID, &i.Kind, &i.Namespace, &i.Value, &i.Verified, &at)
+		var suppressed string
+		err := r.Scan(&i.ID, &i.CustomerID, &i.Kind, &i.Namespace, &i.Value, &i.Verified, &suppressed, &at)
+		i.Suppressed = optional(suppressed)
 		i.CreatedAt = clock.FromMillis(at)
 		return i, err
 	})

@@ -34,7 +34,7 @@ SELECT id FROM customers WHERE id = ? {skip_locked}
 UPDATE customers SET last_seen_at = CASE WHEN last_seen_at < ? THEN ? ELSE last_seen_at END, locale = CASE WHEN locale = '' THEN ? ELSE locale END WHERE id = ?
 
 -- name: identities
-SELECT id, customer_id, kind, namespace, value, verified, created_at FROM identities WHERE customer_id = ? ORDER BY id
+SELECT id, customer_id, kind, namespace, value, verified, suppressed, created_at FROM identities WHERE customer_id = ? ORDER BY id
 
 -- name: event-name
 SELECT id FROM event_names WHERE name = ?

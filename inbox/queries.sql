@@ -189,6 +189,9 @@ SELECT m.conversation_id FROM messages m JOIN conversations c ON c.id = m.conver
 SELECT m.identity_id FROM messages m JOIN identities i ON i.id = m.identity_id
 WHERE m.conversation_id = ? AND m.direction = 'in' AND i.customer_id = ? ORDER BY m.seq DESC LIMIT 1
 
+-- name: unsuppress
+UPDATE identities SET suppressed = '' WHERE id = ? AND suppressed <> ''
+
 -- name: insert-html
 INSERT INTO message_html (message_id, html) VALUES (?, ?)
 

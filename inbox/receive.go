@@ -21,6 +21,7 @@ var (
 	qInsertConv = queries.Get("insert-conversation")
 	qOfIdentity = queries.Get("lock-latest-of-identity")
 	qThreadOf   = queries.Get("thread-of")
+	qUnsuppress = queries.Get("unsuppress")
 )
 
 const maxSubject = 250
@@ -59,6 +60,12 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	// Under the customer's lock now: whoever repeated the message meanwhile has committed.
 	if first, found, err := firstOf(tx, dedup); err != nil || found {
 		return first, err
+	}
+	if !caps.CommitSends && !in.Automatic {
+		// Who writes can be written to.
+		if _, err := tx.Exec(qUnsuppress, who.Identity); err != nil {
+			return channels.Received{}, err
+		}
 	}
 	if err := b.customers.NameTx(tx, &who, in.Name, now); err != nil {
 		return channels.Received{}, err

@@ -9,7 +9,9 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/channels/channelstest"
+	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/testkit"
 )
 
 func metered(script **gate) func() *channelstest.Provider {
@@ -71,7 +73,7 @@ func TestWhatFailedIsGivenBack(t *testing.T) {
 		h.becomes(h.write(c, "refused"), channels.Failed)
 		same(t, "after a refusal", h.left(c), 3)
 		busy := h.write(c, "busy")
-		h.heard(2)
+		testkit.Eventually(t, soon, "it waits for another try", func() bool { r := h.row(busy); return r.state == "queued" && r.attempt == 1 })
 		h.Clock.AwaitSleepers(1)
 		h.pass(time.Minute)
 		h.becomes(busy, channels.SentState)
@@ -111,14 +113,50 @@ func TestReceipts(t *testing.T) {
 			{ref, channels.Delivered, true, "delivered"}, {ref, channels.SentState, true, "delivered"}, {ref, channels.Read, true, "read"}, {ref, channels.Delivered, true, "read"},
 			{ref, channels.Failed, true, "failed"}, {ref, channels.Read, true, "failed"},
 		} {
-			found, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, step.ref, step.state, "mail_bounced")
+			found, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, step.ref, outbox.Receipt{State: step.state, Code: "mail_bounced"})
 			if err != nil || found != step.found || h.row(id).state != step.want {
 				t.Errorf("%s %s: %v %v, it is %s, want %s", step.ref, step.state, found, err, h.row(id).state, step.want)
 			}
 		}
 		h.Run("UPDATE deliveries SET state = 'unknown' WHERE id = ?", id)
-		if _, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, ref, channels.SentState, ""); err != nil || h.row(id).state != "sent" {
+		if _, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, ref, outbox.Receipt{State: channels.SentState}); err != nil || h.row(id).state != "sent" {
 			t.Errorf("%v, it is %s", err, h.row(id).state)
+		}
+	})
+}
+
+// Who has blocked us is not written to again until they write themselves or a
+// person lifts it; the provider hears nothing of it.
+func TestSuppression(t *testing.T) {
+	var g *gate
+	each(t, gated(&g), func(t *testing.T, h *post) {
+		c := h.conversation(h.account, "lin")
+		identity := ids.ID(h.Number("SELECT identity_id FROM conversations WHERE id = ?", c))
+		g.answer("blocked", &channels.SendError{Outcome: channels.Refused, Code: "send_failed", Suppress: true})
+		h.start("one", false)
+		h.becomes(h.write(c, "blocked"), channels.Failed)
+		again := h.write(c, "again")
+		h.becomes(again, channels.Failed)
+		same(t, "why", h.row(again).code, outbox.Suppressed)
+		if err := h.Outbox.Unsuppress(h.Ctx(), identity); err != nil {
+			t.Fatal(err)
+		}
+		lifted := h.write(c, "lifted")
+		h.becomes(lifted, channels.SentState)
+		// A bounce that comes later suppresses, too; the customer's next message lifts it.
+		ref := h.Words("SELECT provider_ref FROM deliveries WHERE id = ?", lifted)
+		if _, err := h.Outbox.Receipt(h.Ctx(), h.account.ID, ref, outbox.Receipt{State: channels.Failed, Code: "mail_bounced", Suppress: true}); err != nil {
+			t.Fatal(err)
+		}
+		h.becomes(h.write(c, "bounces"), channels.Failed)
+		in := h.Inbound(h.account, "lin", "back", "I am back")
+		if _, err := h.Inbox.Receive(h.Ctx(), in); err != nil {
+			t.Fatal(err)
+		}
+		h.becomes(h.write(c, "welcome back"), channels.SentState)
+		same(t, "sent", h.provider.Bodies("lin"), []string{"blocked", "lifted", "welcome back"})
+		if err := h.Outbox.Unsuppress(h.Ctx(), 9); err == nil {
+			t.Error("nobody's suppression is lifted")
 		}
 	})
 }

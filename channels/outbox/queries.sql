@@ -59,6 +59,12 @@ SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated
 -- name: receipt
 UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ?
 
+-- name: suppressed
+SELECT suppressed FROM identities WHERE id = ?
+
+-- name: suppress
+UPDATE identities SET suppressed = ? WHERE id = ?
+
 -- name: expired
 SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.lane, d.lease_until, d.state, a.channel
 FROM deliveries d JOIN accounts a ON a.id = d.account_id

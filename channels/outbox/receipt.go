@@ -18,11 +18,22 @@ var (
 // rank orders the states that a receipt can bring: none goes back.
 var rank = map[channels.DeliveryState]int{channels.Unknown: 0, channels.SentState: 1, channels.Delivered: 2, channels.Read: 3, channels.Failed: 4}
 
+// Receipt is what a provider tells of a message after it has taken it.
+type Receipt struct {
+	// State is Delivered, Read or Failed; SentState clears a doubt.
+	State channels.DeliveryState
+	// Code says why it failed.
+	Code string
+	// Suppress says that the address must not be written to any more.
+	Suppress bool
+}
+
 // Receipt stores what the provider tells later of a message it has taken:
-// delivered, read, or failed with a code after all. ref is what Send returned.
+// delivered, read, or failed after all. ref is what Send returned.
 // found is false for a message that is not ours. A repeat, and one that comes
 // behind a later state, changes nothing. An unknown delivery becomes known.
-func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, state channels.DeliveryState, code string) (found bool, err error) {
+func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, r Receipt) (found bool, err error) {
+	state, code := r.State, r.Code
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
 		var d channels.Enqueued
 		var identity ids.ID
@@ -39,6 +50,11 @@ func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, state 
 			return nil
 		}
 		now := o.clk.Now()
+		if r.Suppress {
+			if _, err := tx.Exec(qSuppress, code, identity); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.Exec(qReceipt, string(state), code, clock.Millis(now), d.ID); err != nil {
 			return err
 		}

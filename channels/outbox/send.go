@@ -110,6 +110,9 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 		if err != nil || !mine {
 			return err
 		}
+		if err := passSuppressionTx(tx, j.identity); err != nil {
+			return err
+		}
 		if caps.Allowance {
 			if next.spent, err = allowance.SpendTx(tx, j.identity, j.automated, now); err != nil {
 				return err
@@ -175,6 +178,11 @@ func (o *Outbox) failed(ctx context.Context, j job, caps channels.Capabilities, 
 		told = &channels.SendError{Outcome: channels.Ambiguous, Code: codeOf(told), RetryAfter: after(told), Err: err}
 	}
 	code := codeOf(told)
+	if told.Suppress {
+		if err := o.suppress(ctx, j.identity, code); err != nil {
+			return err
+		}
+	}
 	again := told.Outcome == channels.Temporary || told.Outcome == channels.Ambiguous && caps.Deduplicates
 	switch {
 	case again && j.attempt < o.limits.MaxAttempts:

@@ -137,7 +137,7 @@ func (a *app) join(ctx context.Context) error {
 	var err error
 	a.server, err = api.New(api.Options{
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
-		Customers: a.customers, Inbox: a.inbox, Intake: a.intake, Visitors: a.visitors, Files: a.files, Links: links,
+		Customers: a.customers, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
 		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
 	})

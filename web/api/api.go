@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
@@ -41,6 +42,7 @@ type Options struct {
 	Customers *customers.Service
 	Inbox     *inbox.Inbox
 	Intake    *intake.Intake
+	Outbox    *outbox.Outbox
 	Visitors  *webchat.Visitors
 	Files     *files.Store
 	Links     *filelink.Signer

@@ -32,6 +32,12 @@ func (s *Server) addDeliveries() {
 		description: "failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees.",
 	}, s.listDeliveries)
 	add(s, operation{
+		id: "liftSuppression", method: http.MethodDelete, path: root + "/identities/{id}/suppression", tag: "customers", access: needs(auth.CustomersWrite), status: http.StatusNoContent,
+		summary: "Let an identity be written to again that had blocked us or bounced",
+	}, func(ctx context.Context, in *ByID) (*nothing, error) {
+		return nil, s.o.Outbox.Unsuppress(ctx, in.ID.ID)
+	})
+	add(s, operation{
 		id: "listInbound", method: http.MethodGet, path: root + "/inbound", tag: "accounts", access: needs(auth.AccountsManage),
 		summary: "What arrived and could not be understood, newest first; at most 200",
 	}, func(ctx context.Context, _ *struct{}) (*answer[items[intake.Failed]], error) {

@@ -62,7 +62,7 @@ var promised = map[string]string{
 	"listAccounts": "signed_in", "createAccount": "accounts.manage", "updateAccount": "accounts.manage", "disableAccount": "accounts.manage", "newIdentitySecret": "accounts.manage",
 	"listConversations": "inbox.read", "countConversations": "inbox.read", "getConversation": "inbox.read", "updateConversation": "inbox.reply",
 	"listMessages": "inbox.read", "createMessage": "inbox.reply", "markConversationRead": "inbox.read", "getDraft": "inbox.reply", "saveDraft": "inbox.reply", "deleteDraft": "inbox.reply",
-	"retryDelivery": "inbox.reply", "listDeliveries": "inbox.read", "checkAccount": "accounts.manage", "listInbound": "accounts.manage", "retryInbound": "accounts.manage",
+	"retryDelivery": "inbox.reply", "listDeliveries": "inbox.read", "checkAccount": "accounts.manage", "listInbound": "accounts.manage", "retryInbound": "accounts.manage", "liftSuppression": "customers.write",
 	"listCustomers": "customers.read", "getCustomer": "customers.read", "updateCustomer": "customers.write",
 	"listIdentities": "customers.read", "listCustomerEvents": "customers.read", "listEvents": "customers.read", "uploadFile": "inbox.reply",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",

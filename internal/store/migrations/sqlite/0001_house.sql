@@ -174,6 +174,7 @@ CREATE TABLE identities (
   verified    BOOLEAN NOT NULL DEFAULT FALSE,
   created_at  BIGINT NOT NULL,
   grants      TEXT NOT NULL DEFAULT '',
+  suppressed  TEXT NOT NULL DEFAULT '',
   UNIQUE (kind, namespace, value)
 );
 CREATE INDEX identities_customer ON identities (customer_id);
