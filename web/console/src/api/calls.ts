@@ -2,6 +2,9 @@ import { request } from "./http";
 import type {
   Account,
   ApiToken,
+  Consent,
+  Consents,
+  Contradiction,
   Conversation,
   ConversationPatch,
   Counts,
@@ -11,10 +14,13 @@ import type {
   CustomerPatch,
   Delivery,
   Draft,
+  FailedInbound,
   Identity,
   InboxFilter,
   Invitation,
   Me,
+  Merge,
+  MergePreview,
   Message,
   MessagePage,
   NewMessage,
@@ -26,6 +32,9 @@ import type {
   Team,
   Teammate,
   TeammatePatch,
+  TimelineItem,
+  Trouble,
+  TroubleState,
   WebchatConfig,
 } from "./types";
 
@@ -86,6 +95,14 @@ export const api = {
   saveDraft: (id: string, body: Draft) => request<void>("PUT", `/conversations/${enc(id)}/draft`, { body }),
   deleteDraft: (id: string) => request<void>("DELETE", `/conversations/${enc(id)}/draft`),
   retryDelivery: (id: string) => request<Delivery>("POST", `/deliveries/${enc(id)}/retry`),
+  troubles: (state: TroubleState, cursor: string | null, limit: number, signal?: AbortSignal) =>
+    request<Page<Trouble>>("GET", "/deliveries", { query: { state, cursor, limit }, signal }),
+  countTroubles: async (signal?: AbortSignal) => {
+    const page = await request<Page<Trouble>>("GET", "/deliveries", { query: { state: "all", limit: 1, total: true }, signal });
+    return page.total ?? page.items.length;
+  },
+  failedInbound: (signal?: AbortSignal) => request<Items<FailedInbound>>("GET", "/inbound", { signal }),
+  retryInbound: (id: string) => request<void>("POST", `/inbound/${enc(id)}/retry`),
 
   customers: (query: { q?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     request<Page<Customer>>("GET", "/customers", { query, signal }),
@@ -96,6 +113,20 @@ export const api = {
     request<Items<Identity>>("GET", `/customers/${enc(id)}/identities`, { signal }),
   events: (id: string, cursor: string | null, limit: number, signal?: AbortSignal) =>
     request<Page<CustomerEvent>>("GET", `/customers/${enc(id)}/events`, { query: { cursor, limit }, signal }),
+  timeline: (id: string, cursor: string | null, limit: number, signal?: AbortSignal) =>
+    request<Page<TimelineItem>>("GET", `/customers/${enc(id)}/timeline`, { query: { cursor, limit }, signal }),
+  consents: (id: string, signal?: AbortSignal) => request<Consents>("GET", `/customers/${enc(id)}/consents`, { signal }),
+  setConsent: (id: string, body: { client_key: string } & Pick<Consent, "channel" | "purpose" | "state" | "source">) =>
+    request<Consents>("POST", `/customers/${enc(id)}/consents`, { body }),
+  mergePreview: (id: string, absorb: string, signal?: AbortSignal) =>
+    request<MergePreview>("GET", `/customers/${enc(id)}/merge-preview`, { query: { with: absorb }, signal }),
+  merge: (id: string, body: { absorb: string; client_key: string; despite: string[] }) =>
+    request<Merge>("POST", `/customers/${enc(id)}/merge`, { body }),
+  merges: (id: string, cursor: string | null, signal?: AbortSignal) =>
+    request<Page<Merge>>("GET", `/customers/${enc(id)}/merges`, { query: { cursor, limit: 20 }, signal }),
+  undoMerge: (id: string) => request<Merge>("POST", `/merges/${enc(id)}/undo`),
+  contradictions: (customerId: string, signal?: AbortSignal) =>
+    request<Page<Contradiction>>("GET", "/contradictions", { query: { customer_id: customerId, limit: 5 }, signal }),
 
   tokens: (signal?: AbortSignal) => request<Items<ApiToken>>("GET", "/tokens", { signal }),
   createToken: (body: { name: string; role: ApiToken["role"] }) => request<CreatedToken>("POST", "/tokens", { body }),

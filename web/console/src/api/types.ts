@@ -26,6 +26,11 @@ export type ApiToken = Schemas["Token"];
 export type CreatedToken = Schemas["CreatedToken"];
 export type Setup = Schemas["Setup"];
 
+/** What a provider still allows to send; grants that have ended may still be in it. */
+export type Allowance = Schemas["State"];
+/** One permission to send: so many messages until an instant, given by an act of the customer. */
+export type Grant = Allowance["grants"][number];
+
 /** A conversation as every teammate sees it; socket changes carry this. */
 export type SharedConversation = Omit<Schemas["Conversation"], "read_seq" | "read_inbound_count">;
 
@@ -41,10 +46,120 @@ export type Attachment = Schemas["Attachment"];
 export type Delivery = Schemas["Delivery"];
 export type Activity = Schemas["Activity"];
 
+/** A delivery that failed, or of which nobody knows whether it arrived. */
+export type Trouble = Schemas["Trouble"];
+
+export type TroubleState = "all" | "failed" | "unknown";
+
+/** Something that arrived, is kept, and could not be understood. */
+export type FailedInbound = Schemas["Failed"];
+
 export type Customer = Schemas["Customer"];
 export type CustomerPatch = Schemas["CustomerPatch"];
 export type CustomerEvent = Schemas["Event"];
-export type Identity = Omit<Schemas["Identity"], "kind"> & { kind: "visitor" | "external" | "email" | "phone" };
+export type Identity = Omit<Schemas["Identity"], "kind"> & { kind: string };
+
+/** Who did something: a teammate, the customer, a program, or the house itself. */
+export interface Actor {
+  kind: string;
+  id: string | null;
+  name: string | null;
+}
+
+type CustomerRef = Conversation["customer"];
+
+/** One entry of the log of merges. */
+export interface Merge {
+  id: string;
+  /** What joined them: manual, identify, bind, unionid, email. */
+  kind: string;
+  survivor: CustomerRef;
+  absorbed: CustomerRef;
+  actor: Actor;
+  identities: Identity[];
+  /** Fields that were blank and came from the absorbed record. */
+  filled: Record<string, unknown>;
+  at: string;
+  undone: { actor: Actor; at: string } | null;
+}
+
+export interface Objection {
+  code: string;
+  /** The merge is refused unless it is overruled by name. */
+  serious: boolean;
+  params: Record<string, unknown>;
+}
+
+export interface MergeSide {
+  customer: Customer;
+  identities: Identity[];
+  events: number;
+}
+
+/** What a merge would do. */
+export interface MergePreview {
+  survivor: MergeSide;
+  absorbed: MergeSide;
+  fields: { field: string; survivor: unknown; absorbed: unknown; result: unknown; from: "survivor" | "absorbed" }[];
+  objections: Objection[];
+  suggested_survivor_id: string;
+  conversations: { survivor: number; absorbed: number };
+}
+
+/** A proof that names two people at once. */
+export interface Contradiction {
+  id: string;
+  kind: string;
+  customer: CustomerRef;
+  identity: Identity;
+  other: CustomerRef;
+  other_identity: Identity;
+  at: string;
+}
+
+export type ConsentPurpose = "marketing" | "transactional";
+
+/** One thing that a customer said about being written to. */
+export interface Consent {
+  id: string;
+  channel: string;
+  purpose: ConsentPurpose;
+  state: "granted" | "withdrawn";
+  /** Where it was said, in the company's words. */
+  source: string;
+  identity_id: string | null;
+  actor: Actor;
+  at: string;
+}
+
+export interface Consents {
+  /** What holds now, one a channel and purpose. */
+  current: Consent[];
+  history: Consent[];
+}
+
+/** A message as a customer's timeline shows it. */
+export interface MessageSummary {
+  id: string;
+  conversation_id: string;
+  number: number;
+  channel: string;
+  account_id: string;
+  seq: number;
+  direction: "in" | "out" | "internal";
+  kind: "text" | "note";
+  author: Message["author"];
+  preview: string;
+  attachments: number;
+  at: string;
+}
+
+export type TimelineItem = { at: string } & (
+  | { kind: "event"; event: CustomerEvent }
+  | { kind: "message"; message: MessageSummary }
+  | { kind: "merge" | "merge_undone"; merge: Merge }
+  | { kind: "consent"; consent: Consent }
+);
 
 export interface Page<T> {
   items: T[];

@@ -1,3 +1,4 @@
+import { noteServerTime } from "@/api/clock";
 import { afterClose, backOff, closeCode, type ClientFrame, type ServerFrame } from "./frames";
 
 /** What the person is told about the connection. */
@@ -143,6 +144,7 @@ export class Connection {
 
   private receive(text: string): void {
     const frame = JSON.parse(text) as ServerFrame;
+    if (frame.t === "hello" || frame.t === "pong") noteServerTime(frame.server_time);
     if (frame.t === "hello") {
       this.greetedAt = this.clock.now();
       this.attempt = 0;

@@ -3,9 +3,11 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type {
   Account,
+  Allowance,
   Conversation,
   Counts,
   Customer,
+  Delivery,
   Draft,
   InboxFilter,
   Me,
@@ -23,12 +25,17 @@ type Items<T> = { items: T[] };
 /** How many changes are remembered for answers that were on their way meanwhile. */
 const REMEMBERED = 500;
 
+/** How long changes of one customer are gathered before their timeline is asked for. */
+const TOUCH_AFTER = 400;
+
 export interface FeedEvents {
   /** A message arrived on the socket (not one that was fetched). */
   message?(message: Message, conversation: Conversation): void;
   /** A message is now held, wherever it came from. */
   settled?(message: Message): void;
   draft?(conversationId: string, draft: Draft): void;
+  /** A delivery went from one state to another. */
+  delivery?(delivery: Delivery): void;
   /** The own read cursor was moved in some tab; back when it was marked unread. */
   cursor?(conversationId: string, from: number, to: number): void;
 }
@@ -41,6 +48,8 @@ export interface FeedEvents {
 export class Feed {
   private readonly recent: Change[] = [];
   private total = 0;
+  private readonly touched = new Set<string>();
+  private touchTimer: ReturnType<typeof setTimeout> | null = null;
   private countsTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly filling = new Set<string>();
   events: FeedEvents = {};
@@ -104,6 +113,7 @@ export class Feed {
       case "message": {
         const c = this.putConversation(change.data.conversation);
         this.putMessage(change.data.message);
+        this.touchCustomer(c.customer.id);
         this.events.message?.(change.data.message, c);
         return;
       }
@@ -112,6 +122,8 @@ export class Feed {
         return;
       case "delivery":
         this.patchThread(change.data.conversation_id, (t) => patchDelivery(t, change.data.seq, change.data.delivery));
+        this.spent(change.data.conversation_id, change.data.allowance);
+        this.events.delivery?.(change.data.delivery);
         return;
       case "customer_read":
         this.patchConversation(change.data.conversation_id, (c) => ({
@@ -131,6 +143,7 @@ export class Feed {
         return;
       case "customer":
         this.putCustomer(change.data.customer);
+        this.touchCustomer(change.data.customer.id);
         return;
       case "teammate":
         this.putTeammate(change.data.teammate);
@@ -145,6 +158,11 @@ export class Feed {
       case "removed":
         this.removeConversation(change.data.conversation_id);
     }
+  }
+
+  /** A send has used up some of what the channel allows. */
+  private spent(id: string, allowance: Allowance | null | undefined): void {
+    if (allowance) this.patchConversation(id, (c) => ({ ...c, allowance }));
   }
 
   /** What is held of a conversation, from wherever it is held. */
@@ -269,6 +287,21 @@ export class Feed {
       this.countsTimer = null;
       void this.cache.invalidateQueries({ queryKey: keys.counts });
     }, 2_000);
+  }
+
+  /** What hangs on a customer is asked for anew where it is on screen; bursts are answered once. */
+  touchCustomer(id: string): void {
+    this.touched.add(id);
+    this.touchTimer ??= setTimeout(() => {
+      this.touchTimer = null;
+      const ids = [...this.touched];
+      this.touched.clear();
+      for (const one of ids) {
+        for (const queryKey of [keys.timeline(one), keys.identities(one), keys.merges(one), keys.contradictions(one), keys.consents(one), keys.conversationsOf(one)]) {
+          void this.cache.invalidateQueries({ queryKey });
+        }
+      }
+    }, TOUCH_AFTER);
   }
 
   putCustomer(customer: Customer): void {

@@ -1,5 +1,6 @@
 import type {
   Account,
+  Allowance,
   Customer,
   Delivery,
   Message,
@@ -26,7 +27,7 @@ export interface Viewer {
 export type Change =
   | { kind: "message"; data: { conversation: SharedConversation; message: Message } }
   | { kind: "conversation"; data: { conversation: SharedConversation } }
-  | { kind: "delivery"; data: { conversation_id: string; message_id: string; seq: number; delivery: Delivery } }
+  | { kind: "delivery"; data: { conversation_id: string; message_id: string; seq: number; delivery: Delivery; allowance?: Allowance | null } }
   | { kind: "customer_read"; data: { conversation_id: string; seq: number } }
   | { kind: "read"; data: { conversation_id: string; read_seq: number; read_inbound_count: number } }
   | { kind: "draft"; data: { conversation_id: string; body: string; kind: "text" | "note" } }

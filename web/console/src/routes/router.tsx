@@ -105,6 +105,15 @@ const inbox = createRoute({
 
 const conversation = createRoute({ getParentRoute: () => inbox, path: "$conversationId" });
 
+const troubleStates: readonly unknown[] = ["failed", "unknown"];
+
+const deliveries = createRoute({
+  getParentRoute: () => app,
+  path: "/deliveries",
+  validateSearch: (search: Record<string, unknown>): { state?: "failed" | "unknown" } => (troubleStates.includes(search.state) ? { state: search.state as "failed" | "unknown" } : {}),
+  component: lazyRouteComponent(() => import("./deliveries"), "DeliveriesPage"),
+});
+
 const customers = createRoute({
   getParentRoute: () => app,
   path: "/customers",
@@ -162,6 +171,7 @@ const tree = root.addChildren([
   app.addChildren([
     home,
     inbox.addChildren([conversation]),
+    deliveries,
     customers,
     customer,
     teammates,

@@ -19,6 +19,8 @@ export function initials(name: string): string {
 
 interface Props {
   name: string;
+  /** The letters to show, where a name's own would be everybody's. */
+  mark?: string | undefined;
   /** What the colour is made from, so that it stays when the name changes. */
   seed?: string;
   size?: number;
@@ -26,13 +28,13 @@ interface Props {
 }
 
 /** A person's mark. It says nothing a neighbouring text does not, so it is hidden from readers. */
-export function Avatar({ name, seed, size = 32, online }: Props) {
+export function Avatar({ name, mark, seed, size = 32, online }: Props) {
   const hue = hues[hash(seed ?? name) % hues.length]!;
   return (
     <span
       className="ui-avatar"
       aria-hidden="true"
-      data-initials={initials(name)}
+      data-initials={mark ?? initials(name)}
       style={{
         width: size,
         height: size,

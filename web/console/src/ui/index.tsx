@@ -1,5 +1,6 @@
 import { Button as AntButton, Input, Tooltip, type ButtonProps } from "antd";
 import { useEffect, useId, useState, type ReactNode } from "react";
+import { serverNow } from "@/api/clock";
 
 export { Badge, Checkbox, Dropdown, Input, Modal, Popover, Segmented, Select, Spin, Switch, Tooltip } from "antd";
 export type { MenuProps, InputRef } from "antd";
@@ -135,11 +136,11 @@ export function Section({ title, children }: { title?: ReactNode; children: Reac
   );
 }
 
-/** The clock, moving on every half minute, for relative times. */
+/** The server's clock, moving on every half minute, for relative times. */
 export function useNow(): number {
-  const [now, setNow] = useState(() => Date.now());
+  const [now, setNow] = useState(serverNow);
   useEffect(() => {
-    const id = setInterval(() => setNow(Date.now()), 30_000);
+    const id = setInterval(() => setNow(serverNow()), 30_000);
     return () => clearInterval(id);
   }, []);
   return now;

@@ -87,24 +87,25 @@ export function Skeleton({ lines = 5 }: { lines?: number }) {
   );
 }
 
-/** Text with a copy button; for keys, links and examples. */
-export function CopyBlock({ text, label }: { text: string; label?: string }) {
-  const { t } = useTranslation();
+/** Whether something has just been copied, and how to copy it. */
+function useCopied(text: string): [boolean, () => void] {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
     const id = setTimeout(() => setCopied(false), 2_000);
     return () => clearTimeout(id);
   }, [copied]);
-  const copy = () => {
-    void copyText(text).then((done) => setCopied(done));
-  };
+  return [copied, () => void copyText(text).then((done) => setCopied(done))];
+}
+
+/** Copies a text that stands beside it, perhaps shortened. `label` says what it is. */
+export function CopyButton({ text, label, className }: { text: string; label?: string | undefined; className?: string }) {
+  const { t } = useTranslation();
+  const [copied, copy] = useCopied(text);
   return (
-    <div className="ui-copy">
-      <pre tabIndex={0} aria-label={label}>
-        {text}
-      </pre>
+    <>
       <Button
+        {...(className ? { className } : {})}
         size="small"
         type="text"
         onClick={copy}
@@ -115,6 +116,18 @@ export function CopyBlock({ text, label }: { text: string; label?: string }) {
       <span className="visually-hidden" role="status">
         {copied ? t("common.copied") : ""}
       </span>
+    </>
+  );
+}
+
+/** Text with a copy button; for keys, links and examples. */
+export function CopyBlock({ text, label }: { text: string; label?: string }) {
+  return (
+    <div className="ui-copy">
+      <pre tabIndex={0} aria-label={label}>
+        {text}
+      </pre>
+      <CopyButton text={text} label={label} />
     </div>
   );
 }

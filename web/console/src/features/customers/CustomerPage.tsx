@@ -8,10 +8,11 @@ import { usePastConversations } from "@/features/inbox/queries";
 import { usePermission } from "@/features/session/me";
 import { ago, age, date, full } from "@/i18n/format";
 import { useCustomerOnline } from "@/realtime/hints";
-import { Avatar, Button, EmptyState, ErrorState, NotFoundIcon, Page, Section, Skeleton, Tag, useNow } from "@/ui";
+import { Button, EmptyState, ErrorState, NotFoundIcon, Page, Section, Skeleton, Tag, useNow } from "@/ui";
 import { CustomerForm } from "./CustomerForm";
 import { eventName } from "./events";
 import { IdentityList } from "./IdentityList";
+import { CustomerAvatar } from "./CustomerAvatar";
 import { customerName } from "./name";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
@@ -105,7 +106,7 @@ export function CustomerPage({ id }: { id: string }) {
     <Page
       title={
         <span className="profile-who">
-          <Avatar name={customerName(customer)} seed={customer.id} size={40} online={online} />
+          <CustomerAvatar customer={customer} size={40} online={online} />
           <span>{customerName(customer)}</span>
         </span>
       }

@@ -8,8 +8,9 @@ import type { Customer } from "@/api/types";
 import { ago, date, full, languageName } from "@/i18n/format";
 import { useStore } from "@/realtime/store";
 import { hints } from "@/realtime/hints";
-import { Avatar, Button, CustomersIcon, EmptyState, ErrorState, Input, Page, SearchIcon, Skeleton, Tag, useNow } from "@/ui";
+import { Button, CustomersIcon, EmptyState, ErrorState, Input, Page, SearchIcon, Skeleton, Tag, useNow } from "@/ui";
 import { DataTable, type Columns } from "@/ui/table";
+import { CustomerAvatar } from "./CustomerAvatar";
 import { customerName } from "./name";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
@@ -28,7 +29,7 @@ function useColumns(): Columns<Customer> {
       title: t("customers.name"),
       render: (_, c) => (
         <span className="person">
-          <Avatar name={customerName(c)} seed={c.id} size={28} online={heard[c.id] ?? c.online} />
+          <CustomerAvatar customer={c} size={28} online={heard[c.id] ?? c.online} />
           <Link to="/customers/$customerId" params={{ customerId: c.id }} onClick={(event) => event.stopPropagation()}>
             {customerName(c)}
           </Link>

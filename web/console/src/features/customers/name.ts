@@ -4,3 +4,8 @@ import { i18n } from "@/i18n";
 export function customerName(customer: { name?: string | null; label: string }): string {
   return customer.name ? customer.name : i18n.t("customers.visitor", { code: customer.label });
 }
+
+/** The letters of a nameless customer's face: the first of its code, so that neighbours differ. */
+export function customerMark(customer: { name?: string | null; label: string }): string | undefined {
+  return customer.name ? undefined : [...customer.label.replace(/^#/, "")].slice(0, 2).join("").toUpperCase();
+}

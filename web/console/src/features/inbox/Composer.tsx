@@ -5,17 +5,22 @@ import { customerName } from "@/features/customers/name";
 import { useMe } from "@/features/session/me";
 import { useSettings } from "@/features/session/settings";
 import { hasMod, modKey } from "@/features/shell/keyboard";
+import { channelName } from "@/features/channels/channels";
 import { bytes } from "@/i18n/format";
 import { useViewers } from "@/realtime/hints";
 import { AttachIcon, Button, CaretIcon, Dropdown, LockIcon, SendIcon, WarningIcon, toastError, usePhone } from "@/ui";
 import type { ConversationActions } from "./actions";
+import { AllowanceLine, WindowClosed } from "./AllowanceLine";
 import { useDraft } from "./drafts";
+import { limitsFor, room } from "./limits";
+import { MailHead } from "./MailHead";
 import { useTellTyping, useTellView } from "./presence";
 import { useAccounts, useLimits, useTeammates } from "./queries";
 import { useSending } from "./send";
 import { sendAct } from "./send-key";
 import { addUploads, takeUploads, uploadsOf, useUploads } from "./uploads";
 import { UploadList } from "./UploadList";
+import { useStanding } from "./useStanding";
 
 /** The counter shows when this few characters are left. */
 const NEAR_LIMIT = 500;
@@ -57,8 +62,8 @@ function ReplyingWarning({ conversationId }: { conversationId: string }) {
   const name = teammates.find((m) => m.id === replying[0]?.teammate_id)?.name;
   if (!name) return null;
   return (
-    <span className="composer-warn" role="status" data-testid="replying-warning">
-      <WarningIcon />
+    <span className="composer-warn" role="status" data-testid="replying-warning" title={t("composer.replyingWarn", { name })}>
+      <WarningIcon />{" "}
       {t("composer.replyingWarn", { name })}
     </span>
   );
@@ -74,7 +79,8 @@ export function Composer({ conversation, actions, ref }: Props) {
   const { send } = useSending();
   const list = uploadsOf(id, kind);
   const uploads = useUploads(list);
-  const limits = useLimits();
+  const house = useLimits();
+  const { standing, now } = useStanding(conversation);
   const account = useAccounts().find((a) => a.id === conversation.account_id);
   const input = useRef<HTMLTextAreaElement>(null);
   const files = useRef<HTMLInputElement>(null);
@@ -82,19 +88,20 @@ export function Composer({ conversation, actions, ref }: Props) {
   const [typing, touchTyping, stopTyping] = useRecently(TYPING_FOR);
   const [dragging, setDragging] = useState(false);
   const note = kind === "note";
-  const left = limits.body - [...body].length;
+  const limits = limitsFor(conversation.channel, note, house);
+  const left = room(body, limits);
+  const closed = !note && standing.state === "closed";
   const uploading = uploads.some((u) => !u.attachment);
   const disabledAccount = !note && account?.status === "disabled";
-  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount;
+  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount && !closed;
 
   useTellView(id, body.trim() !== "" && !note ? "replying" : "viewing");
   useTellTyping(id, typing && !note && body !== "");
-  useImperativeHandle(ref, () => ({
-    focus: (to) => {
-      turn(to);
-      input.current?.focus();
-    },
-  }));
+  const focus = (to: "text" | "note") => {
+    turn(to);
+    input.current?.focus();
+  };
+  useImperativeHandle(ref, () => ({ focus }));
 
   const submit = (andResolve: boolean) => {
     if (!sendable) {
@@ -110,9 +117,13 @@ export function Composer({ conversation, actions, ref }: Props) {
     input.current?.focus();
   };
   const add = (chosen: File[]) => {
-    const tooLarge = chosen.find((file) => file.size > limits.file_bytes);
+    const { types } = limits;
+    const fits = types ? chosen.filter((file) => types.includes(file.type)) : chosen;
+    const strange = chosen.find((file) => !fits.includes(file));
+    if (strange) toastError(t("composer.fileType", { name: strange.name, channel: channelName(conversation.channel) }));
+    const tooLarge = fits.find((file) => file.size > limits.file_bytes);
     if (tooLarge) toastError(t("composer.fileTooLarge", { name: tooLarge.name, max: bytes(limits.file_bytes) }));
-    const leftOut = addUploads(list, chosen.filter((file) => file.size <= limits.file_bytes), limits.files);
+    const leftOut = addUploads(list, fits.filter((file) => file.size <= limits.file_bytes), limits.files);
     if (leftOut > 0) toastError(t("composer.tooManyFiles", { max: limits.files }));
   };
   const press = (event: KeyboardEvent<HTMLTextAreaElement>) => {
@@ -142,10 +153,7 @@ export function Composer({ conversation, actions, ref }: Props) {
       aria-selected={kind === to}
       data-written={kind !== to && behind ? "" : undefined}
       aria-controls="composer-input"
-      onClick={() => {
-        turn(to);
-        input.current?.focus();
-      }}
+      onClick={() => focus(to)}
     >
       {label}
     </button>
@@ -193,7 +201,10 @@ export function Composer({ conversation, actions, ref }: Props) {
             </span>
           )}
           <ReplyingWarning conversationId={id} />
+          {!note && <AllowanceLine standing={standing} now={now} />}
         </div>
+        {closed && standing.state === "closed" && <WindowClosed conversation={conversation} why={standing.why} written={body.trim() !== ""} onNote={() => focus("note")} />}
+        {!note && conversation.channel === "email" && <MailHead conversation={conversation} />}
         <div className="composer-box">
           <textarea
             ref={input}
@@ -221,6 +232,7 @@ export function Composer({ conversation, actions, ref }: Props) {
               ref={files}
               type="file"
               multiple
+              accept={limits.types?.join(",")}
               hidden
               data-testid="composer-attach"
               aria-label={t("composer.attach")}

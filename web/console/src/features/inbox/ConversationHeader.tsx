@@ -1,5 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Conversation, Message } from "@/api/types";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
+import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { useMe, usePermission } from "@/features/session/me";
 import { full, soon } from "@/i18n/format";
@@ -50,7 +52,7 @@ function useSubtitle(conversation: Conversation): string {
   const account = useAccounts().find((a) => a.id === conversation.account_id)?.name;
   const assignee = useTeammates().find((m) => m.id === conversation.assignee_id)?.name;
   const team = useTeams().find((x) => x.id === conversation.team_id)?.name;
-  return [`#${conversation.number}`, account, assignee ?? t("inbox.unassigned"), team].filter(Boolean).join(" · ");
+  return [`#${conversation.number}`, conversation.subject, account, assignee ?? t("inbox.unassigned"), team].filter(Boolean).join(" · ");
 }
 
 function StatusTag({ conversation }: { conversation: Conversation }) {
@@ -94,10 +96,12 @@ export function ConversationHeader({ conversation, messages, actions, menu, onMe
   return (
     <header className="pane-head">
       {phone && <IconButton label={t("actions.backToList")} icon={<BackIcon />} data-testid="back" onClick={onBack} />}
-      <Avatar name={who} seed={conversation.customer.id} size={32} />
+      <CustomerAvatar customer={conversation.customer} size={32} />
       <div className="pane-who">
         <h2 title={who}>{who}</h2>
-        <p title={subtitle}>{subtitle}</p>
+        <p title={subtitle}>
+          <ChannelIcon channel={conversation.channel} /> {subtitle}
+        </p>
       </div>
       <StatusTag conversation={conversation} />
       <Viewers conversationId={conversation.id} />

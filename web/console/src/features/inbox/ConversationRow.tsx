@@ -2,10 +2,12 @@ import { Link } from "@tanstack/react-router";
 import { memo, type CSSProperties } from "react";
 import { useTranslation } from "react-i18next";
 import type { Conversation, Teammate } from "@/api/types";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
+import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { age, full, soon, span } from "@/i18n/format";
 import type { InboxSearch } from "@/routes/router";
-import { Avatar, SnoozeIcon, Tooltip, WebchatIcon } from "@/ui";
+import { Avatar, SnoozeIcon, Tooltip } from "@/ui";
 
 interface Props {
   conversation: Conversation;
@@ -13,17 +15,21 @@ interface Props {
   current: boolean;
   now: number;
   assignee: Teammate | undefined;
+  /** One's own name, which the list tells as "You". */
+  ownName: string;
   style: CSSProperties;
 }
 
-function Preview({ conversation }: { conversation: Conversation }) {
+function Preview({ conversation, ownName }: { conversation: Conversation; ownName: string }) {
   const { t } = useTranslation();
   const last = conversation.last_message;
   if (!last) return <>{t("inbox.noMessage")}</>;
-  const by = last.kind === "note" ? t("inbox.noteBy") : last.direction === "out" ? last.author_name : null;
+  const author = last.author_name === ownName ? t("inbox.you") : last.author_name;
+  const by = last.kind === "note" ? t("inbox.noteBy") : last.direction === "out" ? author : null;
   return (
     <>
-      {by ? `${by}: ` : ""}
+      {by ? t("inbox.previewBy", { name: by }) : ""}
+      {conversation.subject && last.direction === "in" ? t("inbox.previewSubject", { subject: conversation.subject }) : ""}
       {last.preview || t("notify.files")}
     </>
   );
@@ -49,7 +55,7 @@ function Waiting({ conversation, now }: { conversation: Conversation; now: numbe
 }
 
 /** One conversation in the list. */
-export const ConversationRow = memo(function ConversationRow({ conversation, search, current, now, assignee, style }: Props) {
+export const ConversationRow = memo(function ConversationRow({ conversation, search, current, now, assignee, ownName, style }: Props) {
   const { t } = useTranslation();
   const who = customerName(conversation.customer);
   const unread = Math.max(0, conversation.inbound_count - conversation.read_inbound_count);
@@ -70,9 +76,9 @@ export const ConversationRow = memo(function ConversationRow({ conversation, sea
       style={style}
     >
       <span className="row-avatar">
-        <Avatar name={who} seed={conversation.customer.id} size={36} />
-        <span className="channel" title={t("channel.webchat")}>
-          <WebchatIcon />
+        <CustomerAvatar customer={conversation.customer} size={36} />
+        <span className="channel">
+          <ChannelIcon channel={conversation.channel} />
         </span>
       </span>
       <span style={{ minWidth: 0 }}>
@@ -86,7 +92,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, sea
         </span>
         <span className="row-line">
           <span className="row-preview">
-            <Preview conversation={conversation} />
+            <Preview conversation={conversation} ownName={ownName} />
           </span>
           <span className="row-meta">
             <Waiting conversation={conversation} now={now} />

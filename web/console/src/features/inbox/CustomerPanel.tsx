@@ -8,13 +8,15 @@ import type { Conversation, Customer } from "@/api/types";
 import { usePermission } from "@/features/session/me";
 import { attributeText } from "@/features/customers/attributes";
 import { eventName } from "@/features/customers/events";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
+import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { IdentityList } from "@/features/customers/IdentityList";
 import { ago, age, full, languageName } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { useCustomerOnline } from "@/realtime/hints";
 import { useRealtime } from "@/realtime/provider";
-import { Avatar, CloseIcon, EditIcon, ErrorState, IconButton, Input, Skeleton, toastError, useNow } from "@/ui";
+import { CloseIcon, EditIcon, ErrorState, IconButton, Input, Skeleton, toastError, useNow } from "@/ui";
 import { usePanel } from "./panel-state";
 import { useAccounts, usePastConversations } from "./queries";
 
@@ -75,6 +77,7 @@ function Past({ conversation }: { conversation: Conversation }) {
       {others.map((c) => (
         <li key={c.id}>
           <Link className="panel-link" to="/inbox/$conversationId" params={{ conversationId: c.id }} search={(previous) => previous}>
+            <ChannelIcon channel={c.channel} />
             <span>
               #{c.number} {c.last_message?.preview}
             </span>
@@ -118,7 +121,9 @@ function Facts({ conversation, customer }: { conversation: Conversation; custome
       <section>
         <dl className="facts">
           <dt>{t("panel.channel")}</dt>
-          <dd>{account?.name ?? t("common.notAvailable")}</dd>
+          <dd>
+            <ChannelIcon channel={conversation.channel} /> {account?.name ?? t("common.notAvailable")}
+          </dd>
           <dt>{t("panel.started")}</dt>
           <dd>{full(conversation.created_at)}</dd>
           {customer.locale && (
@@ -172,7 +177,7 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
         <IconButton label={t("actions.hidePanel")} icon={<CloseIcon />} data-testid="hide-panel" onClick={() => panel.setOpen(false)} />
       </div>
       <section className="panel-who">
-        <Avatar name={label} seed={id} size={40} online={online} />
+        <CustomerAvatar customer={customer ?? conversation.customer} size={40} online={online} />
         <div>
           <NameEditor key={id} customer={customer} fallback={label} />
           <p className="panel-muted" data-testid="customer-online" data-online={online}>

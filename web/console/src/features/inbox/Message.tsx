@@ -1,64 +1,27 @@
-import { memo, useState, type ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { api } from "@/api/calls";
-import type { Delivery, Message } from "@/api/types";
-import { customerName } from "@/features/customers/name";
-import { useMe, usePermission } from "@/features/session/me";
+import type { Message } from "@/api/types";
+import { tellsDelivery } from "@/features/channels/channels";
+import { customerMark, customerName } from "@/features/customers/name";
+import { useMe } from "@/features/session/me";
 import { clock, full } from "@/i18n/format";
-import { describe, sentenceFor } from "@/i18n/problem";
+import { sentenceFor } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
-import { patchDelivery } from "@/realtime/thread";
-import { Avatar, Button, Modal, Tag, toastError } from "@/ui";
-import { activityText } from "./activity";
+import { Avatar, Button, Tag } from "@/ui";
+import { ActivityLine } from "./ActivityLine";
 import { Attachments } from "./Attachments";
+import { DeliveryMark } from "./DeliveryMark";
 import { linkify } from "./linkify";
+import { MailBody, MailLines } from "./MailParts";
 import type { Pending } from "./outbox";
+import { PayloadCard } from "./PayloadCard";
 import { useSending } from "./send";
-
-function DeliveryMark({ message, delivery }: { message: Message; delivery: Delivery }) {
-  const { t } = useTranslation();
-  const { feed } = useRealtime();
-  const allowed = usePermission("inbox.reply");
-  const [busy, setBusy] = useState(false);
-  const [asking, setAsking] = useState(false);
-  const { state } = delivery;
-  const retry = async () => {
-    setAsking(false);
-    setBusy(true);
-    try {
-      const next = await api.retryDelivery(delivery.id);
-      if (next?.id) feed.patchThread(message.conversation_id, (thread) => patchDelivery(thread, message.seq, next));
-    } catch (error) {
-      toastError(describe(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  if (state !== "failed" && state !== "unknown") return <span>{t(`delivery.${state}`)}</span>;
-  const reason = delivery.error_code ? (sentenceFor({ code: delivery.error_code }) ?? delivery.error_code) : null;
-  return (
-    <>
-      <span title={state === "unknown" ? t("delivery.unknownHelp") : undefined}>
-        {state === "unknown" ? t("delivery.unknown") : reason ? t("delivery.failed", { reason }) : t("delivery.failedPlain")}
-      </span>
-      {allowed && (
-        <Button type="link" size="small" loading={busy} onClick={() => (state === "unknown" ? setAsking(true) : void retry())}>
-          {t("delivery.retry")}
-        </Button>
-      )}
-      {asking && (
-        <Modal open title={t("delivery.confirmUnknown")} okText={t("delivery.retry")} cancelText={t("common.cancel")} onOk={() => void retry()} onCancel={() => setAsking(false)}>
-          {t("delivery.unknownHelp")}
-        </Modal>
-      )}
-    </>
-  );
-}
 
 interface FrameProps {
   author: string;
   /** The name whose letters the face shows; one's own is not "You". */
   face: string;
+  mark?: string | undefined;
   seed: string;
   follows: boolean;
   note: boolean;
@@ -68,11 +31,11 @@ interface FrameProps {
   children: ReactNode;
 }
 
-function MessageFrame({ author, face, seed, follows, note, program, at, children }: FrameProps) {
+function MessageFrame({ author, face, mark, seed, follows, note, program, at, children }: FrameProps) {
   const { t } = useTranslation();
   return (
     <>
-      <span className="msg-face">{!follows && <Avatar name={face} seed={seed} size={28} />}</span>
+      <span className="msg-face">{!follows && <Avatar name={face} mark={mark} seed={seed} size={28} />}</span>
       <div className="msg-body">
         {follows ? (
           <span className="visually-hidden">
@@ -98,40 +61,34 @@ interface Props {
   message: Message;
   /** The customer's name, for messages that carry none. */
   customer: { id: string; name?: string | null; label: string };
+  channel: string;
+  subject: string | null;
+  /** Whether the channel allows another message now. */
+  mayWrite: boolean;
   /** Same author shortly after: name and face are left out. */
   follows: boolean;
 }
 
 /** One message of the thread, whatever its kind. */
-export const MessageItem = memo(function MessageItem({ message, customer, follows }: Props) {
+export const MessageItem = memo(function MessageItem({ message, customer, channel, subject, mayWrite, follows }: Props) {
   const { t } = useTranslation();
   const me = useMe();
   const { feed } = useRealtime();
-  if (message.kind === "activity") {
-    return (
-      <div className="activity" data-testid="message" data-seq={message.seq} data-direction={message.direction} data-kind="activity">
-        {message.activity ? (activityText(message.activity, me.id) ?? message.activity.code) : message.body}{" "}
-        <time dateTime={message.created_at} title={full(message.created_at)}>
-          {clock(message.created_at)}
-        </time>
-      </div>
-    );
-  }
+  if (message.kind === "activity") return <ActivityLine message={message} />;
   const mine = message.author.kind === "teammate" && message.author.id === me.id;
-  const author = mine ? t("inbox.you") : (message.author.name ?? (message.author.kind === "customer" ? customerName(customer) : "Fanward"));
-  const seed = message.author.kind === "customer" ? customer.id : (message.author.id ?? author);
+  const theirs = message.author.kind === "customer";
+  const author = mine ? t("inbox.you") : (message.author.name ?? (theirs ? customerName(customer) : "Fanward"));
+  const seed = theirs ? customer.id : (message.author.id ?? author);
+  const mark = theirs && !message.author.name ? customerMark(customer) : undefined;
   const state = message.delivery?.state;
-  const tone = state === "failed" ? "danger" : state === "unknown" ? "warn" : undefined;
   return (
     <div className="msg" data-testid="message" data-seq={message.seq} data-direction={message.direction} data-kind={message.kind} data-client-key={message.client_key ?? undefined} data-follows={follows ? "" : undefined} data-failed={state === "failed" ? "" : undefined}>
-      <MessageFrame author={author} face={mine ? me.name : author} seed={seed} follows={follows} note={message.kind === "note"} program={message.author.kind === "system"} at={message.created_at}>
-        {message.body && <div className="bubble">{linkify(message.body)}</div>}
+      <MessageFrame author={author} face={mine ? me.name : author} mark={mark} seed={seed} follows={follows} note={message.kind === "note"} program={message.author.kind === "system"} at={message.created_at}>
+        <MailLines message={message} subject={subject} />
+        <MailBody message={message} />
+        <PayloadCard raw={message.payload} />
         <Attachments attachments={message.attachments} onExpired={() => void feed.refreshMessage(message)} />
-        {message.delivery && state !== "delivered" && state !== "read" && state !== "sent" && (
-          <div className="msg-foot" data-tone={tone} data-testid="delivery" data-state={state}>
-            <DeliveryMark message={message} delivery={message.delivery} />
-          </div>
-        )}
+        {message.delivery && <DeliveryMark message={message} delivery={message.delivery} tells={tellsDelivery(channel)} mayWrite={mayWrite} />}
       </MessageFrame>
     </div>
   );

@@ -6,6 +6,7 @@ import { useMe } from "@/features/session/me";
 import { dayKey, dayName } from "@/i18n/format";
 import { useTyping } from "@/realtime/hints";
 import { Button, DownIcon, ErrorState, Skeleton, useNow } from "@/ui";
+import { standingOf } from "./allowance";
 import { MessageItem, PendingItem } from "./Message";
 import { usePending, type Pending } from "./outbox";
 import { useMarkRead } from "./reading";
@@ -57,6 +58,7 @@ function Log({ conversation, items, pending, newAfter }: LogProps) {
   const { t } = useTranslation();
   const now = useNow();
   const seenSeq = lastSeenReply(items, conversation.customer_read_seq);
+  const mayWrite = standingOf(conversation, now).state !== "closed";
   let newShown = false;
   return items
     .map<ReactNode>((message, i) => {
@@ -76,7 +78,7 @@ function Log({ conversation, items, pending, newAfter }: LogProps) {
               {t("thread.newMark")}
             </div>
           )}
-          <MessageItem message={message} customer={conversation.customer} follows={!newDay && !isNew && follows(previous, message)} />
+          <MessageItem message={message} customer={conversation.customer} channel={conversation.channel} subject={conversation.subject ?? null} mayWrite={mayWrite} follows={!newDay && !isNew && follows(previous, message)} />
           {message.seq === seenSeq && (
             <div className="seen" title={t("thread.seenAt")} data-testid="seen-mark">
               {t("thread.seen")}

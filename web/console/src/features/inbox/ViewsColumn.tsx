@@ -1,5 +1,6 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { changeSettings } from "@/features/session/settings";
 import { number } from "@/i18n/format";
 import type { InboxSearch } from "@/routes/router";
@@ -12,6 +13,7 @@ interface View {
   label: string;
   search: InboxSearch;
   count?: number | undefined;
+  channel?: string;
   testid?: string;
 }
 
@@ -55,6 +57,7 @@ function useViews(): { groups: Group[]; current: string } {
         key: `account-${account.id}`,
         label: account.name,
         search: { view: "all", account: account.id, ...status },
+        channel: account.channel,
         count: counts ? (counts.accounts[account.id] ?? 0) : undefined,
         testid: `view-account-${account.id}`,
       })),
@@ -88,7 +91,9 @@ export function ViewsColumn() {
                   aria-current={view.key === current ? "true" : undefined}
                   activeProps={{}}
                 >
-                  <span>{view.label}</span>
+                  <span>
+                    {view.channel && <ChannelIcon channel={view.channel} />} {view.label}
+                  </span>
                   {view.count !== undefined && <span className="num">{view.count > 0 ? number(view.count) : ""}</span>}
                 </Link>
               </li>
@@ -108,7 +113,11 @@ export function ViewSelect() {
   const byKey = new Map(groups.flatMap((g) => g.views.map((v) => [v.key, v] as const)));
   const option = (view: View) => ({
     value: view.key,
-    label: view.count ? `${view.label} (${number(view.count)})` : view.label,
+    label: (
+      <>
+        {view.channel && <ChannelIcon channel={view.channel} />} {view.count ? `${view.label} (${number(view.count)})` : view.label}
+      </>
+    ),
   });
   return (
     <Select

@@ -27,6 +27,14 @@ export function activityText(activity: Activity, meId: string | null): string | 
       return t("activity.snoozed", { by, until: p.until ? soon(p.until, Date.now()) : "" });
     case "woken":
       return t("activity.woken");
+    case "wechat_followed":
+      return p.scene ? t("activity.wechat_followedBy", { scene: p.scene }) : t("activity.wechat_followed");
+    case "wechat_unfollowed":
+      return t("activity.wechat_unfollowed");
+    case "wechat_scanned":
+      return p.scene ? t("activity.wechat_scanned", { scene: p.scene }) : t("activity.wechat_scannedPlain");
+    case "wechat_menu":
+      return p.key ? t("activity.wechat_menu", { key: p.key }) : t("activity.wechat_menuPlain");
     default:
       return null;
   }

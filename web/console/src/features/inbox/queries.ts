@@ -96,7 +96,7 @@ export function useThread(id: string) {
 /** A customer's conversations besides one, newest first. */
 export function usePastConversations(customerId: string) {
   return useQuery({
-    queryKey: ["conversations-of", customerId],
+    queryKey: keys.conversationsOf(customerId),
     queryFn: ({ signal }) => api.conversations({ customer_id: customerId, status: "all", view: "all" }, null, 20, signal),
     placeholderData: keepPreviousData,
   });

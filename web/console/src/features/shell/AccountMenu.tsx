@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import type { ThemeChoice } from "@/api/types";
@@ -9,11 +10,20 @@ import { describe } from "@/i18n/problem";
 import { locales } from "@/i18n";
 import { Avatar, Dropdown, HelpIcon, PreferencesIcon, SignOutIcon, toastError, type MenuProps } from "@/ui";
 import { dialog } from "./dialogs";
+import type { PageEntry } from "./pages";
 
 const themes: ThemeChoice[] = ["system", "light", "dark"];
 
-/** Oneself: availability, language, appearance, preferences, sign out. */
-export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }) {
+interface Props {
+  placement: "topLeft" | "topRight";
+  /** Pages that have no place of their own in the bar. */
+  pages?: PageEntry[];
+  /** What opens the menu. */
+  children: ReactNode;
+}
+
+/** Availability, language, appearance, preferences, sign out, behind whatever opens it. */
+export function MenuOfMine({ placement, pages = [], children }: Props) {
   const { t } = useTranslation();
   const me = useMe();
   const update = useUpdateMe();
@@ -41,6 +51,8 @@ export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }
       ),
     },
     { type: "divider" },
+    ...pages.map((page) => ({ key: `page:${page.to}`, icon: page.icon, label: <span data-testid={`nav-${page.name}`}>{t(`nav.${page.name}`)}</span> })),
+    ...(pages.length > 0 ? [{ type: "divider" as const }] : []),
     { type: "group", label: t("availability.label"), key: "availability", children: (["available", "away"] as const).map((value) => ({ key: `availability:${value}`, label: t(`availability.${value}`) })) },
     { type: "divider" },
     { key: "locale", label: t("locale.label"), children: locales.map((value) => ({ key: `locale:${value}`, label: t(`locale.${value}`) })) },
@@ -53,7 +65,9 @@ export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }
 
   const choose: MenuProps["onClick"] = ({ key }) => {
     const [name, value] = key.split(":");
-    if (name === "availability") update.mutate({ availability: value as "available" | "away" });
+    const page = pages.find((p) => p.to === value);
+    if (name === "page" && page) void navigate({ to: page.to });
+    else if (name === "availability") update.mutate({ availability: value as "available" | "away" });
     else if (name === "locale") update.mutate({ locale: value as (typeof locales)[number] });
     else if (name === "theme") update.mutate({ theme: value as ThemeChoice });
     else if (name === "preferences") void navigate({ to: "/preferences" });
@@ -68,6 +82,17 @@ export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }
       // Opened by a click, as on a phone: on the way to an item the pointer may cross its neighbour.
       menu={{ items, onClick: choose, triggerSubMenuAction: "click", selectedKeys: [`availability:${me.availability}`, `locale:${me.locale}`, `theme:${me.theme}`] }}
     >
+      {children}
+    </Dropdown>
+  );
+}
+
+/** Oneself in the rail, with one's own menu. */
+export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  return (
+    <MenuOfMine placement={placement}>
       <button
         type="button"
         className="me-button"
@@ -77,6 +102,6 @@ export function AccountMenu({ placement }: { placement: "topLeft" | "topRight" }
       >
         <Avatar name={me.name} seed={me.id} size={30} online />
       </button>
-    </Dropdown>
+    </MenuOfMine>
   );
 }

@@ -15,6 +15,7 @@ export function KeyboardHelp({ onClose }: { onClose: () => void }) {
         [t("keys.help"), ["?"]],
         [t("keys.goInbox"), go("I")],
         [t("keys.goCustomers"), go("C")],
+        [t("keys.goDeliveries"), go("D")],
         [t("keys.goAccounts"), go("A")],
         [t("keys.goTeammates"), go("T")],
         [t("keys.back"), ["Esc"]],

@@ -1,6 +1,7 @@
 import { Outlet, useMatches, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
+import { useTroubleSync } from "@/features/deliveries/queries";
 import { useCounts } from "@/features/inbox/queries";
 import { useIncomingNotices } from "@/features/inbox/useIncomingNotices";
 import { OutboxSync } from "@/features/inbox/outbox-sync";
@@ -39,6 +40,7 @@ function Frame() {
   useGlobalKeys();
   useTitle();
   useIncomingNotices();
+  useTroubleSync();
   useEffect(() => adoptPreferences(me), [me.locale, me.theme]);
   useEffect(() => {
     const id = setTimeout(() => void loadPalette().catch(() => {}), PRELOAD_AFTER);

@@ -1,21 +1,24 @@
 import type { ReactNode } from "react";
 import type { Me } from "@/api/types";
 import { may, type Permission } from "@/features/session/me";
-import { AccountsIcon, CustomersIcon, InboxIcon, TeammatesIcon, TeamsIcon, TokensIcon } from "@/ui";
+import { AccountsIcon, CustomersIcon, InboxIcon, TeammatesIcon, TeamsIcon, TokensIcon, TroubleIcon } from "@/ui";
 
-type PageName = "inbox" | "customers" | "teammates" | "teams" | "accounts" | "tokens";
+type PageName = "inbox" | "deliveries" | "customers" | "teammates" | "teams" | "accounts" | "tokens";
 
 export interface PageEntry {
   name: PageName;
-  to: "/inbox" | "/customers" | "/teammates" | "/teams" | "/accounts" | "/tokens";
+  to: "/inbox" | "/deliveries" | "/customers" | "/teammates" | "/teams" | "/accounts" | "/tokens";
   icon: ReactNode;
   permissions: Permission[];
+  /** One of those that a phone's bar shows; the others are behind "More". */
+  main?: boolean;
 }
 
 /** Every page of the rail and what one needs for it. */
 const pages: PageEntry[] = [
-  { name: "inbox", to: "/inbox", icon: <InboxIcon />, permissions: ["inbox.read"] },
-  { name: "customers", to: "/customers", icon: <CustomersIcon />, permissions: ["customers.read"] },
+  { name: "inbox", to: "/inbox", icon: <InboxIcon />, permissions: ["inbox.read"], main: true },
+  { name: "customers", to: "/customers", icon: <CustomersIcon />, permissions: ["customers.read"], main: true },
+  { name: "deliveries", to: "/deliveries", icon: <TroubleIcon />, permissions: ["inbox.read"], main: true },
   { name: "accounts", to: "/accounts", icon: <AccountsIcon />, permissions: ["accounts.manage"] },
   { name: "teammates", to: "/teammates", icon: <TeammatesIcon />, permissions: ["teammates.read", "teammates.manage"] },
   { name: "teams", to: "/teams", icon: <TeamsIcon />, permissions: ["teammates.read", "teammates.manage"] },

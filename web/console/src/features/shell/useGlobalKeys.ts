@@ -3,9 +3,10 @@ import { useEffect } from "react";
 import { dialog } from "./dialogs";
 import { hasMod, inTextField, layerOpen } from "./keyboard";
 
-const places: Record<string, "/inbox" | "/customers" | "/accounts" | "/teammates"> = {
+const places: Record<string, "/inbox" | "/deliveries" | "/customers" | "/accounts" | "/teammates"> = {
   i: "/inbox",
   c: "/customers",
+  d: "/deliveries",
   a: "/accounts",
   t: "/teammates",
 };

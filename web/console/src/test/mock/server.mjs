@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { addMessage, iso, makeWorld, newId, permissionsOf } from "./world.mjs";
+import { allow, check, spend, troubles } from "./channels.mjs";
 import { acceptSocket } from "./socket.mjs";
 
 const world = makeWorld(process.env.MOCK_EMPTY ? 0 : 140);
@@ -110,6 +111,7 @@ function sendMessage(me, c, body) {
   if ([...body.body].length > 10000) throw new Refused(422, "body_too_long", { max: 10000 });
   const m = addMessage(world, c, { direction: body.kind === "note" ? "internal" : "out", kind: body.kind, author: { kind: "teammate", id: me.id, name: me.name }, body: body.body, client_key: body.client_key, attachments: body.attachment_ids.map((id) => world.files[id].attachment) });
   toldMessage(c, m);
+  if (m.delivery && c.allowance) broadcast({ kind: "delivery", data: { conversation_id: c.id, message_id: m.id, seq: m.seq, delivery: m.delivery, allowance: spend(c) } });
   if (m.delivery && body.body.includes("fail")) {
     m.delivery = { ...m.delivery, state: "failed", error_code: "not_found", updated_at: iso(Date.now() + 5) };
     broadcast({ kind: "delivery", data: { conversation_id: c.id, message_id: m.id, seq: m.seq, delivery: m.delivery } });
@@ -122,6 +124,7 @@ function sendMessage(me, c, body) {
 function inbound(body) {
   const c = body.conversation_id ? find(world.conversations, body.conversation_id) : world.conversations[0];
   const m = addMessage(world, c, { direction: "in", kind: "text", author: { kind: "customer", id: c.customer.id, name: c.customer.name }, body: body.body });
+  allow(c);
   toldMessage(c, m);
   return m;
 }
@@ -178,8 +181,9 @@ const routes = [
   ["PATCH", "/teams/:id", (me, p, b) => Object.assign(find(world.teams, p.id), b)],
   ["DELETE", "/teams/:id", (me, p) => { world.teams = world.teams.filter((t) => t.id !== p.id); return undefined; }],
   ["GET", "/accounts", () => ({ items: world.accounts })],
-  ["POST", "/accounts", (me, p, b) => { const a = { id: newId(), key: `wc_${newId().slice(-8)}`, status: "active", sandbox: false, has_identity_secret: false, created_at: iso(Date.now()), ...b }; world.accounts.push(a); return a; }],
-  ["PATCH", "/accounts/:id", (me, p, b) => Object.assign(find(world.accounts, p.id), b)],
+  ["POST", "/accounts/check", (me, p, b) => ({ items: check(b) })],
+  ["POST", "/accounts", (me, p, b) => { const { secrets = {}, ...rest } = b; b = { ...rest, secrets: Object.keys(secrets), health: { ok: true, code: "", since: null } }; const a = { id: newId(), key: `wc_${newId().slice(-8)}`, status: "active", sandbox: false, has_identity_secret: false, created_at: iso(Date.now()), ...b }; world.accounts.push(a); return a; }],
+  ["PATCH", "/accounts/:id", (me, p, b) => { const { secrets, ...rest } = b; const a = Object.assign(find(world.accounts, p.id), rest); if (secrets) a.secrets = [...new Set([...a.secrets, ...Object.keys(secrets)])].filter((n) => secrets[n] !== ""); return a; }],
   ["DELETE", "/accounts/:id", (me, p) => { find(world.accounts, p.id).status = "disabled"; return undefined; }],
   ["POST", "/accounts/:id/identity-secret", (me, p) => { find(world.accounts, p.id).has_identity_secret = true; return { secret: "9f1c7d0e5a4b38c26f81b7e94d3a50c1" }; }],
   ["GET", "/conversations/counts", (me) => counts(me)],
@@ -200,6 +204,9 @@ const routes = [
   ["GET", "/conversations/:id/draft", (me, p) => world.drafts[`${me.id}:${p.id}`] ?? { body: "", kind: "text" }],
   ["PUT", "/conversations/:id/draft", (me, p, b) => { world.drafts[`${me.id}:${p.id}`] = b; broadcast({ kind: "draft", data: { conversation_id: p.id, ...b } }, me.id); return undefined; }],
   ["DELETE", "/conversations/:id/draft", (me, p) => { delete world.drafts[`${me.id}:${p.id}`]; return undefined; }],
+  ["GET", "/deliveries", (me, p, b, url) => { const all = troubles(world, url.searchParams.get("state") ?? "all"); return { ...page(all, url), ...(url.searchParams.get("total") ? { total: all.length } : {}) }; }],
+  ["GET", "/inbound", () => ({ items: world.inbound })],
+  ["POST", "/inbound/:id/retry", (me, p) => { world.inbound = world.inbound.filter((f) => f.id !== p.id); return undefined; }],
   ["POST", "/deliveries/:id/retry", (me, p) => { for (const list of Object.values(world.messages)) for (const m of list) if (m.delivery?.id === p.id) return (m.delivery = { ...m.delivery, state: "sent", attempt: m.delivery.attempt + 1, error_code: null, updated_at: iso(Date.now()) }); throw new Refused(404, "not_found"); }],
   ["GET", "/customers", (me, p, b, url) => { const q = (url.searchParams.get("q") ?? "").toLowerCase(); return page(world.customers.filter((c) => c.label.toLowerCase().includes(q)), url); }],
   ["GET", "/customers/:id", (me, p) => find(world.customers, p.id)],
@@ -218,6 +225,13 @@ async function handleApi(req, res, url, raw) {
     const f = world.files[file[1]];
     res.setHeader("Content-Type", f.attachment.content_type);
     return res.end(f.data);
+  }
+  const mail = /^\/mail\/(\w+)$/.exec(path);
+  if (req.method === "GET" && mail && world.mails[mail[1]]) {
+    const pictures = url.searchParams.get("pictures") === "1" ? " https:" : "";
+    res.setHeader("Content-Type", "text/html; charset=utf-8");
+    res.setHeader("Content-Security-Policy", `sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:${pictures}`);
+    return res.end(world.mails[mail[1]]);
   }
   const open = routes.find((r) => r.open && r.method === req.method && r.match.test(path));
   const me = open ? null : signedIn(req);

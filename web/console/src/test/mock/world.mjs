@@ -1,5 +1,6 @@
 // The made-up world of the development mock: people, conversations, messages.
 // Used by tests and while developing; never part of a build.
+import { accountFor, addChannelAccounts, channelFor, failedInbound, furnish } from "./channels.mjs";
 
 let serial = 7_300_000_000_000_000n;
 export const newId = () => String(serial++);
@@ -36,7 +37,7 @@ function accountOf(id, name, key, sandbox) {
 }
 
 export function makeWorld(size = 140) {
-  const w = { teammates: [], teams: [], accounts: [], customers: [], identities: {}, events: {}, conversations: [], messages: {}, reads: {}, drafts: {}, files: {}, tokens: [], links: {} };
+  const w = { teammates: [], teams: [], accounts: [], customers: [], identities: {}, events: {}, conversations: [], messages: {}, reads: {}, drafts: {}, files: {}, tokens: [], links: {}, mails: {}, inbound: failedInbound() };
   w.teammates.push(
     teammate("1001", "Li Wei", "owner@fanward.example", "owner", { team_ids: ["2001"] }),
     teammate("1002", "林小雨", "lin@fanward.example", "agent", { team_ids: ["2001"] }),
@@ -46,6 +47,7 @@ export function makeWorld(size = 140) {
   );
   w.teams.push({ id: "2001", name: "售后 After-sales", member_ids: ["1001", "1002"] }, { id: "2002", name: "Sales", member_ids: ["1003"] });
   w.accounts.push(accountOf("3001", "Shop", "wc_4fjq2k7m", true), accountOf("3002", "Help centre", "wc_9slx0q2p", false));
+  addChannelAccounts(w);
   const now = Date.now();
   for (let i = 0; i < size; i++) addConversation(w, i, now);
   w.conversations.sort((a, b) => (a.last_activity_at < b.last_activity_at ? 1 : -1));
@@ -55,13 +57,16 @@ export function makeWorld(size = 140) {
 function addConversation(w, i, now) {
   const at = now - Math.round((i * 3.7 + (i * i) / 6) * 60_000) - 20_000;
   const name = firstNames[i % firstNames.length];
-  const customer = { id: newId(), name, label: name ?? `Visitor ${String(7300 + i)}`, locale: i % 2 ? "en" : "zh-CN", timezone: i % 3 ? "Asia/Shanghai" : null, attributes: i % 4 === 0 ? { plan: "gold", orders: 12, 城市: "上海" } : {}, last_seen_at: iso(at), created_at: iso(at - 40 * 86_400_000), online: i % 5 === 0 };
+  const customer = { id: newId(), name, label: name ?? `#${(i * 7_654_321 + 40_000_000).toString(36).toUpperCase().slice(-5)}`, locale: i % 2 ? "en" : "zh-CN", timezone: i % 3 ? "Asia/Shanghai" : null, attributes: i % 4 === 0 ? { plan: "gold", orders: 12, 城市: "上海" } : {}, last_seen_at: iso(at), created_at: iso(at - 40 * 86_400_000), online: i % 5 === 0 };
   w.customers.push(customer);
-  const identity = { id: newId(), kind: "visitor", namespace: "3001", value: `v_${customer.id.slice(-8)}`, verified: false, created_at: customer.created_at };
-  w.identities[customer.id] = i % 3 === 0 ? [identity, { id: newId(), kind: "email", namespace: "", value: `customer${i}@example.com`, verified: true, created_at: customer.created_at }] : [identity];
+  const channel = channelFor(i);
+  const kind = { webchat: "visitor", wechat: "openid", email: "email" }[channel];
+  const value = { webchat: `v_${customer.id.slice(-8)}c41f09ab7e22`, wechat: `oKm2X6${customer.id.slice(-8)}qZ7PfVbTnE4c`, email: `customer${i}@example.com` }[channel];
+  const identity = { id: newId(), kind, namespace: kind === "email" ? "" : accountFor(i), value, verified: channel !== "webchat", created_at: customer.created_at };
+  w.identities[customer.id] = i % 3 === 0 ? [identity, { id: newId(), kind: "external", namespace: "3001", value: `user-${1000 + i}`, verified: true, created_at: customer.created_at }, ...(channel === "email" ? [] : [{ id: newId(), kind: "email", namespace: "", value: `customer${i}@example.com`, verified: false, created_at: customer.created_at }])] : [identity];
   w.events[customer.id] = ["page_viewed", "product_added", "order_completed"].map((n, k) => ({ id: newId(), customer_id: customer.id, name: n, properties: { path: `/products/${i}`, price: 49.9 }, at: iso(at - k * 3_600_000), received_at: iso(at - k * 3_600_000) }));
   const status = i % 9 === 7 ? "resolved" : i % 13 === 11 ? "snoozed" : "open";
-  const c = { id: newId(), number: 1000 + i, channel: "webchat", account_id: i % 6 === 5 ? "3002" : "3001", customer: { id: customer.id, name: customer.name, label: customer.label }, identity_id: identity.id, status, assignee_id: i % 3 === 0 ? "1001" : i % 3 === 1 ? null : "1002", team_id: i % 4 === 0 ? "2001" : null, snoozed_until: status === "snoozed" ? iso(now + 5 * 3_600_000) : null, waiting_since: null, last_inbound_at: null, last_activity_at: iso(at), reply_window_until: null, last_seq: 0, inbound_count: 0, customer_read_seq: 0, last_message: null, version: 1, created_at: iso(at - 2 * 86_400_000) };
+  const c = { id: newId(), number: 1000 + i, channel, account_id: accountFor(i), customer: { id: customer.id, name: customer.name, label: customer.label }, identity_id: identity.id, status, assignee_id: i % 3 === 0 ? "1001" : i % 3 === 1 ? null : "1002", team_id: i % 4 === 0 ? "2001" : null, snoozed_until: status === "snoozed" ? iso(now + 5 * 3_600_000) : null, waiting_since: null, last_inbound_at: null, last_activity_at: iso(at), reply_window_until: null, last_seq: 0, inbound_count: 0, customer_read_seq: 0, last_message: null, version: 1, created_at: iso(at - 2 * 86_400_000) };
   w.conversations.push(c);
   w.messages[c.id] = [];
   const count = i === 1 ? 180 : 3 + (i % 6);
@@ -73,6 +78,7 @@ function addConversation(w, i, now) {
     addMessage(w, c, { direction: inbound ? "in" : "out", kind: "text", author, body: inbound ? lines[(i + k) % lines.length] : answers[(i + k) % answers.length] }, when);
   }
   if (i % 5 === 2) addMessage(w, c, { direction: "internal", kind: "note", author: { kind: "teammate", id: "1003", name: "Marta Nowak" }, body: "VIP, 上周已经投诉过一次。Please be quick." }, at);
+  furnish(w, c, i, at);
   c.last_activity_at = iso(at);
   c.status = status;
   w.reads[`1001:${c.id}`] = i % 4 === 0 ? { read_seq: Math.max(0, c.last_seq - 2), read_inbound_count: Math.max(0, c.inbound_count - 1 - (i % 3)) } : { read_seq: c.last_seq, read_inbound_count: c.inbound_count };
@@ -81,7 +87,7 @@ function addConversation(w, i, now) {
 /** Appends a message as the server would; answers it. */
 export function addMessage(w, c, input, at = Date.now()) {
   const seq = ++c.last_seq;
-  const m = { id: newId(), conversation_id: c.id, seq, direction: input.direction, kind: input.kind, author: input.author, body: input.body ?? "", activity: input.activity ?? null, attachments: input.attachments ?? [], client_key: input.client_key ?? null, delivery: input.direction === "out" && input.kind === "text" ? { id: newId(), state: "sent", attempt: 1, error_code: null, updated_at: iso(at) } : null, created_at: iso(at) };
+  const m = { id: newId(), conversation_id: c.id, seq, direction: input.direction, kind: input.kind, author: input.author, body: input.body ?? "", activity: input.activity ?? null, attachments: input.attachments ?? [], client_key: input.client_key ?? null, payload: null, quoted: null, html_url: null, delivery: input.direction === "out" && input.kind === "text" ? { id: newId(), state: "sent", attempt: 1, error_code: null, updated_at: iso(at) } : null, created_at: iso(at) };
   w.messages[c.id].push(m);
   c.version++;
   if (m.kind !== "activity") {

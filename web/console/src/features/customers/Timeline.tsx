@@ -1,0 +1,165 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useMemo, useState, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "@/api/calls";
+import { keys } from "@/api/keys";
+import type { Consent, CustomerEvent, Merge, MessageSummary } from "@/api/types";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
+import { channelName } from "@/features/channels/channels";
+import { useMe } from "@/features/session/me";
+import { clock, dayName, full } from "@/i18n/format";
+import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, NoteIcon, ReopenIcon, Skeleton, useNow } from "@/ui";
+import { eventName } from "./events";
+import { mergeWords } from "./merge-words";
+import { customerName } from "./name";
+import { groupTimeline, type Entry } from "./timeline";
+import "./customers.css";
+
+/** What people do is not all announced over the socket: the rest is asked for as often as this. */
+const ASK_EVERY = 15_000;
+
+function Row({ icon, at, children }: { icon: ReactNode; at: string; children: ReactNode }) {
+  return (
+    <li className="timeline-row">
+      <span className="timeline-icon">{icon}</span>
+      <div className="timeline-what">{children}</div>
+      <time dateTime={at} title={full(at)}>
+        {clock(at)}
+      </time>
+    </li>
+  );
+}
+
+function MessageLine({ message, customer }: { message: MessageSummary; customer: string }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const author = message.author.kind === "teammate" && message.author.id === me.id ? t("inbox.you") : (message.author.name ?? (message.author.kind === "customer" ? customer : "Fanward"));
+  return (
+    <p className="timeline-said" data-direction={message.direction}>
+      {message.kind === "note" && <NoteIcon />} {t("inbox.previewBy", { name: author })}
+      {message.preview || t("notify.files")}
+    </p>
+  );
+}
+
+const SHOWN = 2;
+
+function Messages({ messages, customer, current }: { messages: MessageSummary[]; customer: string; current: string | undefined }) {
+  const { t } = useTranslation();
+  const [all, setAll] = useState(false);
+  const newest = messages[0]!;
+  const shown = all ? messages : messages.slice(0, SHOWN);
+  const title = t("timeline.conversation", { channel: channelName(newest.channel), number: newest.number });
+  return (
+    <Row icon={<ChannelIcon channel={newest.channel} silent />} at={newest.at}>
+      {newest.conversation_id === current ? (
+        <span className="timeline-here">{t("timeline.here", { channel: channelName(newest.channel) })}</span>
+      ) : (
+        <Link to="/inbox/$conversationId" params={{ conversationId: newest.conversation_id }} search={{ view: "all", status: "all" }}>
+          {title}
+        </Link>
+      )}
+      {shown.map((message) => (
+        <MessageLine key={message.id} message={message} customer={customer} />
+      ))}
+      {messages.length > SHOWN && (
+        <Button type="link" size="small" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? t("timeline.fewer") : t("timeline.more", { count: messages.length - SHOWN })}
+        </Button>
+      )}
+    </Row>
+  );
+}
+
+function EventRow({ event }: { event: CustomerEvent }) {
+  const channel = typeof event.properties.channel === "string" ? event.properties.channel : null;
+  const empty = Object.keys(event.properties).length === 0;
+  return (
+    <Row icon={channel ? <ChannelIcon channel={channel} silent /> : <EventIcon />} at={event.at}>
+      {empty ? (
+        eventName(event.name)
+      ) : (
+        <details>
+          <summary>{eventName(event.name)}</summary>
+          <pre tabIndex={0}>{JSON.stringify(event.properties, null, 2)}</pre>
+        </details>
+      )}
+    </Row>
+  );
+}
+
+function MergeRow({ merge, undone, at }: { merge: Merge; undone: boolean; at: string }) {
+  const { t } = useTranslation();
+  const who = (undone ? merge.undone?.actor.name : merge.actor.name) ?? t("activity.somebody");
+  return (
+    <Row icon={undone ? <ReopenIcon /> : <MergeIcon />} at={at}>
+      {undone ? t("timeline.undone", { by: who, name: customerName(merge.absorbed) }) : mergeWords(merge)}
+    </Row>
+  );
+}
+
+function ConsentRow({ consent }: { consent: Consent }) {
+  const { t } = useTranslation();
+  return (
+    <Row icon={<ConsentIcon />} at={consent.at}>
+      {t(consent.state === "granted" ? "timeline.granted" : "timeline.withdrawn", { channel: channelName(consent.channel), purpose: t(`consents.${consent.purpose}`) })}
+      <p className="timeline-said">{consent.source}</p>
+    </Row>
+  );
+}
+
+function EntryRow({ entry, customer, current }: { entry: Entry; customer: string; current: string | undefined }) {
+  if (entry.kind === "messages") return <Messages messages={entry.messages} customer={customer} current={current} />;
+  const { item } = entry;
+  if (item.kind === "event") return <EventRow event={item.event} />;
+  if (item.kind === "consent") return <ConsentRow consent={item.consent} />;
+  return <MergeRow merge={item.merge} undone={item.kind === "merge_undone"} at={item.at} />;
+}
+
+interface Props {
+  customer: { id: string; name?: string | null; label: string };
+  /** How many things a page holds. */
+  page: number;
+  /** The conversation it stands beside. */
+  current?: string;
+}
+
+/** Everything between a customer and the company, on every channel, newest first; it moves by itself. */
+export function Timeline({ customer, page, current }: Props) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const { id } = customer;
+  const query = useInfiniteQuery({
+    queryKey: [...keys.timeline(id), page],
+    queryFn: ({ pageParam, signal }) => api.timeline(id, pageParam, page, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? null,
+    refetchInterval: ASK_EVERY,
+  });
+  const days = useMemo(() => groupTimeline(query.data?.pages.flatMap((p) => p.items) ?? []), [query.data]);
+  if (query.isPending) return <Skeleton lines={5} />;
+  if (query.isError && days.length === 0) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (days.length === 0) return <p className="muted">{t("customers.noEvents")}</p>;
+  return (
+    <div className="timeline" data-testid="timeline">
+      {days.map((day) => (
+        <section key={day.key}>
+          <h4>{dayName(day.at, now)}</h4>
+          <ul>
+            {day.entries.map((entry) => (
+              <EntryRow key={entry.key} entry={entry} customer={customerName(customer)} current={current} />
+            ))}
+          </ul>
+        </section>
+      ))}
+      {query.hasNextPage && (
+        <div className="more">
+          <Button size="small" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+            {t("common.loadMore")}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+/** Before it is measured, and for the shortest ones. */
+export const MAIL_MIN = 120;
+/** Longer ones scroll in their frame. */
+const MAIL_MAX = 2_400;
+/** Room for what rounding and scroll bars take. */
+const SLACK = 12;
+
+/** Nothing is loaded while measuring, and nothing can run. */
+const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`;
+
+/**
+ * How tall a designed mail is at a width, in pixels. The frame that shows it
+ * tells nothing about itself, so its text is laid out once in a hidden frame in
+ * which no script can run, and which is thrown away.
+ */
+export async function measureMail(url: string, width: number, signal: AbortSignal): Promise<number> {
+  const response = await fetch(url, { signal, credentials: "same-origin" });
+  if (!response.ok) throw new Error(`the mail answered ${response.status}`);
+  const html = await response.text();
+  const frame = document.createElement("iframe");
+  frame.setAttribute("sandbox", "allow-same-origin");
+  frame.setAttribute("aria-hidden", "true");
+  frame.tabIndex = -1;
+  frame.style.cssText = `position:fixed;left:-10000px;top:0;width:${width}px;height:10px;border:0;visibility:hidden`;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      frame.onload = () => resolve();
+      signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")), { once: true });
+      frame.srcdoc = POLICY + html;
+      document.body.append(frame);
+    });
+    const tall = frame.contentDocument?.documentElement.scrollHeight ?? MAIL_MIN;
+    return Math.min(MAIL_MAX, Math.max(MAIL_MIN, tall + SLACK));
+  } finally {
+    frame.remove();
+  }
+}
