@@ -25,6 +25,10 @@ type Identity struct {
 	Value     string
 	// Verified is true when the person has proven to own the value.
 	Verified bool
+	// Tombstone is what stands in the place of Value after it was erased, a keyed
+	// hash of it; "" where nothing is ever erased. A person who comes back is
+	// known by it and gets their identity back.
+	Tombstone string
 }
 
 // Inbound is one message of a customer, verified and parsed.

@@ -19,6 +19,10 @@ const (
 	EventPageViewed          = "Page Viewed"
 	EventCustomerIdentified  = "Customer Identified"
 	EventConversationReplied = "Reply Sent"
+	EventMessageDelivered    = "Message Delivered"
+	EventMessageRead         = "Message Read"
+	EventMessageFailed       = "Message Failed"
+	EventMessageUnknown      = "Message Unknown" // nobody knows whether it arrived
 )
 
 // Event is one thing a customer did, or that was done for them.
@@ -46,7 +50,8 @@ var (
 	qInsertEvent = queries.Get("insert-event")
 )
 
-var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied}
+var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
+	EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown}
 
 // Prepare gives the house's own event names their numbers, so that storing one
 // costs no look-up. Call it once before the service is used.

@@ -9,6 +9,7 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/channels/channelstest"
+	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/ids"
@@ -255,6 +256,57 @@ func TestTroubles(t *testing.T) {
 		hidden, err := h.Inbox.Troubles(h.Ctx(), outsider, inbox.TroubleFilter{Limit: 10})
 		if err != nil || len(hidden) != 0 {
 			t.Errorf("%v %v", hidden, err)
+		}
+	})
+}
+
+// Who stops following is forgotten: their words, files and events go, the
+// person, our answers and the fact that something was said stay. Who comes back
+// is the same person.
+func TestErasure(t *testing.T) {
+	eachPost(t, true, func(t *testing.T, h *post) {
+		in := h.fan("o1", "1")
+		in.Identity.Tombstone = "erased:1"
+		in.Payload, in.HTML = json.RawMessage(`{"type":"location","label":"secret place"}`), "<p>secret</p>"
+		file := h.Upload(inbox.Owner{Kind: inbox.OwnerVisitor, Key: "o1"})
+		in.Attachments, in.AttachmentOwner = []ids.ID{file}, "o1"
+		r := h.take(in)
+		h.Reply(h.Boss, r.Conversation, "k", "our answer")
+		second := h.fan("o1", "2")
+		second.Body, second.Identity.Tombstone = "the last secret", "erased:1"
+		h.take(second)
+		other := h.take(h.fan("o2", "3"))
+		if _, err := h.Intake.Keep(h.Ctx(), intake.Raw{Account: h.account.ID, Key: "raw", Lane: "o1", Body: []byte("secret")}); err != nil {
+			t.Fatal(err)
+		}
+		h.Run("UPDATE inbound SET state = 'done'")
+		for range 2 { // repeating it changes nothing
+			if err := h.Inbox.EraseIdentity(h.Ctx(), h.account, in.Identity); err != nil {
+				t.Fatal(err)
+			}
+		}
+		same(t, "thread", bodies(thread(t, h.House, r.Conversation)), []string{"[conversation_opened]", "", "our answer", "", "[erased]"})
+		m := thread(t, h.House, r.Conversation)[1]
+		if string(m.Payload) != `{"type":"erased"}` || len(m.Attachments) != 0 || m.HTMLURL != nil {
+			t.Errorf("%+v", m)
+		}
+		for what, n := range map[string]int64{
+			"messages":      h.Number("SELECT count(*) FROM messages WHERE body LIKE '%secret%' OR payload LIKE '%secret%'"),
+			"html":          h.Number("SELECT count(*) FROM message_html"),
+			"files":         h.Number("SELECT count(*) FROM attachments"),
+			"conversations": h.Number("SELECT count(*) FROM conversations WHERE last_message LIKE '%secret%'"),
+			"inbound":       h.Number("SELECT count(*) FROM inbound"),
+			"identities":    h.Number("SELECT count(*) FROM identities WHERE value = 'o1'"),
+			"events":        h.Number("SELECT count(*) FROM events WHERE identity_id = ?", r.Identity),
+		} {
+			same(t, what+" that are left", n, 0)
+		}
+		same(t, "somebody else's words", bodies(thread(t, h.House, other.Conversation))[1], "你好")
+		back := h.fan("o1", "4")
+		back.Identity.Tombstone = "erased:1"
+		again := h.take(back)
+		if again.Customer != r.Customer || again.Identity != r.Identity || again.Conversation != r.Conversation {
+			t.Errorf("%+v is not %+v", again, r)
 		}
 	})
 }

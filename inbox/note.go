@@ -33,7 +33,7 @@ func (b *Inbox) noteTx(tx *store.Tx, h channels.Happening, caps channels.Capabil
 	if h.At.IsZero() {
 		h.At = now
 	}
-	who, err := b.customers.ResolveTx(tx, customers.Key{Kind: h.Identity.Kind, Namespace: h.Identity.Namespace, Value: h.Identity.Value}, h.Identity.Verified, "", now)
+	who, err := b.whoTx(tx, h.Identity, "", now)
 	if err != nil {
 		return channels.Received{}, err
 	}

@@ -192,6 +192,35 @@ WHERE m.conversation_id = ? AND m.direction = 'in' AND i.customer_id = ? ORDER B
 -- name: unsuppress
 UPDATE identities SET suppressed = '' WHERE id = ? AND suppressed <> ''
 
+-- name: revive
+UPDATE identities SET value = ? WHERE kind = ? AND namespace = ? AND value = ?
+  AND NOT EXISTS (SELECT 1 FROM identities o WHERE o.kind = ? AND o.namespace = ? AND o.value = ?)
+
+-- name: entomb
+UPDATE identities SET value = ?, verified = FALSE, grants = '' WHERE id = ?
+
+-- name: heard-from
+SELECT m.id, m.conversation_id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+WHERE c.identity_id = ? AND m.direction = 'in' AND m.id > ? ORDER BY m.id LIMIT ?
+
+-- name: blank
+UPDATE messages SET body = '', payload = '{"payload":{"type":"erased"}}', external_id = '', client_key = '', attachments = 0 WHERE id = ?
+
+-- name: drop-html
+DELETE FROM message_html WHERE message_id = ?
+
+-- name: drop-files
+DELETE FROM attachments WHERE message_id = ?
+
+-- name: forget-events
+DELETE FROM events WHERE id IN (SELECT e.id FROM events e WHERE e.customer_id = ? AND e.identity_id = ? LIMIT ?)
+
+-- name: forget-noted
+DELETE FROM noted WHERE identity_id = ?
+
+-- name: forget-inbound
+DELETE FROM inbound WHERE account_id = ? AND lane = ? AND state <> 'new'
+
 -- name: insert-html
 INSERT INTO message_html (message_id, html) VALUES (?, ?)
 

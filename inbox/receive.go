@@ -22,6 +22,7 @@ var (
 	qOfIdentity = queries.Get("lock-latest-of-identity")
 	qThreadOf   = queries.Get("thread-of")
 	qUnsuppress = queries.Get("unsuppress")
+	qRevive     = queries.Get("revive")
 )
 
 const maxSubject = 250
@@ -53,7 +54,7 @@ func (b *Inbox) Receive(ctx context.Context, in channels.Inbound) (channels.Rece
 func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capabilities) (channels.Received, error) {
 	now := b.clk.Now()
 	dedup := inboundKey(in.Account, in.ExternalID)
-	who, err := b.customers.ResolveTx(tx, customers.Key{Kind: in.Identity.Kind, Namespace: in.Identity.Namespace, Value: in.Identity.Value}, in.Identity.Verified, in.Locale, now)
+	who, err := b.whoTx(tx, in.Identity, in.Locale, now)
 	if err != nil {
 		return channels.Received{}, err
 	}
@@ -130,6 +131,17 @@ func firstOf(q store.Querier, dedup string) (channels.Received, bool, error) {
 		return channels.Received{}, false, nil
 	}
 	return r, err == nil, err
+}
+
+// whoTx finds or creates the customer behind an identity, also behind one
+// that was erased, and leaves the customer locked.
+func (b *Inbox) whoTx(tx *store.Tx, i channels.Identity, locale string, now time.Time) (customers.Resolved, error) {
+	if i.Tombstone != "" {
+		if _, err := tx.Exec(qRevive, i.Value, i.Kind, i.Namespace, i.Tombstone, i.Kind, i.Namespace, i.Value); err != nil {
+			return customers.Resolved{}, err
+		}
+	}
+	return b.customers.ResolveTx(tx, customers.Key{Kind: i.Kind, Namespace: i.Namespace, Value: i.Value}, i.Verified, locale, now)
 }
 
 // inboundKey names what a provider brought, within the installation.

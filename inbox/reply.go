@@ -196,6 +196,12 @@ func (b *Inbox) Retry(ctx context.Context, p auth.Principal, delivery ids.ID) (*
 	return out, err
 }
 
+// receiptEvents are the states of a delivery that stand in the timeline.
+var receiptEvents = map[channels.DeliveryState]string{
+	channels.Delivered: customers.EventMessageDelivered, channels.Read: customers.EventMessageRead,
+	channels.Failed: customers.EventMessageFailed, channels.Unknown: customers.EventMessageUnknown,
+}
+
 // DeliveryChangedTx announces a delivery's new state; the outbox calls it in
 // the transaction that changes the state.
 func (b *Inbox) DeliveryChangedTx(tx *store.Tx, d channels.Enqueued, now time.Time) error {
@@ -205,6 +211,15 @@ func (b *Inbox) DeliveryChangedTx(tx *store.Tx, d channels.Enqueued, now time.Ti
 	c, err := scanConversation(tx.QueryRow(qConversation, d.Conversation))
 	if err != nil {
 		return err
+	}
+	if name, told := receiptEvents[d.State]; told {
+		properties := map[string]any{"conversation_id": c.ID, "channel": c.Channel, "delivery_id": d.ID}
+		if d.ErrorCode != "" {
+			properties["code"] = d.ErrorCode
+		}
+		if err := b.customers.TrackTx(tx, customers.Track{Customer: c.Customer.ID, Identity: c.IdentityID, Name: name, At: now, Properties: properties}, now); err != nil {
+			return err
+		}
 	}
 	at := feed.Place{Team: c.TeamID, Assignee: c.AssigneeID}
 	return feed.Append(tx, feed.Change{

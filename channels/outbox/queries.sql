@@ -54,10 +54,10 @@ UPDATE deliveries SET state = ?, next_at = ?, error_code = ?, provider_ref = ?, 
 WHERE id = ? AND state IN ('claimed', 'sending') AND leased_by = ? AND lease_until = ?
 
 -- name: by-ref
-SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at, identity_id FROM deliveries WHERE account_id = ? AND provider_ref = ? AND provider_ref <> '' {lock}
+SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at, identity_id FROM deliveries WHERE account_id = ? AND provider_ref = ? AND provider_ref <> ''
 
 -- name: receipt
-UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ?
+UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = ?
 
 -- name: suppressed
 SELECT suppressed FROM identities WHERE id = ?

@@ -5,7 +5,9 @@ import (
 	"errors"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
@@ -49,14 +51,23 @@ func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, r Rece
 		if !known || rank[state] <= had {
 			return nil
 		}
+		// The customer first, as everywhere; then whoever changed it meanwhile has
+		// committed.
+		if err := allowance.LockTx(tx, identity); err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		n, err := tx.Exec(qReceipt, string(state), code, clock.Millis(o.clk.Now()), d.ID, string(d.State))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrRestart
+		}
 		now := o.clk.Now()
 		if r.Suppress {
 			if _, err := tx.Exec(qSuppress, code, identity); err != nil {
 				return err
 			}
-		}
-		if _, err := tx.Exec(qReceipt, string(state), code, clock.Millis(now), d.ID); err != nil {
-			return err
 		}
 		d.State, d.ErrorCode, d.UpdatedAt = state, code, now
 		return o.changed(tx, d, now)

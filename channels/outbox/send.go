@@ -227,10 +227,9 @@ func backoff(attempt int64) time.Duration {
 func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState, code, ref string, due time.Time) error {
 	return o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
-		if j.spent != "" {
-			if err := allowance.LockTx(tx, j.identity); err != nil {
-				return err
-			}
+		// Before anything else: everybody locks the customer first.
+		if err := allowance.LockTx(tx, j.identity); err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
 		}
 		n, err := tx.Exec(qSettle, string(state), clock.Millis(due), code, ref, clock.Millis(now), j.id, o.holder, j.lease)
 		if err != nil || n == 0 {

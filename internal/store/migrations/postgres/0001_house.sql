@@ -278,6 +278,7 @@ CREATE TABLE noted (
   identity_id BIGINT NOT NULL,
   at          BIGINT NOT NULL
 );
+CREATE INDEX noted_identity ON noted (identity_id);
 
 -- The sanitised HTML of a mail, apart: lists and changes do without it.
 CREATE TABLE message_html (
@@ -352,6 +353,7 @@ CREATE TABLE inbound (
 );
 CREATE INDEX inbound_due ON inbound (next_at, id) WHERE state = 'new';
 CREATE INDEX inbound_lane ON inbound (account_id, lane, id) WHERE state = 'new';
+CREATE INDEX inbound_person ON inbound (account_id, lane) WHERE state <> 'new';
 CREATE INDEX inbound_trouble ON inbound (ended_at DESC, id DESC) WHERE state = 'failed';
 CREATE INDEX inbound_done ON inbound (ended_at) WHERE state = 'done';
 CREATE INDEX inbound_blob ON inbound (blob_key) WHERE blob_key <> '';
