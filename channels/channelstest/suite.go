@@ -30,6 +30,10 @@ type Subject struct {
 	// Inlet opens the way in: what is delivered there ends in the sink. nil for
 	// a channel that takes nothing in.
 	Inlet func(t *testing.T, h *house.House, account *channels.Account, sink channels.Sink) Inlet
+	// KeepsAll is true for a channel that can refuse nothing it understands,
+	// since nobody reads a refusal: what is too long is cut in the text and kept
+	// whole in a file, and what is empty is kept, too.
+	KeepsAll bool
 	// Recipient is to whom the outlet's account sends.
 	Recipient channels.Identity
 	// Outlet makes the far side do something at the next Send and gives an
@@ -177,7 +181,7 @@ func (s Subject) in(t *testing.T, h *house.House) {
 		t.Fatal(err)
 	}
 	to := &sink{to: h.Inbox}
-	in := inbound{t: t, h: h, sink: to, inlet: s.Inlet(t, h, account, to), max: min(s.Adapter.Capabilities().MaxBody, house.MaxBody)}
+	in := inbound{t: t, h: h, sink: to, keepsAll: s.KeepsAll, inlet: s.Inlet(t, h, account, to), max: min(s.Adapter.Capabilities().MaxBody, house.MaxBody)}
 	t.Run("durable before acknowledged", in.durable)
 	t.Run("repeats", in.repeats)
 	t.Run("order", in.order)
@@ -193,6 +197,8 @@ type inbound struct {
 	sink  *sink
 	inlet Inlet
 	max   int
+
+	keepsAll bool
 }
 
 func (in inbound) deliver(t *testing.T, from, key, body string) {
@@ -257,6 +263,10 @@ func (in inbound) size(t *testing.T) {
 		long[i] = '好'
 	}
 	in.deliver(t, "size", "fits", string(long))
+	if in.keepsAll {
+		in.cut(t, string(long)+"好")
+		return
+	}
 	before := in.h.Dump()
 	if err := in.inlet.Deliver(in.h.Ctx(), "size", "long", string(long)+"好"); fault.CodeOf(err) != "body_too_long" {
 		t.Errorf("one character too many: %v", err)
@@ -288,6 +298,19 @@ func (in inbound) last() ids.ID {
 	in.sink.mu.Lock()
 	defer in.sink.mu.Unlock()
 	return in.sink.got[len(in.sink.got)-1].Message
+}
+
+// cut holds a channel that keeps all to it.
+func (in inbound) cut(t *testing.T, long string) {
+	for key, body := range map[string]string{"long": long, "empty": " \n"} {
+		in.deliver(t, "size", key, body)
+		if n := in.h.Number("SELECT count(*) FROM attachments WHERE message_id = ?", in.last()); n != 1 {
+			t.Errorf("%s: kept in %d files", key, n)
+		}
+		if n := len([]rune(in.h.Words("SELECT body FROM messages WHERE id = ?", in.last()))); n > in.max {
+			t.Errorf("%s: a text of %d characters", key, n)
+		}
+	}
 }
 
 // failures of the storage are never acknowledged, and the repeat succeeds.

@@ -30,11 +30,12 @@ const macLength = 10
 // letters survive servers that change the case of addresses.
 var letters = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-func code(s Signer, purpose string, account, id ids.ID) string {
-	var data [16]byte
-	binary.BigEndian.PutUint64(data[:8], uint64(account))
-	binary.BigEndian.PutUint64(data[8:], uint64(id))
-	return letters.EncodeToString(s.MAC(purpose, data[:])[:macLength])
+func code(s Signer, purpose string, of ...ids.ID) string {
+	data := make([]byte, 0, 8*len(of))
+	for _, id := range of {
+		data = binary.BigEndian.AppendUint64(data, uint64(id))
+	}
+	return letters.EncodeToString(s.MAC(purpose, data)[:macLength])
 }
 
 func number(id ids.ID) string { return strconv.FormatInt(int64(id), 36) }
@@ -55,14 +56,11 @@ func ParseReply(s Signer, account ids.ID, address string) (conversation ids.ID, 
 		return 0, false
 	}
 	digits, mac, _ := strings.Cut(rest, ".")
-	n, err := strconv.ParseInt(digits, 36, 64)
-	if err != nil || n <= 0 || number(ids.ID(n)) != digits {
+	conversation, ok = parseNumber(digits)
+	if !ok || conversation == 0 || !hmac.Equal([]byte(mac), []byte(code(s, replyPurpose, account, conversation))) {
 		return 0, false
 	}
-	if !hmac.Equal([]byte(mac), []byte(code(s, replyPurpose, account, ids.ID(n)))) {
-		return 0, false
-	}
-	return ids.ID(n), true
+	return conversation, true
 }
 
 // IsReply tells whether an address has the form of a reply address, genuine or
@@ -71,8 +69,35 @@ func IsReply(address string) bool {
 	return len(address) >= len(replyPrefix) && strings.EqualFold(address[:len(replyPrefix)], replyPrefix)
 }
 
-// MessageID names the mail of a delivery, the same at every attempt. It cannot
-// be guessed, so an answer that names it was written by someone who has it.
-func MessageID(s Signer, account, delivery ids.ID, domain string) string {
-	return "fw." + number(delivery) + "." + code(s, messagePurpose, account, delivery) + "@" + domain
+const messagePrefix = "fw."
+
+// MessageID names the mail of a delivery, the same at every attempt:
+// fw.<delivery>.<conversation>.<code>@domain. It cannot be guessed, so an
+// answer that names it was written by someone who has the mail.
+func MessageID(s Signer, account, conversation, delivery ids.ID, domain string) string {
+	return messagePrefix + number(delivery) + "." + number(conversation) + "." + code(s, messagePurpose, account, conversation, delivery) + "@" + domain
+}
+
+// ParseMessageID tells to which conversation of the account a mail of ours
+// belongs, 0 for one outside of any; ok is false when MessageID did not make
+// the name for this account.
+func ParseMessageID(s Signer, account ids.ID, id string) (conversation ids.ID, ok bool) {
+	local, _, _ := strings.Cut(strings.ToLower(id), "@")
+	rest, ours := strings.CutPrefix(local, messagePrefix)
+	parts := strings.Split(rest, ".")
+	if !ours || len(parts) != 3 {
+		return 0, false
+	}
+	delivery, ok1 := parseNumber(parts[0])
+	conversation, ok2 := parseNumber(parts[1])
+	if !ok1 || !ok2 || !hmac.Equal([]byte(parts[2]), []byte(code(s, messagePurpose, account, conversation, delivery))) {
+		return 0, false
+	}
+	return conversation, true
+}
+
+// parseNumber reads what number wrote, in that form only.
+func parseNumber(s string) (ids.ID, bool) {
+	n, err := strconv.ParseInt(s, 36, 64)
+	return ids.ID(n), err == nil && n >= 0 && number(ids.ID(n)) == s
 }

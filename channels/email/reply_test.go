@@ -60,19 +60,28 @@ func TestReplyAddress(t *testing.T) {
 
 func TestMessageID(t *testing.T) {
 	k := keys(t, 1)
-	first := email.MessageID(k, 1, 2, "tea.example")
-	if first != email.MessageID(k, 1, 2, "tea.example") {
-		t.Error("another attempt has another name")
-	}
-	seen := map[string]bool{first: true}
-	for _, other := range []string{email.MessageID(k, 1, 3, "tea.example"), email.MessageID(k, 2, 2, "tea.example"), email.MessageID(keys(t, 2), 1, 2, "tea.example")} {
-		if seen[other] {
-			t.Errorf("%q twice", other)
-		}
-		seen[other] = true
-	}
-	if strings.ContainsAny(first, "<> \r\n") || !strings.HasSuffix(first, "@tea.example") {
+	const account, conversation, delivery = ids.ID(1), ids.ID(2), ids.ID(3)
+	first := email.MessageID(k, account, conversation, delivery, "tea.example")
+	if first != email.MessageID(k, account, conversation, delivery, "tea.example") || strings.ContainsAny(first, "<> \r\n") || !strings.HasSuffix(first, "@tea.example") {
 		t.Errorf("%q", first)
+	}
+	if got, ok := email.ParseMessageID(k, account, first); !ok || got != conversation {
+		t.Errorf("%v %v", got, ok)
+	}
+	if got, ok := email.ParseMessageID(k, account, email.MessageID(k, account, 0, delivery, "x")); !ok || got != 0 {
+		t.Errorf("outside of a conversation: %v %v", got, ok)
+	}
+	bad := []string{"", "fw.", "fw...@x", "fw.3.2.@x", "fw.3.2", "m1@example.com", strings.Replace(first, "fw.3.", "fw.4.", 1), strings.Replace(first, ".2.", ".4.", 1), strings.Replace(first, "fw.3", "fw.03", 1), strings.Replace(first, "fw.", "", 1)}
+	for _, b := range bad {
+		if _, ok := email.ParseMessageID(k, account, b); ok {
+			t.Errorf("%q is taken", b)
+		}
+	}
+	if _, ok := email.ParseMessageID(k, account+1, first); ok {
+		t.Error("made for another account")
+	}
+	if _, ok := email.ParseMessageID(keys(t, 2), account, first); ok {
+		t.Error("made under another key")
 	}
 }
 

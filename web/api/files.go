@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	mailmime "github.com/fanward/fanward/channels/email/mime"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
@@ -166,9 +167,23 @@ func (s *Server) serveFile(c *gin.Context) {
 // frame, nothing loaded but pictures over TLS or from the hub, and those only
 // once the reader asked for them.
 const (
-	mailPolicy         = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
-	mailPicturesPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: https:; base-uri 'none'; form-action 'none'"
+	mailPolicy         = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+	mailPicturesPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+
+// mailPage stands before a mail's own HTML. Mails are designed for white paper,
+// so they get it in the dark, too; a picture that has not been loaded shows its
+// place.
+const mailPage = `<!doctype html>
+<html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light"><style>
+body { margin: 0; padding: 12px; background: #fff; color: #1f2328; font: 14px/1.6 system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; overflow-wrap: anywhere; }
+img { max-width: 100%; height: auto; }
+img:not([src]) { display: inline-block; min-width: 24px; min-height: 24px; border: 1px dashed #b6bcc4; color: #656d76; font-size: 12px; }
+blockquote { margin: 8px 0 8px 0; padding-left: 12px; border-left: 3px solid #d1d7de; color: #59636e; }
+summary { display: inline-block; margin: 8px 0; padding: 0 8px; border-radius: 8px; background: #eef0f3; color: #59636e; cursor: pointer; }
+table { max-width: 100%; }
+</style></head><body>
+`
 
 // serveMail answers a mail as it was designed, for a sandboxed frame. Remote
 // pictures tell the sender that the mail is being read: they load only with
@@ -187,9 +202,12 @@ func (s *Server) serveMail(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", mailPolicy)
-	if c.Query("pictures") == "1" {
+	pictures := c.Query("pictures") == "1"
+	if pictures {
 		h.Set("Content-Security-Policy", mailPicturesPolicy)
 	}
+	h.Set("X-Frame-Options", "SAMEORIGIN") // the console shows it in a frame
+	html = mailPage + mailmime.Show(html, pictures, s.o.Links.FileURL) + "</body></html>\n"
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "private, max-age=3600")
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, strings.NewReader(html))

@@ -64,6 +64,12 @@ func (p *parser) automatic() Automatic {
 
 // report fills Mail.Report from the parts of a delivery report.
 func (p *parser) report() {
+	for _, h := range p.shown {
+		if ids := messageIDs(h.Get("Original-Message-Id"), 1); len(ids) > 0 && strings.Contains(strings.ToLower(h.Get("Disposition")), "displayed") {
+			p.mail.Report = &Report{Action: "displayed", MessageID: ids[0]}
+			return
+		}
+	}
 	if len(p.delivery) == 0 && !p.signs.failed && !(p.signs.nullPath && p.original != nil) {
 		return
 	}

@@ -236,7 +236,7 @@ func machineMails() []fixture {
 		{"auto-submitted-no", auto("Auto-Submitted: no\nSubject: not a machine\n")},
 		{"newsletter", mail("From: News <news@shop.example>\nList-Unsubscribe: <https://shop.example/u>\nPrecedence: bulk\nSubject: Weekly\n", "\nDeals\n")},
 		{"notification", mail("From: no-reply@bank.example\nSubject: Your code\n", "\n123456\n")},
-		{"read-receipt", mail("Subject: Read: order\n", parts("multipart/report; report-type=disposition-notification", textPart+"Your message was read.\n", "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; ming@example.com\nDisposition: manual-action/MDN-sent-manually; displayed\n"))},
+		{"read-receipt", mail("Subject: Read: order\n", parts("multipart/report; report-type=disposition-notification", textPart+"Your message was read.\n", "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; ming@example.com\nOriginal-Message-ID: <fw.9@tea.example>\nDisposition: manual-action/MDN-sent-manually; displayed\n"))},
 		{"loop", mail("X-Loop: help@tea.example\nReceived: from a\nReceived: from b\nReceived: from c\nSubject: again\n", "\nround and round\n")},
 		{"forged-sender", mail("From: \"help@tea.example\" <evil@attacker.example>\nSender: someone@else.example\nAuthentication-Results: mx; spf=fail\nSubject: urgent\n", "\nsend money\n")},
 		{"two-from-headers", mail("From: a@x.example\nFrom: b@x.example\nSubject: who?\nSubject: second\n", "\nhi\n")},

@@ -60,7 +60,8 @@ const (
 // Report is what a bounce says about the mail it returns.
 type Report struct {
 	Recipient string `json:"recipient,omitempty"`
-	// Action is failed, delayed, delivered, relayed or expanded.
+	// Action is failed, delayed, delivered, relayed or expanded, and displayed
+	// for a read receipt.
 	Action string `json:"action,omitempty"`
 	// Status is the enhanced status code: "5.1.1".
 	Status     string `json:"status,omitempty"`

@@ -50,8 +50,10 @@ type parser struct {
 	original *textproto.Header
 	// delivery are the fields of a delivery report.
 	delivery []textproto.Header
-	signs    signs
-	names    int
+	// shown are the fields of a read receipt.
+	shown []textproto.Header
+	signs signs
+	names int
 }
 
 func (p *parser) fail(in *counted, err error) error {

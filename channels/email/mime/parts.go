@@ -41,6 +41,7 @@ func (p *parser) read(h textproto.Header, body io.Reader, depth int) content {
 		p.delivery = append(p.delivery, fieldsOf(data)...)
 		return content{}
 	case kind.name == "message/disposition-notification":
+		p.shown = append(p.shown, fieldsOf(data)...)
 		return content{}
 	case kind.name == "text/rfc822-headers" || kind.name == "message/rfc822-headers":
 		p.returned(data)

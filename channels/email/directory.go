@@ -1,0 +1,106 @@
+package email
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+)
+
+// Lister lists the channel accounts; channels.Accounts is one.
+type Lister interface {
+	List(context.Context) ([]*channels.Account, error)
+}
+
+// Directory knows which addresses are ours. It is safe for concurrent use.
+type Directory struct {
+	accounts Lister
+	signer   Signer
+	clk      clock.Clock
+
+	mu     sync.Mutex
+	boxes  []box
+	loaded time.Time
+}
+
+type box struct {
+	account         ids.ID
+	address, domain string
+}
+
+// directoryLife is how long a list is believed for addresses that stand in it;
+// for one that does not stand in it, it is always read again.
+const directoryLife = 3 * time.Second
+
+// NewDirectory makes a directory over the active mail accounts.
+func NewDirectory(l Lister, s Signer, clk clock.Clock) *Directory {
+	return &Directory{accounts: l, signer: s, clk: clk}
+}
+
+// Mailbox finds the account behind an address: its own or one of its reply
+// addresses. Case does not matter.
+func (d *Directory) Mailbox(ctx context.Context, address string) (ids.ID, bool, error) {
+	address = strings.ToLower(address)
+	d.mu.Lock()
+	boxes, fresh := d.boxes, d.clk.Now().Sub(d.loaded) < directoryLife
+	d.mu.Unlock()
+	if fresh {
+		if id, ok := d.in(boxes, address); ok {
+			return id, true, nil
+		}
+	}
+	boxes, err := d.load(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	id, ok := d.in(boxes, address)
+	return id, ok, nil
+}
+
+// Ours tells whether an address is that of an account or a reply address.
+func (d *Directory) Ours(ctx context.Context, address string) (bool, error) {
+	_, ok, err := d.Mailbox(ctx, address)
+	return ok, err
+}
+
+func (d *Directory) in(boxes []box, address string) (ids.ID, bool) {
+	_, domain, _ := cutLast(address)
+	for _, b := range boxes {
+		if b.address == address {
+			return b.account, true
+		}
+		if b.domain == domain && IsReply(address) {
+			if _, ok := ParseReply(d.signer, b.account, address); ok {
+				return b.account, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func (d *Directory) load(ctx context.Context) ([]box, error) {
+	now := d.clk.Now()
+	all, err := d.accounts.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	boxes := []box{}
+	for _, acc := range all {
+		if acc.Channel != Channel || acc.Status != channels.Active {
+			continue
+		}
+		c, err := ParseConfig(acc.Config)
+		if err != nil {
+			return nil, err
+		}
+		boxes = append(boxes, box{account: acc.ID, address: c.Address, domain: c.Domain})
+	}
+	d.mu.Lock()
+	d.boxes, d.loaded = boxes, now
+	d.mu.Unlock()
+	return boxes, nil
+}

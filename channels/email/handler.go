@@ -1,0 +1,272 @@
+package email
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/email/mime"
+	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/files"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// Receipts takes what is heard of sent mails; the outbox does.
+type Receipts interface {
+	Receipt(ctx context.Context, account ids.ID, ref string, state channels.DeliveryState, code string) (found bool, err error)
+}
+
+// HandlerOptions are what a Handler needs.
+type HandlerOptions struct {
+	Sink      channels.Sink
+	Uploads   channels.Files
+	Receipts  Receipts
+	Files     *files.Store
+	Directory *Directory
+	Signer    Signer
+	Log       *slog.Logger
+	// MaxBody is the longest message in characters, MaxFile the largest file in
+	// bytes.
+	MaxBody int
+	MaxFile int64
+	Limits  mime.Limits
+}
+
+// Handler makes messages of raw mails; it implements intake.Handler.
+type Handler struct{ o HandlerOptions }
+
+// NewHandler makes a handler.
+func NewHandler(o HandlerOptions) *Handler {
+	if o.Limits == (mime.Limits{}) {
+		o.Limits = mime.DefaultLimits()
+	}
+	o.MaxBody = min(o.MaxBody, MaxBody)
+	return &Handler{o: o}
+}
+
+// maxFiles is how many files a message has at most.
+const maxFiles = 10
+
+// Handle implements intake.Handler.
+func (h *Handler) Handle(ctx context.Context, account *channels.Account, raw intake.Raw) error {
+	m, err := h.parse(ctx, raw)
+	if err != nil {
+		return err
+	}
+	if done, err := h.heard(ctx, account, m); done || err != nil {
+		return err
+	}
+	from := senderAddress(m)
+	if from == "" {
+		return intake.Refuse("mail_sender_missing", nil)
+	}
+	if ours, err := h.o.Directory.Ours(ctx, from); err != nil || ours {
+		if err != nil {
+			return err
+		}
+		return intake.Refuse("mail_loop", nil)
+	}
+	in, err := h.inbound(ctx, account, raw, m, from)
+	if err != nil {
+		return err
+	}
+	_, err = h.o.Sink.Receive(ctx, in)
+	return verdict(err)
+}
+
+// verdict tells what no repeat can cure from what may pass.
+func verdict(err error) error {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Malformed, fault.TooLarge:
+		return intake.Refuse(fault.CodeOf(err), err)
+	}
+	return err
+}
+
+func (h *Handler) open(ctx context.Context, raw intake.Raw) (io.ReadCloser, error) {
+	if raw.BlobKey == "" {
+		return io.NopCloser(bytes.NewReader(raw.Body)), nil
+	}
+	return h.o.Files.Open(ctx, raw.BlobKey)
+}
+
+func (h *Handler) parse(ctx context.Context, raw intake.Raw) (*mime.Mail, error) {
+	r, err := h.open(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("open a raw mail: %w", err)
+	}
+	defer r.Close()
+	m, err := mime.Parse(r, h.o.Limits)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	return m, nil
+}
+
+// senderAddress is whom the mail says it is from: the From line, else the envelope.
+func senderAddress(m *mime.Mail) string {
+	for _, a := range []string{m.From.Address, m.ReturnPath} {
+		a = strings.ToLower(a)
+		if local, domain, ok := cutLast(a); ok && local != "" && domain != "" && len(a) <= maxAddress && !strings.ContainsAny(a, " \t<>\"") {
+			return a
+		}
+	}
+	return ""
+}
+
+// heard takes reports about mails of ours: they belong to the delivery and are
+// no message of anybody.
+func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.Mail) (bool, error) {
+	if m.Report == nil {
+		return false, nil
+	}
+	if _, ours := ParseMessageID(h.o.Signer, account.ID, m.Report.MessageID); !ours {
+		return false, nil
+	}
+	state, code := channels.DeliveryState(""), ""
+	switch m.Report.Action {
+	case "failed", "":
+		state, code = channels.Failed, "mail_bounced"
+		if strings.HasPrefix(m.Report.Status, "5.1.") {
+			code = "mail_address_unknown"
+		}
+	case "delivered":
+		state = channels.Delivered
+	case "displayed":
+		state = channels.Read
+	default: // delayed, relayed, expanded: nothing is decided yet
+		return true, nil
+	}
+	found, err := h.o.Receipts.Receipt(ctx, account.ID, m.Report.MessageID, state, code)
+	if err == nil && !found {
+		h.o.Log.Warn("a report names a mail that is not known here", "account_id", account.ID)
+	}
+	return true, err
+}
+
+// inbound is the mail as the inbox takes it.
+func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw intake.Raw, m *mime.Mail, from string) (channels.Inbound, error) {
+	id := m.MessageID
+	if _, ours := ParseMessageID(h.o.Signer, account.ID, id); id == "" || ours {
+		id = raw.Key // a name of ours cannot be somebody else's
+	}
+	in := channels.Inbound{
+		Account: account, Identity: channels.Identity{Kind: customers.KindEmail, Namespace: customers.Installation, Value: from},
+		ExternalID: externalID(from, id), Name: m.From.Name, Subject: m.Subject, HTML: m.HTML, Quoted: m.Quoted, ProviderAt: m.Date,
+		NewThread: true, Automatic: m.Automatic != mime.Human, AttachmentOwner: "mail:" + raw.ID.String(),
+	}
+	for _, ref := range m.Thread() {
+		in.Thread = append(in.Thread, externalID(from, ref))
+	}
+	in.Conversation = h.conversation(account, m)
+	if in.Automatic {
+		payload, err := json.Marshal(map[string]any{"type": "automatic", "kind": m.Automatic, "report": m.Report})
+		if err != nil {
+			return in, err
+		}
+		in.Payload = payload
+	}
+	return in, h.fill(ctx, raw, m, &in)
+}
+
+// conversation is the one that the mail proves to answer: by a reply address
+// that we signed, else by the name of a mail of ours.
+func (h *Handler) conversation(account *channels.Account, m *mime.Mail) ids.ID {
+	addresses := append([]string{}, m.Delivered...)
+	for _, list := range [][]mime.Address{m.To, m.Cc} {
+		for _, a := range list {
+			addresses = append(addresses, a.Address)
+		}
+	}
+	for _, a := range addresses {
+		if id, ok := ParseReply(h.o.Signer, account.ID, a); ok {
+			return id
+		}
+	}
+	for _, ref := range m.Thread() {
+		if id, ok := ParseMessageID(h.o.Signer, account.ID, ref); ok && id != 0 {
+			return id
+		}
+	}
+	return 0
+}
+
+// fill puts text and files in. What has no place in a message, because it is
+// too long, too many or not legible, is kept as the whole mail in a file.
+func (h *Handler) fill(ctx context.Context, raw intake.Raw, m *mime.Mail, in *channels.Inbound) error {
+	whole := unreadable(m)
+	in.Body = m.Body
+	if text.Length(in.Body) > h.o.MaxBody {
+		in.Body, whole = string([]rune(in.Body)[:h.o.MaxBody-1])+"…", true
+	}
+	place := maxFiles
+	if whole || len(m.Attachments) > maxFiles {
+		whole, place = true, maxFiles-1
+	}
+	byCid := map[string]ids.ID{}
+	for _, a := range m.Attachments {
+		if len(a.Content) == 0 {
+			continue
+		}
+		if len(in.Attachments) == place {
+			break
+		}
+		id, err := h.o.Uploads.KeepFile(ctx, in.AttachmentOwner, a.Name, bytes.NewReader(a.Content), h.o.MaxFile)
+		if fault.CodeOf(err) == "file_too_large" {
+			whole = true
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("keep a file of a mail: %w", err)
+		}
+		in.Attachments = append(in.Attachments, id)
+		if a.ContentID != "" {
+			byCid[a.ContentID] = id
+		}
+	}
+	in.HTML = mime.LinkPictures(in.HTML, byCid)
+	if in.Body == "" && len(in.Attachments) == 0 {
+		if in.Body = text.Preview(m.Subject, h.o.MaxBody); in.Body == "" {
+			whole = true // an empty mail is shown as what it is
+		}
+	}
+	if !whole {
+		return nil
+	}
+	return h.keepWhole(ctx, raw, in)
+}
+
+// unreadable tells whether something of the mail got lost in reading.
+func unreadable(m *mime.Mail) bool {
+	for _, d := range m.Defects {
+		switch d {
+		case mime.DefectPart, mime.DefectEncoding, mime.DefectParts, mime.DefectDepth, mime.DefectText, mime.DefectHTML, mime.DefectTrunc:
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Handler) keepWhole(ctx context.Context, raw intake.Raw, in *channels.Inbound) error {
+	r, err := h.open(ctx, raw)
+	if err != nil {
+		return fmt.Errorf("open a raw mail: %w", err)
+	}
+	defer r.Close()
+	id, err := h.o.Uploads.KeepFile(ctx, in.AttachmentOwner, "mail.eml", r, h.o.Limits.Bytes)
+	if err != nil {
+		return fmt.Errorf("keep a raw mail: %w", err)
+	}
+	in.Attachments = append(in.Attachments, id)
+	return nil
+}
+
+var _ intake.Handler = (*Handler)(nil)

@@ -1,0 +1,286 @@
+package email_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/email"
+	"github.com/fanward/fanward/channels/email/mime"
+	"github.com/fanward/fanward/channels/outbox"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/testkit"
+)
+
+const soon = 20 * time.Second
+
+// settled waits until the intake has nothing left.
+func (o *office) settled() {
+	o.t.Helper()
+	testkit.Eventually(o.t, soon, "every mail is handled", func() bool {
+		return o.h.Number("SELECT count(*) FROM inbound WHERE state NOT IN ('done', 'failed')") == 0
+	})
+}
+
+// bring sends a mail and waits until it is handled.
+func (o *office) bring(from, to, raw string) {
+	o.t.Helper()
+	if err := o.write(from, to, raw); err != nil {
+		o.t.Fatal(err)
+	}
+	o.settled()
+}
+
+func rawMail(from, id, subject, extra, body string) string {
+	return crlf("From: Ming <" + from + ">\nTo: help@tea.example\nSubject: " + subject + "\nMessage-ID: <" + id + ">\n" + extra + "Content-Type: text/plain; charset=utf-8\n\n" + body + "\n")
+}
+
+func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+
+// conversationOf is where a text stands.
+func (o *office) conversationOf(body string) ids.ID {
+	o.t.Helper()
+	return ids.ID(o.h.Number("SELECT conversation_id FROM messages WHERE direction = 'in' AND body = ?", body))
+}
+
+func (o *office) status(conversation ids.ID) string {
+	return o.h.Words("SELECT status FROM conversations WHERE id = ?", conversation)
+}
+
+// sending runs the outbox and gives an account that sends through f.
+func (o *office) sending(f *far) *channels.Account {
+	acc := o.account(fmt.Sprintf(`{"address":"help@tea.example","name":"Lin's Tea","smtp":{"host":"127.0.0.1","port":%d,"tls":"none"}}`, f.port))
+	ctx, cancel := context.WithCancel(context.Background())
+	wake, unsubscribe := o.h.Bus.Subscribe(outbox.Topic, 1)
+	var running sync.WaitGroup
+	running.Go(func() { o.h.Outbox.Run(ctx, wake, true) })
+	o.t.Cleanup(func() { cancel(); unsubscribe(); running.Wait() })
+	return acc
+}
+
+// answer writes as an agent and returns the mail that went out.
+func (o *office) answer(f *far, conversation ids.ID, key, body string) *mime.Mail {
+	o.t.Helper()
+	f.mu.Lock()
+	before := len(f.mails)
+	f.mu.Unlock()
+	o.h.Reply(o.h.Boss, conversation, key, body)
+	var raw string
+	testkit.Eventually(o.t, soon, "the answer is sent", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.mails) > before {
+			raw = f.mails[len(f.mails)-1]
+		}
+		return raw != "" && o.h.Number("SELECT count(*) FROM deliveries WHERE state <> 'sent'") == 0
+	})
+	m, err := mime.Parse(strings.NewReader(raw), mime.DefaultLimits())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return m
+}
+
+// A mail, its answer, and the answers to that by each way that leads back.
+func TestThreads(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		f := newFar(t, nil, nil, false)
+		o.sending(f)
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m1@x", "Where is my order?", "", "It has not come.\n\n> old\n"))
+		c := o.conversationOf("It has not come.")
+		sent := o.answer(f, c, "a1", "Tomorrow.")
+		if sent.Subject != "Re: Where is my order?" || strings.Join(sent.InReplyTo, " ") != "m1@x" || sent.From.Address != "help@tea.example" || sent.Body != "Tomorrow." {
+			t.Errorf("%+v", sent)
+		}
+		reply := sent.ReplyTo[0].Address
+
+		o.bring("ming@example.com", reply, rawMail("ming@example.com", "m2@x", "Re: hm", "", "by reply address"))
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m3@x", "Re: hm", "In-Reply-To: <"+sent.MessageID+">\n", "by our name"))
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m4@x", "Re: hm", "References: <m1@x>\n", "by the own first mail"))
+		o.bring("ming@example.com", strings.ToUpper(reply), rawMail("ming@example.com", "m5@x", "Re: hm", "In-Reply-To: <unknown@x>\n", "address before references"))
+		for _, body := range []string{"by reply address", "by our name", "by the own first mail", "address before references"} {
+			if got := o.conversationOf(body); got != c {
+				t.Errorf("%s: conversation %v, want %v", body, got, c)
+			}
+		}
+
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m6@x", "Re: Where is my order?", "", "a new question"))
+		o.bring("wang@example.com", reply, rawMail("wang@example.com", "w1@x", "Re: hm", "In-Reply-To: <"+sent.MessageID+">\nReferences: <m1@x>\n", "somebody else"))
+		for _, body := range []string{"a new question", "somebody else"} {
+			if got := o.conversationOf(body); got == c {
+				t.Errorf("%s: joined the thread", body)
+			}
+		}
+		// The next answer follows the newest mail.
+		if again := o.answer(f, c, "a2", "Sent."); strings.Join(again.InReplyTo, " ") != "m5@x" || again.ReplyTo[0].Address != reply || again.MessageID == sent.MessageID {
+			t.Errorf("%+v", again)
+		}
+	})
+}
+
+// The same mail twice is one message; two people's mails of one name are two.
+func TestRepeats(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		o.account(office1)
+		for range 3 {
+			o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m1@x", "hi", "", "once"))
+		}
+		o.bring("wang@example.com", "help@tea.example", rawMail("wang@example.com", "m1@x", "hi", "", "of wang"))
+		if once, wang := o.h.Number("SELECT count(*) FROM messages WHERE body = 'once'"), o.h.Number("SELECT count(*) FROM messages WHERE body = 'of wang'"); once != 1 || wang != 1 {
+			t.Errorf("%d and %d", once, wang)
+		}
+	})
+}
+
+func TestMachines(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		f := newFar(t, nil, nil, false)
+		o.sending(f)
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m1@x", "hi", "", "hello"))
+		c := o.conversationOf("hello")
+		sent := o.answer(f, c, "a1", "Good morning.")
+		o.h.Run("UPDATE conversations SET status = 'resolved', waiting_since = 0 WHERE id = ?", c)
+
+		o.bring("", sent.ReplyTo[0].Address, rawMail("ming@example.com", "m2@x", "Automatic reply", "Auto-Submitted: auto-replied\n", "I am away"))
+		if o.conversationOf("I am away") != c || o.status(c) != "resolved" {
+			t.Errorf("the automatic reply is in %v, %s", o.conversationOf("I am away"), o.status(c))
+		}
+		o.bring("", "help@tea.example", rawMail("news@shop.example", "n1@x", "Deals", "List-Unsubscribe: <mailto:x@shop.example>\n", "deals"))
+		if s := o.status(o.conversationOf("deals")); s != "resolved" {
+			t.Errorf("the newsletter waits as %s", s)
+		}
+
+		before := o.h.Number("SELECT count(*) FROM messages")
+		o.bring("", "help@tea.example", report("Action: delayed\nStatus: 4.4.1", sent.MessageID))
+		if s := o.h.Words("SELECT state FROM deliveries"); s != "sent" {
+			t.Errorf("delayed: %s", s)
+		}
+		o.bring("", "help@tea.example", report("Action: failed\nStatus: 5.1.1", strings.Replace(sent.MessageID, "fw.", "fw.1", 1)))
+		if s := o.h.Words("SELECT state FROM deliveries"); s != "sent" {
+			t.Errorf("a forged bounce: %s", s)
+		}
+		forged := o.h.Number("SELECT count(*) FROM messages") - before
+		o.bring("", "help@tea.example", report("Action: failed\nStatus: 5.1.1", sent.MessageID))
+		if s := o.h.Words("SELECT state || ' ' || error_code FROM deliveries"); s != "failed mail_address_unknown" {
+			t.Errorf("bounced: %s", s)
+		}
+		if after := o.h.Number("SELECT count(*) FROM messages") - before; after != forged {
+			t.Error("a report of ours became a message")
+		}
+	})
+}
+
+var reports int
+
+// report is a delivery report about one of our mails.
+func report(fields, id string) string {
+	reports++
+	return crlf(fmt.Sprintf("Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.com\nTo: help@tea.example\nSubject: Undelivered\nMessage-ID: <r%d@mx>\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nfailed\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; ming@example.com\n%s\n\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <%s>\n--b--\n", reports, fields, id))
+}
+
+// Mail that claims to be our own is not taken for a customer's, and stays to be
+// looked at.
+func TestLoops(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		acc := o.account(office1)
+		o.bring("evil@attacker.example", "help@tea.example", rawMail("help@tea.example", "m1@x", "hi", "", "from yourself"))
+		o.bring("evil@attacker.example", "help@tea.example", rawMail(email.ReplyAddress(o.h.Keys, acc.ID, 7, "tea.example"), "m2@x", "hi", "", "from your reply address"))
+		o.bring("", "help@tea.example", "Subject: nobody\r\nMessage-ID: <m3@x>\r\n\r\nhi\r\n")
+		failed, err := o.h.Intake.Failed(o.h.Ctx(), 10)
+		if err != nil || len(failed) != 3 {
+			t.Fatalf("%+v %v", failed, err)
+		}
+		codes := map[string]int{}
+		for _, one := range failed {
+			codes[one.ErrorCode]++
+		}
+		if codes["mail_loop"] != 2 || codes["mail_sender_missing"] != 1 || o.h.Number("SELECT count(*) FROM messages") != 0 {
+			t.Errorf("%v", codes)
+		}
+	})
+}
+
+func TestFilesOfAMail(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		o.account(office1)
+		files := func(body string) string {
+			return o.h.Words("SELECT coalesce(group_concat(name, ' '), '') FROM (SELECT a.name FROM attachments a JOIN messages m ON m.id = a.message_id WHERE m.body = ? ORDER BY a.id)", body)
+		}
+		if o.h.DB.Engine() != "sqlite" {
+			files = func(body string) string {
+				return o.h.Words("SELECT coalesce(string_agg(a.name, ' ' ORDER BY a.id), '') FROM attachments a JOIN messages m ON m.id = a.message_id WHERE m.body = ?", body)
+			}
+		}
+		for name, want := range map[string][2]string{
+			"inline-picture":        {"See [leaf]", "leaf.png"},
+			"attachment":            {"Attached.", "invoice.pdf"},
+			"many-parts":            {"", "f0.txt f1.txt f2.txt f3.txt f4.txt f5.txt f6.txt f7.txt f8.txt mail.eml"},
+			"cut-in-base64":         {"begun", "a.png mail.eml"},
+			"calendar":              {"Tea tasting on Monday.", "invite.ics"},
+			"empty-with-subject":    {"call me", ""},
+			"forward-attached":      {"Is this from you?", "特价.eml"},
+			"subject-word-broken":   {"ok", ""},
+			"bounce-qq-zh":          {"抱歉，您的邮件被退回来了……", ""},
+			"auto-reply-old-header": {"I am away until Monday.", ""},
+		} {
+			raw, err := os.ReadFile("mime/testdata/" + name + ".eml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.bring("ming@example.com", "help@tea.example", string(bytes.ReplaceAll(raw, []byte("Message-ID: <"), []byte("Message-ID: <"+name+"."))))
+			if got := files(want[0]); got != want[1] {
+				t.Errorf("%s: %q, want %q", name, got, want[1])
+			}
+		}
+		html := o.h.Words("SELECT html FROM message_html h JOIN messages m ON m.id = h.message_id WHERE m.body = 'See [leaf]'")
+		picture := ids.ID(o.h.Number("SELECT id FROM attachments WHERE name = 'leaf.png'"))
+		if want := fmt.Sprintf(`data-file="%v"`, picture); !strings.Contains(html, want) {
+			t.Errorf("%s lacks %s", html, want)
+		}
+		shown := mime.Show(html, false, func(id ids.ID) string { return "/files/" + id.String() })
+		if want := fmt.Sprintf(`src="/files/%v"`, picture); !strings.Contains(shown, want) {
+			t.Errorf("%s lacks %s", shown, want)
+		}
+		payload := o.h.Words("SELECT payload FROM messages WHERE body = 'I am away until Monday.'")
+		var extra struct {
+			Payload struct{ Type, Kind string }
+		}
+		if err := json.Unmarshal([]byte(payload), &extra); err != nil || extra.Payload.Type != "automatic" || extra.Payload.Kind != "reply" {
+			t.Errorf("%s %v", payload, err)
+		}
+	})
+}
+
+// A mailbox that is switched off takes nothing, at the latest when the list is
+// old.
+func TestDirectory(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		acc := o.account(office1)
+		d := email.NewDirectory(o.h.Accounts, o.h.Keys, o.h.Clock)
+		reply := email.ReplyAddress(o.h.Keys, acc.ID, 7, "tea.example")
+		for address, want := range map[string]bool{
+			"help@tea.example": true, "HELP@Tea.Example": true, reply: true, strings.ToUpper(reply): true,
+			"help@other.example": false, "nobody@tea.example": false, "": false, "reply+7.aaaaaaaaaaaaaaaa@tea.example": false,
+			strings.Replace(reply, "tea.example", "other.example", 1): false,
+		} {
+			if id, ok, err := d.Mailbox(o.h.Ctx(), address); err != nil || ok != want || ok && id != acc.ID {
+				t.Errorf("%q: %v %v %v", address, id, ok, err)
+			}
+		}
+		off := channels.Disabled
+		if _, err := o.h.Accounts.Update(o.h.Ctx(), acc.ID, channels.Patch{Status: &off}); err != nil {
+			t.Fatal(err)
+		}
+		o.h.Clock.Advance(5 * time.Second)
+		if _, ok, err := d.Mailbox(o.h.Ctx(), "help@tea.example"); ok || err != nil {
+			t.Errorf("a mailbox that is off: %v %v", ok, err)
+		}
+	})
+}
