@@ -175,6 +175,7 @@ func sendError(at stage, err error) error {
 		e.Outcome, e.Code = channels.Temporary, "mail_server_busy"
 	case errors.As(err, &said) && said.Code/100 == 5:
 		e.Outcome, e.Code = channels.Refused, refusal(at, said)
+		e.Suppress = at == naming && said.EnhancedCode[1] == 1 // the address, says its own server
 	case at == ending:
 		e.Outcome, e.Code = channels.Ambiguous, "send_unknown"
 	case at == securing:

@@ -12,6 +12,7 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/email/mime"
 	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/files"
@@ -21,7 +22,7 @@ import (
 
 // Receipts takes what is heard of sent mails; the outbox does.
 type Receipts interface {
-	Receipt(ctx context.Context, account ids.ID, ref string, state channels.DeliveryState, code string) (found bool, err error)
+	Receipt(ctx context.Context, account ids.ID, ref string, r outbox.Receipt) (found bool, err error)
 }
 
 // HandlerOptions are what a Handler needs.
@@ -131,21 +132,21 @@ func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.
 	if _, ours := ParseMessageID(h.o.Signer, account.ID, m.Report.MessageID); !ours {
 		return false, nil
 	}
-	state, code := channels.DeliveryState(""), ""
+	var r outbox.Receipt
 	switch m.Report.Action {
 	case "failed", "":
-		state, code = channels.Failed, "mail_bounced"
+		r = outbox.Receipt{State: channels.Failed, Code: "mail_bounced"}
 		if strings.HasPrefix(m.Report.Status, "5.1.") {
-			code = "mail_address_unknown"
+			r.Code, r.Suppress = "mail_address_unknown", true
 		}
 	case "delivered":
-		state = channels.Delivered
+		r.State = channels.Delivered
 	case "displayed":
-		state = channels.Read
+		r.State = channels.Read
 	default: // delayed, relayed, expanded: nothing is decided yet
 		return true, nil
 	}
-	found, err := h.o.Receipts.Receipt(ctx, account.ID, m.Report.MessageID, state, code)
+	found, err := h.o.Receipts.Receipt(ctx, account.ID, m.Report.MessageID, r)
 	if err == nil && !found {
 		h.o.Log.Warn("a report names a mail that is not known here", "account_id", account.ID)
 	}

@@ -171,6 +171,9 @@ func TestMachines(t *testing.T) {
 		if s := o.h.Words("SELECT state || ' ' || error_code FROM deliveries"); s != "failed mail_address_unknown" {
 			t.Errorf("bounced: %s", s)
 		}
+		if n := o.h.Number("SELECT count(*) FROM identities WHERE suppressed <> '' AND value = 'ming@example.com'"); n != 1 {
+			t.Error("an unknown address may be written to again")
+		}
 		if after := o.h.Number("SELECT count(*) FROM messages") - before; after != forged {
 			t.Error("a report of ours became a message")
 		}
