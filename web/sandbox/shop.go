@@ -27,6 +27,9 @@ type ShopOptions struct {
 	HubURL string
 	// AccountKey is the public key of the web chat account.
 	AccountKey string
+	// QRHost is where pictures of WeChat's codes come from ("https://mp.weixin.qq.com",
+	// the simulator's address); "" for none.
+	QRHost string
 	// IdentitySecret is the account's identity secret. Without one nobody can
 	// sign in and the control for it is left out.
 	IdentitySecret []byte
@@ -34,10 +37,11 @@ type ShopOptions struct {
 
 // shopper is the one person the shop knows.
 type shopper struct {
-	UserID string `json:"user_id"`
-	Name   string `json:"name"`
-	Email  string `json:"email"`
-	Hash   string `json:"hash"`
+	UserID    string `json:"user_id"`
+	Name      string `json:"name"`
+	Email     string `json:"email"`
+	Hash      string `json:"hash"`
+	EmailHash string `json:"email_hash"`
 }
 
 // NewShop returns the demo shop: a small tea shop that carries the chat widget
@@ -46,7 +50,7 @@ type shopper struct {
 // concurrent use.
 func NewShop(opts ShopOptions) http.Handler {
 	hub := strings.TrimSuffix(opts.HubURL, "/")
-	policy := shopPolicy(hub)
+	policy := shopPolicy(hub, opts.QRHost)
 	var page bytes.Buffer
 	// The template is part of the binary and its data are three values: it
 	// cannot fail at run time without failing the tests.
@@ -88,19 +92,25 @@ func NewShop(opts ShopOptions) http.Handler {
 	})
 }
 
-// ming signs the shop's customer for the hub: hash is the hex HMAC-SHA256 of
-// the user id with the account's identity secret.
+// ming signs the shop's customer for the hub, as the widget's README says: hash
+// proves the user id, email_hash the address.
 func ming(secret []byte) shopper {
 	who := shopper{UserID: "ming", Name: "Ming", Email: "ming@example.com"}
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(who.UserID))
-	who.Hash = hex.EncodeToString(mac.Sum(nil))
+	who.Hash = sign(secret, who.UserID)
+	who.EmailHash = sign(secret, who.UserID+"\n"+strings.ToLower(who.Email))
 	return who
 }
 
+func sign(secret []byte, text string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
 // shopPolicy allows the shop's own files and, from the hub, the widget's
-// script, its calls, its socket and the pictures of a conversation.
-func shopPolicy(hub string) string {
+// script, its calls, its socket and the pictures of a conversation; from qr the
+// pictures of WeChat's codes.
+func shopPolicy(hub, qr string) string {
 	origin, socket := "", ""
 	if u, err := url.Parse(hub); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
 		origin = u.Scheme + "://" + u.Host
@@ -110,7 +120,7 @@ func shopPolicy(hub string) string {
 		"default-src 'none'",
 		"script-src 'self' " + origin,
 		"style-src 'self'",
-		"img-src 'self' blob: " + origin,
+		strings.TrimSpace("img-src 'self' blob: " + origin + " " + qr),
 		"connect-src 'self' " + origin + " " + socket,
 		"base-uri 'none'",
 		"form-action 'none'",

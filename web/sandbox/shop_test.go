@@ -101,6 +101,16 @@ func TestShopPolicyOfHub(t *testing.T) {
 	}
 }
 
+// Pictures of WeChat's codes come from where the shop is told, and from nowhere
+// when it is told nothing.
+func TestShopShowsCodes(t *testing.T) {
+	t.Parallel()
+	response, _ := get(t, open(t, sandbox.ShopOptions{HubURL: "http://127.0.0.1:9000", AccountKey: "k", QRHost: "http://127.0.0.1:9002"}).URL)
+	if policy := response.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "img-src 'self' blob: http://127.0.0.1:9000 http://127.0.0.1:9002;") {
+		t.Errorf("content policy %q", policy)
+	}
+}
+
 func TestShopSignIn(t *testing.T) {
 	t.Parallel()
 	secret := []byte("0123456789abcdef")
@@ -110,18 +120,17 @@ func TestShopSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var who struct {
-		UserID, Name, Email, Hash string
-	}
-	raw := map[string]string{}
-	if err := json.NewDecoder(response.Body).Decode(&raw); err != nil {
+	who := map[string]string{}
+	if err := json.NewDecoder(response.Body).Decode(&who); err != nil {
 		t.Fatal(err)
 	}
-	who.UserID, who.Name, who.Email, who.Hash = raw["user_id"], raw["name"], raw["email"], raw["hash"]
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(who.UserID))
-	if who.UserID == "" || who.Name == "" || who.Email == "" || who.Hash != hex.EncodeToString(mac.Sum(nil)) {
-		t.Errorf("answer %v", raw)
+	signed := func(text string) string {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(text))
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	if who["user_id"] == "" || who["name"] == "" || who["email"] == "" || who["hash"] != signed(who["user_id"]) || who["email_hash"] != signed(who["user_id"]+"\n"+who["email"]) {
+		t.Errorf("answer %v", who)
 	}
 	if got := response.Header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("Cache-Control %q", got)

@@ -124,7 +124,7 @@ function showPerson() {
   if (!find('sign-in')) return;
   const signedIn = kept.get('signed-in') === 'yes';
   find('sign-in').hidden = signedIn;
-  find('sign-out').hidden = find('who').hidden = !signedIn;
+  find('sign-out').hidden = find('who').hidden = find('bind').hidden = !signedIn;
   find('who').textContent = say('hello');
 }
 
@@ -133,9 +133,9 @@ async function signIn() {
   try {
     const response = await fetch('/api/sign-in', { method: 'POST' });
     if (!response.ok) throw new Error(String(response.status));
-    const { user_id, hash, name, email } = await response.json();
+    const { user_id, hash, name, email, email_hash } = await response.json();
     kept.set('signed-in', 'yes');
-    fanward('identify', { user_id, hash, name, email });
+    fanward('identify', { user_id, hash, name, email, email_hash });
     find('problem').hidden = true;
   } catch {
     find('problem').textContent = say('signInFailed');
@@ -151,6 +151,27 @@ function signOut() {
   find('sign-in').focus();
 }
 
+/** Shows the code that joins this visitor's WeChat to their account. */
+function showCode({ scene, expires_at, qr }) {
+  const dialog = find('bind-dialog');
+  const picture = find('bind-code');
+  find('bind-none').hidden = qr !== null;
+  find('bind-copy').hidden = qr === null;
+  picture.hidden = !qr?.image_url;
+  if (qr?.image_url) picture.src = qr.image_url;
+  picture.alt = say('bindAlt');
+  find('bind-copy').textContent = say('bindCopy');
+  find('bind-copy').dataset.code = qr ? qr.url || scene : '';
+  find('bind-until').textContent = qr ? say('bindUntil', { time: new Intl.DateTimeFormat(lang, { timeStyle: 'medium' }).format(new Date(expires_at)) }) : '';
+  dialog.showModal();
+}
+
+find('bind')?.addEventListener('click', () => fanward('bindWeChat', showCode));
+find('bind-close').addEventListener('click', () => find('bind-dialog').close());
+find('bind-copy').addEventListener('click', async ({ currentTarget: button }) => {
+  await navigator.clipboard.writeText(button.dataset.code);
+  button.textContent = say('bindCopied');
+});
 find('lang').addEventListener('click', () => {
   lang = lang === 'en' ? 'zh-CN' : 'en';
   kept.set('lang', lang);

@@ -1,5 +1,5 @@
 import { CodedError, UNREACHABLE } from './errors';
-import type { Attachment, Message, SessionAnswer, SessionRequest } from './protocol';
+import type { Attachment, BindAnswer, Message, SessionAnswer, SessionRequest } from './protocol';
 
 const REQUEST_TIMEOUT = 20_000;
 
@@ -42,6 +42,8 @@ export function createApi(origin: string, account: string, token: () => string |
     messages: (before?: string) => call<{ items: Message[]; has_more: boolean }>(`/messages?limit=30${before ? `&before=${before}` : ''}`),
 
     send: (client_key: string, body: string, attachment_ids: string[]) => call<Message>('/messages', { client_key, body, attachment_ids }),
+
+    bind: () => call<BindAnswer>('/bind', {}),
 
     upload(file: File): Promise<Attachment> {
       const form = new FormData();

@@ -336,6 +336,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     state,
     queue,
     fileURL: api.fileURL,
+    bind: api.bind,
     probe: api.probe,
     begin,
     reset,

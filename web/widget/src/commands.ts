@@ -34,6 +34,11 @@ export function createCommands(chat: Chat, shutdown: () => void) {
     );
   }
 
+  function bindWeChat(done: unknown): void {
+    if (typeof done !== 'function') return warn('bindWeChat takes a function');
+    chat.bind().then(done as () => void, (error: Error) => warn(`bindWeChat: ${error.message}`));
+  }
+
   const commands: Record<string, (...args: never[]) => void> = {
     identify,
     reset: chat.reset,
@@ -41,6 +46,7 @@ export function createCommands(chat: Chat, shutdown: () => void) {
     close: chat.close,
     toggle: () => (chat.state.open.value ? chat.close() : chat.open()),
     locale: setLocale,
+    bindWeChat,
     on,
     shutdown,
   };

@@ -58,7 +58,17 @@ export interface Identity {
   hash: string;
   name?: string;
   email?: string;
+  /** Proves the address: see the README. */
+  email_hash?: string;
   attributes?: Record<string, unknown>;
+}
+
+/** A single-use code by which a follower on WeChat proves to be this visitor. */
+export interface BindAnswer {
+  scene: string;
+  expires_at: string;
+  /** null when no WeChat account is connected. */
+  qr: { url: string; ticket: string; image_url: string } | null;
 }
 
 export interface SessionRequest {
