@@ -1,7 +1,9 @@
 import { request } from "./http";
 import type {
   Account,
+  AccountWriting,
   ApiToken,
+  CheckStep,
   Consent,
   Consents,
   Contradiction,
@@ -35,7 +37,6 @@ import type {
   TimelineItem,
   Trouble,
   TroubleState,
-  WebchatConfig,
 } from "./types";
 
 type Items<T> = { items: T[] };
@@ -68,10 +69,10 @@ export const api = {
   deleteTeam: (id: string) => request<void>("DELETE", `/teams/${enc(id)}`),
 
   accounts: (signal?: AbortSignal) => request<Items<Account>>("GET", "/accounts", { signal }),
-  createAccount: (body: { channel: "webchat"; name: string; config: WebchatConfig }) =>
-    request<Account>("POST", "/accounts", { body }),
-  updateAccount: (id: string, body: { name?: string; config?: WebchatConfig; status?: Account["status"] }) =>
+  createAccount: (body: AccountWriting) => request<Account>("POST", "/accounts", { body }),
+  updateAccount: (id: string, body: Partial<Omit<AccountWriting, "channel">> & { status?: Account["status"] }) =>
     request<Account>("PATCH", `/accounts/${enc(id)}`, { body }),
+  checkAccount: (body: Omit<AccountWriting, "name"> & { id?: string }) => request<Items<CheckStep>>("POST", "/accounts/check", { body }),
   disableAccount: (id: string) => request<void>("DELETE", `/accounts/${enc(id)}`),
   newIdentitySecret: (id: string) => request<{ secret: string }>("POST", `/accounts/${enc(id)}/identity-secret`),
 
@@ -109,6 +110,7 @@ export const api = {
   customer: (id: string, signal?: AbortSignal) => request<Customer>("GET", `/customers/${enc(id)}`, { signal }),
   updateCustomer: (id: string, body: CustomerPatch) =>
     request<Customer>("PATCH", `/customers/${enc(id)}`, { body }),
+  liftSuppression: (identityId: string) => request<void>("DELETE", `/identities/${enc(identityId)}/suppression`),
   identities: (id: string, signal?: AbortSignal) =>
     request<Items<Identity>>("GET", `/customers/${enc(id)}/identities`, { signal }),
   events: (id: string, cursor: string | null, limit: number, signal?: AbortSignal) =>

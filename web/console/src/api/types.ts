@@ -20,8 +20,42 @@ export type Invitation = Schemas["Invitation"];
 export type SignInLink = Schemas["OneTimeLink"];
 export type Team = Schemas["Team"];
 /** A channel account; its configuration is its channel's. */
-export type Account = Omit<Schemas["Account"], "config"> & { config: WebchatConfig };
+export type Account = Schemas["Account"];
+export type Health = Schemas["Health"];
+export type CheckStep = Schemas["Step"];
 export type WebchatConfig = Schemas["WebchatConfig"];
+export type WebchatAccount = Omit<Account, "config"> & { config: WebchatConfig };
+
+/** How WeChat pushes to an account. */
+export type WechatMode = "plain" | "compat" | "safe";
+
+export interface WechatConfig {
+  app_id: string;
+  mode: WechatMode;
+  /** Also accepted while WeChat's own page is being changed; "" for none. */
+  previous_mode: WechatMode | "";
+  api_base: string;
+  erase_on_unsubscribe: boolean;
+  welcome: Record<Locale, string>;
+  default_locale: Locale;
+  open_platform: string;
+}
+
+export interface EmailConfig {
+  address: string;
+  name: string;
+  /** Of reply addresses; "" for that of the address. */
+  domain: string;
+  smtp: { host: string; port: number; user: string; tls: "none" | "starttls" | "tls" };
+}
+
+/** What one writes of an account; secrets are written and never read back. */
+export interface AccountWriting {
+  channel: string;
+  name: string;
+  config: object;
+  secrets?: Record<string, string>;
+}
 export type ApiToken = Schemas["Token"];
 export type CreatedToken = Schemas["CreatedToken"];
 export type Setup = Schemas["Setup"];

@@ -1,4 +1,4 @@
-import { useParams } from "@tanstack/react-router";
+import { useParams, useSearch } from "@tanstack/react-router";
 import { AccountPage as Account } from "@/features/accounts/AccountPage";
 import { AccountsPage as Accounts } from "@/features/accounts/AccountsPage";
 import { NewAccountPage as NewAccount } from "@/features/accounts/NewAccountPage";
@@ -13,9 +13,10 @@ export function AccountsPage() {
 }
 
 export function NewAccountPage() {
+  const { channel = "webchat" } = useSearch({ from: "/app/accounts/new" });
   return (
     <Guard permission="accounts.manage">
-      <NewAccount />
+      <NewAccount key={channel} channel={channel} />
     </Guard>
   );
 }

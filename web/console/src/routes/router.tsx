@@ -2,6 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { ApiError } from "@/api/http";
 import type { StatusFilter, InboxView } from "@/api/types";
+import { isKnown, type ChannelName } from "@/features/channels/channels";
 import { may, meQuery } from "@/features/session/me";
 import { CrashPage, NotFoundPage } from "./fallbacks";
 
@@ -146,6 +147,7 @@ const accounts = createRoute({
 const newAccount = createRoute({
   getParentRoute: () => app,
   path: "/accounts/new",
+  validateSearch: (search: Record<string, unknown>): { channel?: ChannelName } => (typeof search.channel === "string" && isKnown(search.channel) ? { channel: search.channel } : {}),
   component: lazyRouteComponent(() => import("./accounts"), "NewAccountPage"),
 });
 const account = createRoute({

@@ -3,32 +3,61 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { Account } from "@/api/types";
+import type { Account, EmailConfig, WebchatConfig, WechatConfig } from "@/api/types";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
+import { channelName } from "@/features/channels/channels";
+import { sentenceFor } from "@/i18n/problem";
 import { AccountsIcon, Button, EmptyState, ErrorState, Page, PlusIcon, Skeleton, Tag, WebchatIcon } from "@/ui";
 import { readableOn } from "./config";
+import { HealthTag } from "./HealthNote";
 import "@/features/teammates/teammates.css";
 import "./accounts.css";
 
+/** By what people recognise an account of a channel. */
+function useWhere(account: Account): string {
+  const { t } = useTranslation();
+  if (account.channel === "wechat") return (account.config as unknown as WechatConfig).app_id;
+  if (account.channel === "email") return (account.config as unknown as EmailConfig).address;
+  if (account.channel !== "webchat") return account.key;
+  const { origins } = account.config as unknown as WebchatConfig;
+  return origins.includes("*") ? t("accounts.anyOrigin") : origins.join(", ");
+}
+
+function Face({ account }: { account: Account }) {
+  if (account.channel !== "webchat") {
+    return (
+      <span className="account-icon" data-channel={account.channel}>
+        <ChannelIcon channel={account.channel} silent />
+      </span>
+    );
+  }
+  const { color } = account.config as unknown as WebchatConfig;
+  return (
+    <span className="account-icon" style={{ background: color, color: readableOn(color) }}>
+      <WebchatIcon />
+    </span>
+  );
+}
+
 function AccountRow({ account }: { account: Account }) {
   const { t } = useTranslation();
-  const { config } = account;
+  const where = useWhere(account);
   return (
-    <li data-testid="account-row" data-account-id={account.id}>
+    <li data-testid="account-row" data-account-id={account.id} data-channel={account.channel}>
       <Link className="account-link" to="/accounts/$accountId" params={{ accountId: account.id }}>
-        <span className="account-icon" style={{ background: config.color, color: readableOn(config.color) }}>
-          <WebchatIcon />
-        </span>
+        <Face account={account} />
         <span className="grow">
           <strong>{account.name}</strong>
           <br />
           <span className="muted" style={{ overflowWrap: "anywhere" }}>
-            {t("channel.webchat")} · {config.origins.includes("*") ? t("accounts.anyOrigin") : config.origins.join(", ")}
+            {channelName(account.channel)} · {where}
           </span>
+          {!account.health.ok && account.status === "active" && <span className="account-trouble">{sentenceFor({ code: account.health.code, params: account.health.params }) ?? account.health.code}</span>}
         </span>
       </Link>
       <span className="account-acts">
         {account.sandbox && <Tag>{t("accounts.sandbox")}</Tag>}
-        {account.status === "active" ? <Tag tone="ok">{t("accounts.active")}</Tag> : <Tag tone="danger">{t("accounts.disabled")}</Tag>}
+        <HealthTag account={account} />
       </span>
     </li>
   );

@@ -8,6 +8,11 @@ const known = {
   "Reply Sent": "eventName.replySent",
   "Page Viewed": "eventName.pageViewed",
   "Customer Identified": "eventName.customerIdentified",
+  wechat_followed: "activity.wechat_followed",
+  wechat_unfollowed: "activity.wechat_unfollowed",
+  wechat_scanned: "activity.wechat_scannedPlain",
+  wechat_menu: "activity.wechat_menuPlain",
+  wechat_event: "eventName.wechatEvent",
 } as const;
 
 /** An event's name in the reader's language. */

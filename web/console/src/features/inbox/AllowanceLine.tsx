@@ -4,35 +4,34 @@ import { useTranslation } from "react-i18next";
 import type { Conversation, Grant } from "@/api/types";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { channelName } from "@/features/channels/channels";
+import { i18n } from "@/i18n";
 import { full, soon } from "@/i18n/format";
 import { Button, Popover, SnoozeIcon, WarningIcon } from "@/ui";
 import { remaining, type Standing } from "./allowance";
 import { usePastConversations } from "./queries";
 
-type T = ReturnType<typeof useTranslation>["t"];
-
-function lengthText(t: T, ms: number): string {
+function lengthText(ms: number): string {
   const r = remaining(ms);
-  if (r.unit === "hours") return t("allowance.hours", { hours: r.hours, minutes: r.minutes });
-  if (r.unit === "minutes") return t("allowance.minutes", { minutes: r.minutes });
-  return t("allowance.seconds", { minutes: r.minutes, seconds: r.seconds });
+  if (r.unit === "hours") return i18n.t("allowance.hours", { hours: r.hours, minutes: r.minutes });
+  if (r.unit === "minutes") return i18n.t("allowance.minutes", { minutes: r.minutes });
+  return i18n.t("allowance.seconds", { minutes: r.minutes, seconds: r.seconds });
 }
 
 const triggers = ["message", "menu", "follow", "scan"] as const;
 
-function triggerName(t: T, trigger: string): string {
+function triggerName(trigger: string): string {
   const known = triggers.find((name) => name === trigger);
-  return known ? t(`allowance.trigger.${known}`) : trigger;
+  return known ? i18n.t(`allowance.trigger.${known}`) : trigger;
 }
 
 function GrantRow({ grant, now }: { grant: Grant; now: number }) {
   const { t } = useTranslation();
   return (
     <li>
-      <strong>{triggerName(t, grant.trigger)}</strong>
+      <strong>{triggerName(grant.trigger)}</strong>
       <span className="num">{t("allowance.ofCount", { left: grant.left, count: grant.count })}</span>
       <span className="num" title={full(grant.until)}>
-        {t("allowance.until", { time: soon(grant.until, now), length: lengthText(t, Date.parse(grant.until) - now) })}
+        {t("allowance.until", { time: soon(grant.until, now), length: lengthText(Date.parse(grant.until) - now) })}
       </span>
     </li>
   );
@@ -44,7 +43,7 @@ export function AllowanceLine({ standing, now }: { standing: Standing; now: numb
   const [shown, setShown] = useState(false);
   if (standing.state !== "open") return null;
   const { left, until, urgent, grants } = standing;
-  const words = t("allowance.line", { count: left, length: lengthText(t, until - now) });
+  const words = t("allowance.line", { count: left, length: lengthText(until - now) });
   return (
     <Popover
       // A tap may focus, hover or only click, whatever the browser: each one opens it, none closes it again.

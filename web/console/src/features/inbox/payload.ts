@@ -64,6 +64,8 @@ export function readPayload(payload: unknown): Payload | null {
       return { type: "video", words: "", state: stateOf(p.state) };
     case "image":
       return { type: "image", state: stateOf(p.state) };
+    case "automatic":
+      return { type: "mail", from: [], to: [], cc: [], subject: "", automatic: true };
     case "mail":
       return { type: "mail", from: addresses(p.from), to: addresses(p.to), cc: addresses(p.cc), subject: text(p.subject), automatic: p.automatic === true || text(p.automatic) !== "" };
   }

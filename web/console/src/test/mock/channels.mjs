@@ -8,7 +8,7 @@ const minute = 60_000;
 export function addChannelAccounts(w) {
   const common = { status: "active", sandbox: false, has_identity_secret: false, created_at: iso(Date.now() - 60 * 24 * hour) };
   w.accounts.push(
-    { ...common, id: "3003", channel: "wechat", name: "茶语 公众号", key: "wx_7q2k9d1m", config: { app_id: "wx0a1b2c3d4e5f6071", original_id: "gh_0123456789ab", mode: "safe", api_base: "https://api.weixin.qq.com", erase_on_unfollow: true, welcome: "" }, secrets: ["app_secret", "token", "aes_key"], health: { ok: true, code: "", since: null } },
+    { ...common, id: "3003", channel: "wechat", name: "茶语 公众号", key: "wx_7q2k9d1m", config: { app_id: "wx0a1b2c3d4e5f6071", mode: "safe", previous_mode: "", api_base: "https://api.weixin.qq.com", erase_on_unsubscribe: true, welcome: { en: "", "zh-CN": "感谢关注！" }, default_locale: "zh-CN", open_platform: "" }, secrets: ["app_secret", "encoding_aes_key", "token"], health: { ok: true, code: "", since: null } },
     { ...common, id: "3004", channel: "email", name: "Support mail", key: "em_5r8w0x3z", config: { address: "support@shop.example", name: "Shop support", domain: "shop.example", smtp: { host: "mail.shop.example", port: 587, user: "support", tls: "starttls" } }, secrets: ["smtp_password"], health: { ok: false, code: "smtp_login_refused", params: { host: "mail.shop.example" }, since: iso(Date.now() - 3 * hour) } },
   );
   for (const a of w.accounts) {
@@ -125,10 +125,9 @@ export const failedInbound = () => [
 /** What trying a configuration finds; an app id that ends in 9 is not allowed from here, a host with "bad" refuses. */
 export function check(body) {
   if (body.channel === "wechat") {
-    const steps = [{ name: "token", ok: true }];
-    if (/9$/.test(body.config.app_id ?? "")) return [{ name: "token", ok: false, code: "wechat_ip_not_allowed", params: { ip: "203.0.113.24" } }];
-    return [...steps, { name: "callback", ok: true }];
+    if (/9$/.test(body.config.app_id ?? "")) return [{ name: "sign_in", ok: false, code: "wechat_ip_not_allowed", params: { ip: "203.0.113.24" } }];
+    return [{ name: "sign_in", ok: true }];
   }
-  if (/bad/.test(body.config.smtp?.host ?? "")) return [{ name: "connect", ok: true }, { name: "tls", ok: true }, { name: "login", ok: false, code: "smtp_login_refused", params: { host: body.config.smtp.host } }];
-  return ["connect", "tls", "login", "sender"].map((name) => ({ name, ok: true }));
+  if (/bad/.test(body.config.smtp?.host ?? "")) return [{ name: "connect", ok: true }, { name: "secure", ok: true }, { name: "sign_in", ok: false, code: "smtp_login_refused", params: { host: body.config.smtp.host } }];
+  return ["connect", "secure", "sign_in", "sender"].map((name) => ({ name, ok: true }));
 }
