@@ -35,7 +35,7 @@ func (b *Inbox) Receive(ctx context.Context, in channels.Inbound) (channels.Rece
 		return channels.Received{}, err
 	}
 	caps := adapter.Capabilities()
-	if in.Body, err = b.checkBody(in.Body, caps.MaxBody, len(in.Attachments)); err != nil {
+	if in.Body, err = b.checkBody(in.Body, caps.MaxBody, len(in.Attachments)); err != nil && (in.Payload == nil || fault.CodeOf(err) != "body_empty") {
 		return channels.Received{}, err
 	}
 	if in.ExternalID == "" {

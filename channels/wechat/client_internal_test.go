@@ -211,7 +211,7 @@ func TestRefusalsByThePlatform(t *testing.T) {
 		"empty":           {func(*world) {}, " ", "body_empty"},
 		"wrong secret":    {func(w *world) { w.login.Secret = "x" }, "hello", "wechat_credentials"},
 		"wrong app id":    {func(w *world) { w.login.AppID = "wx0" }, "hello", "wechat_app_id"},
-		"address refused": {func(w *world) { w.account(func(a *simulator.Account) { a.AllowIPs = []string{"192.0.2.1"} }) }, "hello", "wechat_ip_not_allowed"},
+		"address refused": {func(w *world) { w.account(func(a *simulator.Account) { a.AllowIPs = []string{"192.0.2.1"} }) }, "hello", "wechat_ip_refused"},
 		"allowance spent": {func(w *world) {
 			w.clk.Advance(time.Minute) // what the follow allowed is over
 			for range 5 {
@@ -226,8 +226,8 @@ func TestRefusalsByThePlatform(t *testing.T) {
 			if got := sendError(err, w.clk.Now()); got.Outcome != channels.Refused || got.Code != v.want {
 				t.Errorf("%s %s (%v)", got.Outcome, got.Code, err)
 			}
-			if p := paramsOf(err); v.want == "wechat_ip_not_allowed" && p["ip"] != "127.0.0.1" {
-				t.Errorf("the address to allow is not told: %v", p)
+			if code, params := diagnosis(err, w.clk.Now()); v.want == "wechat_ip_refused" && (code != "wechat_ip_not_allowed" || params["ip"] != "127.0.0.1") {
+				t.Errorf("the address to allow is not told: %s %v", code, params)
 			}
 		})
 	}

@@ -82,17 +82,23 @@ func NewCrypter(appID, current, previous string) (*Crypter, error) {
 // Decrypt opens the text of an Encrypt element. Padding, lengths and app id
 // are checked to the byte.
 func (c *Crypter) Decrypt(text string) (message []byte, err error) {
+	message, _, err = c.decrypt(text)
+	return message, err
+}
+
+// decrypt tells, too, with which key: an answer is encrypted with the same.
+func (c *Crypter) decrypt(text string) (message, key []byte, err error) {
 	sealed, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(sealed) == 0 || len(sealed)%blockLength != 0 {
-		return nil, errCiphertext
+		return nil, nil, errCiphertext
 	}
-	for _, key := range c.keys {
+	for _, key = range c.keys {
 		message, err = c.open(sealed, key)
 		if err == nil || errors.Is(err, errAppID) {
-			return message, err
+			return message, key, err
 		}
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 // open decrypts with one key. The library looks only at the last byte of the
@@ -114,12 +120,14 @@ func (c *Crypter) open(sealed, key []byte) ([]byte, error) {
 }
 
 // Encrypt seals a message with the current key.
-func (c *Crypter) Encrypt(message []byte) string {
+func (c *Crypter) Encrypt(message []byte) string { return c.seal(message, c.keys[0]) }
+
+func (c *Crypter) seal(message, key []byte) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return c.encrypt([]byte(hex.EncodeToString(b[:])), message)
+	return c.encrypt([]byte(hex.EncodeToString(b[:])), message, key)
 }
 
-func (c *Crypter) encrypt(random, message []byte) string {
-	return base64.StdEncoding.EncodeToString(util.AESEncryptMsg(random, message, c.appID, c.keys[0]))
+func (c *Crypter) encrypt(random, message, key []byte) string {
+	return base64.StdEncoding.EncodeToString(util.AESEncryptMsg(random, message, c.appID, key))
 }

@@ -73,7 +73,7 @@ func TestCipherVectors(t *testing.T) {
 		{javaApp, javaKey, "aaaabbbbccccdddd", "我是中文abcd123", "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg=="},
 	} {
 		c := crypter(t, v.app, v.key, "")
-		if got := c.encrypt([]byte(v.random), []byte(v.message)); got != v.sealed {
+		if got := c.encrypt([]byte(v.random), []byte(v.message), c.keys[0]); got != v.sealed {
 			t.Errorf("%s encrypts to %s", v.message, got)
 		}
 		if got, err := c.Decrypt(v.sealed); err != nil || string(got) != v.message {
@@ -84,7 +84,8 @@ func TestCipherVectors(t *testing.T) {
 	if err != nil || len(got) != 167 {
 		t.Fatalf("%d bytes, %v", len(got), err)
 	}
-	if again := crypter(t, pageApp, pageKey, "").encrypt([]byte("a8eedb185eb2fecf"), got); again != pagePush {
+	c := crypter(t, pageApp, pageKey, "")
+	if again := c.encrypt([]byte("a8eedb185eb2fecf"), got, c.keys[0]); again != pagePush {
 		t.Errorf("encrypted again it is %s", again)
 	}
 }

@@ -107,7 +107,7 @@ var reactions = map[int]reaction{
 	40013: {outcome: channels.Refused, code: "wechat_app_id", account: true},
 	40125: {outcome: channels.Refused, code: "wechat_credentials", account: true},
 	40243: {outcome: channels.Refused, code: "wechat_secret_frozen", account: true},
-	40164: {outcome: channels.Refused, code: "wechat_ip_not_allowed", account: true},
+	40164: {outcome: channels.Refused, code: "wechat_ip_refused", account: true},
 
 	40003: {outcome: channels.Refused, code: "wechat_person_unknown"},
 	43004: {outcome: channels.Refused, code: "wechat_not_following"},
@@ -164,15 +164,18 @@ func sendError(err error, now time.Time) *channels.SendError {
 	return &channels.SendError{Outcome: r.outcome, Code: r.code, RetryAfter: r.after, Err: err}
 }
 
-// paramsOf are what the sentence of an error needs.
-func paramsOf(err error) fault.Params {
+// diagnosis is what is told of an account in trouble: the code of its sentence
+// and what that needs. A delivery's code comes without parameters, so there the
+// address that WeChat does not allow is not named.
+func diagnosis(err error, now time.Time) (code string, params fault.Params) {
+	code = reactionTo(err, now).code
 	var api *APIError
 	if !errors.As(err, &api) {
-		return nil
+		return code, nil
 	}
-	p := fault.Params{"errcode": api.Code}
-	if m := ipForm.FindStringSubmatch(api.Msg); m != nil {
-		p["ip"] = m[1]
+	params = fault.Params{"errcode": api.Code}
+	if m := ipForm.FindStringSubmatch(api.Msg); m != nil && api.Code == 40164 {
+		code, params["ip"] = "wechat_ip_not_allowed", m[1]
 	}
-	return p
+	return code, params
 }

@@ -103,7 +103,8 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, er
 // join builds the domains and the web on top of the open store.
 func (a *app) join(ctx context.Context) error {
 	d, clk := a.db, a.db.clk
-	registry := channels.NewRegistry(webchat.Adapter{})
+	wechatAdapter := a.newWechat()
+	registry := channels.NewRegistry(webchat.Adapter{}, wechatAdapter)
 	links := filelink.New(a.keys, clk.Now)
 	a.auth = auth.New(auth.Options{DB: d.DB, Clock: clk, IDs: d.ids, SessionLifetime: a.config.Session.Lifetime, Locale: a.config.Installation.Locale,
 		Log: obs.Component(a.log, "auth"), TeamDeleted: a.teamDeleted})
@@ -122,6 +123,7 @@ func (a *app) join(ctx context.Context) error {
 	})
 	loader.Inbox = a.inbox
 	a.outbox.OnChange(a.inbox.DeliveryChangedTx)
+	pushes := a.joinWechat(wechatAdapter)
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
 	a.hub = realtime.New(realtime.Options{
 		DB: d.DB, Clock: clk, Bus: d.bus, Log: obs.Component(a.log, "realtime"), Inbox: a.inbox, Visitors: a.visitors, Node: d.node.Name,
@@ -139,7 +141,7 @@ func (a *app) join(ctx context.Context) error {
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
 		Customers: a.customers, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
-		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
+		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
 	})
 	if err != nil {
 		return err

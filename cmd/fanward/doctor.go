@@ -321,7 +321,8 @@ func (x *examination) ports(c *config.Config) {
 	}
 	addrs := []struct{ key, addr string }{{"http.addr", c.HTTP.Addr}}
 	if on, _ := c.SandboxOn(false); on {
-		addrs = append(addrs, struct{ key, addr string }{"sandbox.shop_addr", c.Sandbox.ShopAddr})
+		addrs = append(addrs, struct{ key, addr string }{"sandbox.shop_addr", c.Sandbox.ShopAddr},
+			struct{ key, addr string }{"sandbox.phone_addr", c.Sandbox.PhoneAddr})
 	}
 	for _, a := range addrs {
 		l, err := net.Listen("tcp", a.addr)

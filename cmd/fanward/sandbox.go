@@ -13,11 +13,12 @@ import (
 	"github.com/fanward/fanward/web/sandbox"
 )
 
-// sandboxSide is the demo shop: a listener of its own that speaks public
-// protocols only.
+// sandboxSide is the demo shop and the WeChat phones, each on a listener of its
+// own that speaks public protocols only.
 type sandboxSide struct {
 	server   *http.Server
 	listener net.Listener
+	phones   *phoneSide
 }
 
 func (a *app) sandboxOn(ctx context.Context) (bool, error) {
@@ -41,6 +42,10 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	if s.phones, err = a.startPhones(ctx); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
 	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, IdentitySecret: secret})
 	s.server = &http.Server{Handler: sandbox.Guard(shop), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 	go func() {
@@ -59,7 +64,10 @@ func (s *sandboxSide) origins() []string {
 
 func (s *sandboxSide) url() string { return "http://" + s.listener.Addr().String() }
 
-func (s *sandboxSide) stop(ctx context.Context) { _ = s.server.Shutdown(ctx) }
+func (s *sandboxSide) stop(ctx context.Context) {
+	_ = s.server.Shutdown(ctx)
+	s.phones.stop(ctx)
+}
 
 func (a *app) sandboxAccount(ctx context.Context, origins []string) (*channels.Account, []byte, error) {
 	account, found, err := a.accounts.Sandbox(ctx, webchat.Channel)

@@ -63,6 +63,7 @@ func (a *app) welcome(cmd *cobra.Command) error {
 	say("serving", map[string]any{"url": a.url()})
 	if demo := a.demoURL(); demo != "" {
 		say("demo_shop", map[string]any{"url": demo})
+		say("phones", map[string]any{"url": a.sandbox.phones.url()})
 	}
 	link, needed, err := a.auth.OwnerLink(cmd.Context())
 	if err != nil {

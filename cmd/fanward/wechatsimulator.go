@@ -34,7 +34,7 @@ func newWechatSimulator() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSimulator(cmd, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.addr, "addr", "127.0.0.1:8083", "loopback address to listen on")
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8090", "loopback address to listen on")
 	f.StringVar(&o.secret, "control-secret", "", "bearer token that control calls must carry; empty: none")
 	f.StringVar(&o.profile, "profile", simulator.DefaultProfile, "allowance rules: 2021, 2023 or guide-2025")
 	f.Uint64Var(&o.seed, "seed", 1, "decides the names that the platform makes up")

@@ -64,8 +64,9 @@ type Redis struct {
 
 // Sandbox lets every channel be tried without an account.
 type Sandbox struct {
-	Mode     string `yaml:"mode" doc:"auto, on or off. auto: on only while every address is loopback, public_url is empty and no real channel account exists. on: refused at start in any other state."`
-	ShopAddr string `yaml:"shop_addr" doc:"Where the sandbox's demo shop listens. Must be loopback."`
+	Mode      string `yaml:"mode" doc:"auto, on or off. auto: on only while every address is loopback, public_url is empty and no real channel account exists. on: refused at start in any other state."`
+	ShopAddr  string `yaml:"shop_addr" doc:"Where the sandbox's demo shop listens. Must be loopback."`
+	PhoneAddr string `yaml:"phone_addr" doc:"Where the sandbox's WeChat phones and their platform listen. Must be loopback."`
 }
 
 // Log is how the program reports what it does.
@@ -103,7 +104,7 @@ func Default() *Config {
 		HTTP:           HTTP{Addr: "127.0.0.1:8080"},
 		TrustedProxies: []string{},
 		DataDir:        "data",
-		Sandbox:        Sandbox{Mode: "auto", ShopAddr: "127.0.0.1:8081"},
+		Sandbox:        Sandbox{Mode: "auto", ShopAddr: "127.0.0.1:8081", PhoneAddr: "127.0.0.1:8082"},
 		Log:            Log{Level: "info", Format: "text"},
 		Limits:         Limits{FileBytes: 25 << 20, BodyChars: 10_000, RequestBytes: 1 << 20},
 		Retention:      Retention{Changes: 72 * time.Hour},
@@ -151,6 +152,9 @@ func (c *Config) SandboxOn(realAccounts bool) (bool, error) {
 	}
 	if !Loopback(c.Sandbox.ShopAddr) {
 		why = append(why, c.problem("sandbox.shop_addr", "sandbox_not_loopback", nil))
+	}
+	if !Loopback(c.Sandbox.PhoneAddr) {
+		why = append(why, c.problem("sandbox.phone_addr", "sandbox_not_loopback", nil))
 	}
 	if c.PublicURL != "" {
 		why = append(why, c.problem("public_url", "sandbox_public_url", nil))

@@ -47,6 +47,7 @@ func (c *Config) validate() Problems {
 	c.validateSecret(refuse)
 	oneOf("sandbox.mode", c.Sandbox.Mode, "auto", "on", "off")
 	refuse(!isAddress(c.Sandbox.ShopAddr), "sandbox.shop_addr", "not_an_address", nil)
+	refuse(!isAddress(c.Sandbox.PhoneAddr), "sandbox.phone_addr", "not_an_address", nil)
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")
 	between("limits.file_bytes", c.Limits.FileBytes, 1<<10, 1<<30)

@@ -56,6 +56,9 @@ type Options struct {
 	VisitorSocket func(w http.ResponseWriter, r *http.Request, account *channels.Account, config webchat.Config)
 	// PageViewed stores that a customer looked at a page; may be nil.
 	PageViewed func(ctx context.Context, customer, identity ids.ID, url, title string)
+	// WechatPush answers what WeChat asks and pushes for an active account; nil
+	// where the channel is not served.
+	WechatPush func(w http.ResponseWriter, r *http.Request, account *channels.Account)
 	// Identified is told that a visitor's device has been joined to a person;
 	// may be nil.
 	Identified func(ctx context.Context, v webchat.Visitor)

@@ -14,7 +14,7 @@ import (
 
 // known are all the things that a route may ask of its caller.
 func known() []string {
-	out := []string{"public", "signed_in", "visitor", "operator"}
+	out := []string{"public", "signed_in", "visitor", "provider", "operator"}
 	for _, p := range auth.PermissionsOf(auth.Owner) {
 		out = append(out, string(p))
 	}

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -256,6 +257,28 @@ func (s *Simulator) name(prefix string, parts ...string) string {
 	binary.BigEndian.PutUint64(seed[:], s.opts.Seed)
 	sum := sha256.Sum256(append(seed[:], strings.Join(parts, "\x00")...))
 	return prefix + base64.RawURLEncoding.EncodeToString(sum[:])[:27]
+}
+
+// SetMenu puts a menu at the foot of an account's chat, as the call menu/create
+// does; raw is the call's JSON.
+func (s *Simulator) SetMenu(appID string, raw []byte) error {
+	m := &menu{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return fmt.Errorf("menu_malformed: %w", err)
+	}
+	if bad := m.check(); bad != nil {
+		return fmt.Errorf("menu_refused: %s", bad.Msg)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(appID)
+	if a == nil {
+		return ErrNoAccount
+	}
+	m.ID = fmt.Sprint(s.next())
+	a.menu = m
+	s.changed()
+	return nil
 }
 
 // Block says whether a person refuses the account's messages.

@@ -24,8 +24,10 @@ export class Hub {
   readonly dir = mkdtempSync(join(tmpdir(), "fanward-e2e-"));
   url = "";
   shopURL = "";
+  phoneURL = "";
   private port = 0;
   private shopPort = 0;
+  private phonePort = 0;
   private child: ChildProcess | null = null;
   private log = "";
 
@@ -33,8 +35,10 @@ export class Hub {
     const hub = new Hub();
     hub.port = await freePort();
     hub.shopPort = await freePort();
+    hub.phonePort = await freePort();
     hub.url = `http://127.0.0.1:${hub.port}`;
     hub.shopURL = `http://127.0.0.1:${hub.shopPort}`;
+    hub.phoneURL = `http://127.0.0.1:${hub.phonePort}`;
     await hub.up(env);
     return hub;
   }
@@ -45,6 +49,7 @@ export class Hub {
       FANWARD_DATA_DIR: this.dir,
       FANWARD_HTTP_ADDR: `127.0.0.1:${this.port}`,
       FANWARD_SANDBOX_SHOP_ADDR: `127.0.0.1:${this.shopPort}`,
+      FANWARD_SANDBOX_PHONE_ADDR: `127.0.0.1:${this.phonePort}`,
       ...extra,
     };
   }

@@ -1,0 +1,103 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// event notes what a follower did.
+func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, attempt int) error {
+	at := h.when(p)
+	n := channels.Happening{
+		Account: acc, Identity: identity(acc, p.From), ExternalID: p.DedupeKey(), At: at, Properties: map[string]any{},
+	}
+	scene := p.Scene()
+	binding := h.people != nil && h.people.Binds(scene)
+	if scene != "" && !binding { // a bind token is nobody's business
+		n.Properties["scene"] = cut(scene)
+	}
+	switch p.Event {
+	case EventSubscribe:
+		n.Event, n.Activity = ActFollowed, ActFollowed
+		n.Grants = []channels.Grant{grant("follow", at)}
+		if p.Key != "" {
+			n.Grants = append(n.Grants, grant("scan", at))
+		}
+	case EventUnsubscribe:
+		n.Event, n.Activity = ActUnfollowed, ActUnfollowed
+	case EventScan:
+		n.Event, n.Activity = ActScanned, ActScanned
+		n.Grants = []channels.Grant{grant("scan", at)}
+	case EventClick, "scancode_push", "scancode_waitmsg":
+		n.Event, n.Activity = ActMenu, ActMenu
+		n.Properties["key"] = cut(p.Key)
+		n.Grants = []channels.Grant{grant("menu", at)}
+	case EventView:
+		n.Event, n.Activity = ActMenu, ActMenu // opens a page, allows nothing
+		n.Properties["key"] = cut(p.Key)
+	default:
+		n.Event = ActOther
+		n.Properties["event"], n.Properties["fields"] = cut(p.Event), fields(p.Root)
+	}
+	if _, err := h.sink.Note(ctx, n); err != nil {
+		return err
+	}
+	if h.people == nil || p.Event != EventSubscribe && p.Event != EventScan {
+		return nil
+	}
+	if binding {
+		if err := h.bind(ctx, acc, p.From, scene); err != nil {
+			return err
+		}
+	}
+	return h.recognise(ctx, acc, p.From, attempt)
+}
+
+// bind joins the follower to whoever made the bind token that they scanned.
+func (h *Handler) bind(ctx context.Context, acc *channels.Account, openID, scene string) error {
+	err := h.people.Bind(ctx, scene, key(acc, openID))
+	if err == nil {
+		return nil
+	}
+	if _, coded := fault.As(err); !coded {
+		return err
+	}
+	// Nobody was joined; the follow or the scan stands by itself.
+	h.log.Info("a bind token was refused", "account_id", acc.ID, "code", fault.CodeOf(err))
+	return nil
+}
+
+// recognise joins the follower to whom WeChat says they are.
+func (h *Handler) recognise(ctx context.Context, acc *channels.Account, openID string, attempt int) error {
+	l, config, err := h.adapter.login(acc)
+	if err != nil {
+		return err
+	}
+	f, err := h.adapter.client.FollowerOf(ctx, l, openID)
+	if err != nil {
+		h.adapter.report(ctx, acc, err)
+		var api *APIError
+		if errors.As(err, &api) || attempt >= lastLook {
+			return nil // messages must not wait for this
+		}
+		return err
+	}
+	if f.UnionID == "" {
+		return nil
+	}
+	namespace := config.OpenPlatform
+	if namespace == "" {
+		namespace = customers.Installation
+	}
+	return h.people.Union(ctx, key(acc, openID), customers.Key{Kind: kindUnionID, Namespace: namespace, Value: f.UnionID})
+}
+
+// cut bounds and cleans what came with a push and is shown to people.
+func cut(s string) string { return text.Preview(s, maxNote) }
+
+func isNoFile(err error) bool { return errors.Is(err, errNoJSON) || errors.Is(err, errTooLarge) }

@@ -1,0 +1,239 @@
+package wechat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+)
+
+// What a follower's acts allow us to send, and the names under which they
+// stand in the timeline.
+const (
+	messageCount  = 5
+	messageWindow = 48 * time.Hour
+	actCount      = 3
+	actWindow     = time.Minute
+
+	ActFollowed   = "wechat_followed"
+	ActUnfollowed = "wechat_unfollowed"
+	ActScanned    = "wechat_scanned"
+	ActMenu       = "wechat_menu"
+	ActOther      = "wechat_event"
+)
+
+const (
+	// maxNote bounds texts that people did not write themselves, in characters.
+	maxNote = 500
+	// lastFetch is the attempt after which a message is shown without its file,
+	// some two minutes after it came; what was written after it waits as long.
+	lastFetch = 7
+	// lastLook is the attempt after which a follower's unionid is not asked for
+	// any more; the next follow or scan asks again.
+	lastLook = 2
+)
+
+// The kinds of identity that WeChat tells.
+const (
+	kindOpenID  = "openid"
+	kindUnionID = "unionid"
+)
+
+// People joins followers to customers by what they prove.
+type People interface {
+	// Binds tells whether a scene may hold a bind token.
+	Binds(scene string) bool
+	// Bind joins a follower who has brought a bind token back to the customer
+	// who asked for it. A coded error says that nobody was joined.
+	Bind(ctx context.Context, scene string, follower customers.Key) error
+	// Union joins followers whom WeChat calls one person.
+	Union(ctx context.Context, follower, union customers.Key) error
+}
+
+// Handler understands stored pushes; it implements intake.Handler.
+type Handler struct {
+	adapter *Adapter
+	sink    channels.Sink
+	files   channels.Files
+	people  People // nil: nobody is joined
+	clk     clock.Clock
+	log     *slog.Logger
+	// fileBytes is the largest file that is fetched.
+	fileBytes int64
+}
+
+// HandlerOptions are what a Handler needs. All are required but People and Log.
+type HandlerOptions struct {
+	Adapter   *Adapter
+	Sink      channels.Sink
+	Files     channels.Files
+	People    People
+	Clock     clock.Clock
+	Log       *slog.Logger
+	FileBytes int64
+}
+
+// NewHandler returns a handler.
+func NewHandler(o HandlerOptions) *Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{adapter: o.Adapter, sink: o.Sink, files: o.Files, people: o.People, clk: o.Clock, log: o.Log, fileBytes: o.FileBytes}
+}
+
+// Handle implements intake.Handler.
+func (h *Handler) Handle(ctx context.Context, acc *channels.Account, raw intake.Raw) error {
+	p, err := ParsePush(raw.Body)
+	if err != nil {
+		return intake.Refuse("wechat_push_unreadable", err)
+	}
+	if p.Type == TypeEvent {
+		return final(h.event(ctx, acc, p, raw.Attempt))
+	}
+	return final(h.message(ctx, acc, p, raw.Attempt))
+}
+
+// final gives up at once what no repetition can cure.
+func final(err error) error {
+	if err != nil && fault.KindOf(err) == fault.Invalid {
+		return intake.Refuse(fault.CodeOf(err), err)
+	}
+	return err
+}
+
+func key(acc *channels.Account, openID string) customers.Key {
+	return customers.Key{Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID}
+}
+
+func identity(acc *channels.Account, openID string) channels.Identity {
+	return channels.Identity{Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID, Verified: true}
+}
+
+// when is the time of a push, which counts for what it allows: WeChat's own
+// clock, but never later than ours.
+func (h *Handler) when(p *Push) time.Time {
+	if now := h.clk.Now(); p.At.IsZero() || p.At.After(now) {
+		return now
+	}
+	return p.At
+}
+
+func grant(trigger string, at time.Time) channels.Grant {
+	if trigger == channels.TriggerMessage {
+		return channels.Grant{Trigger: trigger, Count: messageCount, Until: at.Add(messageWindow)}
+	}
+	return channels.Grant{Trigger: trigger, Count: actCount, Until: at.Add(actWindow)}
+}
+
+// message hands a message to the inbox.
+func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, attempt int) error {
+	in := channels.Inbound{Account: acc, Identity: identity(acc, p.From), ExternalID: p.DedupeKey(), ProviderAt: p.At, AttachmentOwner: owner(acc, p.From)}
+	trigger := channels.TriggerMessage
+	payload := map[string]any{"type": p.Type}
+	switch p.Type {
+	case TypeText:
+		in.Body, payload = p.Content, nil
+		if p.MenuItem != "" {
+			trigger = "menu" // tapping a line of a menu message counts as a tap
+		}
+	case TypeImage, TypeVoice, TypeVideo, TypeShortVideo:
+		payload["media_id"] = p.Media.ID
+		id, state, err := h.fetch(ctx, acc, p)
+		if err != nil && attempt < lastFetch {
+			return err
+		}
+		if err != nil {
+			state = "failed" // the message itself must not wait any longer
+		}
+		if payload["state"] = state; id != 0 {
+			in.Attachments, payload = []ids.ID{id}, nil
+		}
+	case TypeLocation:
+		lat, latErr := strconv.ParseFloat(p.Place.Lat, 64)
+		lon, lonErr := strconv.ParseFloat(p.Place.Lon, 64)
+		if latErr == nil && lonErr == nil {
+			payload["latitude"], payload["longitude"] = lat, lon
+		}
+		payload["label"] = cut(p.Place.Label)
+	case TypeLink:
+		payload["title"], payload["description"], payload["url"] = cut(p.Link.Title), cut(p.Link.Description), cut(p.Link.URL)
+	default:
+		payload["raw"] = fields(p.Root)
+	}
+	in.Grants = []channels.Grant{grant(trigger, h.when(p))}
+	if payload != nil {
+		raw, err := json.Marshal(payload)
+		if err != nil {
+			return err
+		}
+		in.Payload = raw
+	}
+	_, err := h.sink.Receive(ctx, in)
+	return err
+}
+
+func owner(acc *channels.Account, openID string) string { return acc.ID.String() + ":" + openID }
+
+// fetch keeps what a message refers to, before WeChat forgets it. state is
+// "failed" for what cannot be had any more; any other failure is tried again.
+func (h *Handler) fetch(ctx context.Context, acc *channels.Account, p *Push) (id ids.ID, state string, err error) {
+	l, _, err := h.adapter.login(acc)
+	if err != nil {
+		return 0, "", err
+	}
+	data, _, err := h.adapter.client.Download(ctx, l, p.Media.ID)
+	if err != nil {
+		h.adapter.report(ctx, acc, err)
+		if gone(err) {
+			return 0, "failed", nil
+		}
+		return 0, "", err
+	}
+	id, err = h.files.KeepFile(ctx, owner(acc, p.From), fileName(p), bytes.NewReader(data), h.fileBytes)
+	if k := fault.KindOf(err); err != nil && (k == fault.TooLarge || k == fault.Invalid) {
+		return 0, "failed", nil
+	}
+	return id, "", err
+}
+
+// gone tells that WeChat will never give the file: it has ended, or the answer
+// is not a file at all.
+func gone(err error) bool {
+	switch codeOf(err) {
+	case 40007, 40003, 48001, 41006:
+		return true
+	}
+	return isNoFile(err)
+}
+
+// fileName names a file after its kind; WeChat tells no name.
+func fileName(p *Push) string {
+	switch p.Type {
+	case TypeVoice:
+		return "voice." + map[bool]string{true: "amr", false: strings.ToLower(p.Media.Format)}[p.Media.Format == "" || len(p.Media.Format) > 5]
+	case TypeVideo, TypeShortVideo:
+		return "video.mp4"
+	}
+	return "picture"
+}
+
+// fields are the texts of a push that is not known, as far as they fit.
+func fields(root *Node) map[string]string {
+	out := map[string]string{}
+	for _, c := range root.Children {
+		if len(out) < 30 && len(c.Children) == 0 {
+			out[cut(c.Name)] = cut(c.Text)
+		}
+	}
+	return out
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/wechat"
+	"github.com/fanward/fanward/channels/wechat/simulator"
+	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/web/sandbox"
+)
+
+// newWechat makes the WeChat adapter; its accounts may have their API on this
+// machine only where the sandbox may run.
+func (a *app) newWechat() *wechat.Adapter {
+	return wechat.NewAdapter(wechat.AdapterOptions{
+		Client: wechat.NewClient(a.db.clk, nil), Clock: a.db.clk, Log: obs.Component(a.log, "wechat"),
+		LocalBase: a.config.Sandbox.Mode != "off" && config.Loopback(a.config.HTTP.Addr),
+	})
+}
+
+// joinWechat connects the adapter with what came after it, and understands what
+// WeChat pushes. It returns what answers WeChat.
+func (a *app) joinWechat(adapter *wechat.Adapter) *wechat.Receiver {
+	log := obs.Component(a.log, "wechat")
+	adapter.SetAccounts(a.accounts)
+	a.intake.Register(wechat.Channel, wechat.NewHandler(wechat.HandlerOptions{
+		Adapter: adapter, Sink: a.inbox, Files: a.inbox, Clock: a.db.clk, Log: log, FileBytes: a.config.Limits.FileBytes,
+	}))
+	return wechat.NewReceiver(a.accounts, a.intake, a.db.clk, log)
+}
+
+const (
+	sandboxAppID  = "wx5andb0xfanward00"
+	sandboxWechat = "gh_sandbox"
+	sandboxSeed   = 1
+)
+
+// sandboxMenu is what the sandbox's account has at the foot of its chat.
+const sandboxMenu = `{"button":[{"type":"click","name":"帮助 Help","key":"HELP"},{"name":"茶铺 Tea","sub_button":[{"type":"click","name":"今日新茶 New tea","key":"NEW_TEA"},{"type":"click","name":"我的订单 My order","key":"MY_ORDER"}]}]}`
+
+// phoneSide is the sandbox's WeChat: the platform and the page with the phones
+// of its followers, on a listener of their own.
+type phoneSide struct {
+	server   *http.Server
+	listener net.Listener
+	sim      *simulator.Simulator
+}
+
+// startPhones opens the sandbox's WeChat and makes its account at the first
+// start. Its clock is the program's.
+func (a *app) startPhones(ctx context.Context) (_ *phoneSide, err error) {
+	listener, err := net.Listen("tcp", a.config.Sandbox.PhoneAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on sandbox.phone_addr (FANWARD_SANDBOX_PHONE_ADDR): %w", err)
+	}
+	p := &phoneSide{listener: listener}
+	p.sim = simulator.New(simulator.Options{
+		Clock: a.db.clk, Move: a.db.clk.Move, Seed: sandboxSeed, BaseURL: p.url(), Log: obs.Component(a.log, "wechat-simulator"),
+	})
+	if err := a.furnishPhones(ctx, p); err != nil {
+		p.sim.Close()
+		_ = listener.Close()
+		return nil, err
+	}
+	p.server = &http.Server{Handler: sandbox.Guard(p.sim.Handler()), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+	go func() {
+		if err := p.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("serve the WeChat phones: %w", err))
+		}
+	}()
+	return p, nil
+}
+
+func (a *app) furnishPhones(ctx context.Context, p *phoneSide) error {
+	account, err := a.sandboxWechat(ctx, p.url())
+	if err != nil {
+		return err
+	}
+	secrets, err := a.accounts.Secrets(account)
+	if err != nil {
+		return err
+	}
+	err = p.sim.SetAccount(simulator.Account{
+		AppID: sandboxAppID, Secret: secrets[wechat.SecretApp], OriginalID: sandboxWechat, Name: account.Name, Token: secrets[wechat.SecretToken],
+		AESKey: secrets[wechat.SecretKey], Mode: simulator.Safe, PushURL: a.url() + "/channels/wechat/" + account.Key,
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.sim.SetMenu(sandboxAppID, []byte(sandboxMenu)); err != nil {
+		return err
+	}
+	for _, name := range []string{"Ming", "Fang"} {
+		if _, err := p.sim.AddPerson(sandboxAppID, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sandboxWechat is the sandbox's WeChat account, whose API is at base.
+func (a *app) sandboxWechat(ctx context.Context, base string) (*channels.Account, error) {
+	account, found, err := a.accounts.Sandbox(ctx, wechat.Channel)
+	if err != nil {
+		return nil, err
+	}
+	c := wechat.DefaultConfig()
+	if found {
+		if c, err = wechat.ParseConfig(account.Config); err != nil {
+			return nil, err
+		}
+	} else {
+		c.Welcome = wechat.Words{En: "Welcome to Lin's Tea. Write to us here, a person answers.", Zh: "欢迎关注林记茶铺！有什么想问的，直接留言，客服会回复您。"}
+	}
+	c.AppID, c.APIBase = sandboxAppID, base // the port may differ from start to start
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return a.accounts.Update(ctx, account.ID, channels.Patch{Config: raw})
+	}
+	return a.accounts.Create(ctx, channels.New{
+		Channel: wechat.Channel, Name: "Lin's Tea · 林记茶铺", Config: raw, Sandbox: true,
+		Secrets: channels.Secrets{wechat.SecretApp: randomHex(16), wechat.SecretToken: randomHex(16), wechat.SecretKey: randomHex(22)[:43]},
+	})
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+func (p *phoneSide) url() string { return "http://" + p.listener.Addr().String() }
+
+func (p *phoneSide) stop(ctx context.Context) {
+	p.sim.Close() // ends the pages' streams, which the shutdown waits for
+	_ = p.server.Shutdown(ctx)
+}
