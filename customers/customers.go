@@ -30,8 +30,15 @@ const (
 	// KindExternal is the company's own user id, proven by an HMAC; its
 	// namespace is the installation, so all of a company's sites share it.
 	KindExternal = "external"
-	KindEmail    = "email"
-	KindPhone    = "phone"
+	// KindEmail is an address in lower case (EmailKey); its namespace is the
+	// installation.
+	KindEmail = "email"
+	KindPhone = "phone"
+	// KindOpenID is a follower of a WeChat account; its namespace is the account.
+	KindOpenID = "openid"
+	// KindUnionID is what WeChat calls one person on all accounts of a company;
+	// its namespace is that company's open platform, or the installation.
+	KindUnionID = "unionid"
 )
 
 // Installation is the namespace of identities that hold everywhere.
@@ -75,8 +82,10 @@ type Service struct {
 	clk clock.Clock
 	ids *ids.Source
 	// names are the numbers of the house's own events, fixed by Prepare.
-	names map[string]int64
-	moved []Moved
+	names   map[string]int64
+	moved   []Moved
+	parted  []Parted
+	auditor Auditor
 }
 
 // Moved tells a domain that an identity and what came through it now belong to
@@ -129,15 +138,17 @@ func get(q store.Querier, query *store.Query, id ids.ID) (*Customer, error) {
 // Identities lists a customer's identities, oldest first.
 func (s *Service) Identities(ctx context.Context, id ids.ID) ([]Identity, error) {
 	rows, err := s.db.Reader(ctx).Query(queries.Get("identities"), id)
-	return store.Collect(rows, err, func(r store.Row) (Identity, error) {
-		var i Identity
-		var at int64
-		var suppressed string
-		err := r.Scan(&i.ID, &i.CustomerID, &i.Kind, &i.Namespace, &i.Value, &i.Verified, &suppressed, &at)
-		i.Suppressed = optional(suppressed)
-		i.CreatedAt = clock.FromMillis(at)
-		return i, err
-	})
+	return store.Collect(rows, err, scanIdentity)
+}
+
+func scanIdentity(r store.Row) (Identity, error) {
+	var i Identity
+	var at int64
+	var suppressed string
+	err := r.Scan(&i.ID, &i.CustomerID, &i.Kind, &i.Namespace, &i.Value, &i.Verified, &suppressed, &at)
+	i.Suppressed = optional(suppressed)
+	i.CreatedAt = clock.FromMillis(at)
+	return i, err
 }
 
 func scan(r store.Row) (*Customer, error) {

@@ -106,6 +106,8 @@ func (s *Service) internTx(tx *store.Tx, name string) (int64, error) {
 type EventFilter struct {
 	Customer ids.ID
 	Name     string
+	// OwnOnly leaves out what only says that a message or a conversation came.
+	OwnOnly  bool
 	From, To time.Time // From <= at < To
 	Before   EventPosition
 	Limit    int
@@ -155,6 +157,9 @@ func (f EventFilter) where(b *store.Builder) {
 	}
 	if f.Name != "" {
 		b.Add("AND n.name = ?", f.Name)
+	}
+	if f.OwnOnly {
+		b.Add("AND n.name NOT IN (?, ?, ?, ?)", EventMessageReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied)
 	}
 	if !f.From.IsZero() {
 		b.Add("AND e.at >= ?", clock.Millis(f.From))

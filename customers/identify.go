@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -22,20 +23,24 @@ const (
 )
 
 // Traits are what a site says of a signed-in person. Only the user id is
-// signed, so these never replace what is known and prove nothing.
+// signed, so these never replace what is known and prove nothing, but for an
+// address whose proof the caller has checked.
 type Traits struct {
 	Name       string
 	Email      string
 	Locale     string
 	Attributes map[string]any
+	// EmailProven says that the site has signed Email as this person's.
+	EmailProven bool
 }
 
 // Identified is the outcome of Identify.
 type Identified struct {
 	Customer ids.ID
-	// Taken is true when the device belongs to another known person: nothing
-	// was changed, and the caller gives the device a new visitor identity
-	// before it tries again. Two known people are never joined.
+	// Taken is true when the device belongs to another known person, or when a
+	// teammate has taken the two apart: nothing was changed, and the caller gives
+	// the device a new visitor identity before it tries again. Two known people
+	// are never joined.
 	Taken bool
 }
 
@@ -43,56 +48,64 @@ var (
 	qHasKind      = queries.Get("has-kind")
 	qMoveIdentity = queries.Get("move-identity")
 	qMoveEvents   = queries.Get("move-events")
-	qLeft         = queries.Get("identities-left")
-	qMergeInto    = queries.Get("merge-into")
 	qLock         = queries.Get("lock")
 	qLockPerson   = queries.Get("lock-person")
 	qUpdate       = queries.Get("update-profile")
 	qValues       = queries.Get("values")
+	qProve        = queries.Get("prove-identity")
 )
 
 // Identify joins a visitor's device to the person behind a proven identity.
-// What an anonymous visitor did before moves to the known customer.
+// What an anonymous visitor did before moves to the known customer; so does
+// what came from an address that the site proves to be theirs.
 func (s *Service) Identify(ctx context.Context, device, person Key, t Traits) (Identified, error) {
 	if err := t.check(); err != nil {
 		return Identified{}, err
 	}
 	var out Identified
-	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		out = Identified{}
-		now := s.clk.Now()
-		owner, err := lockBothTx(tx, device, person)
-		if err != nil {
-			return err
-		}
-		known, err := s.ResolveTx(tx, person, true, t.Locale, now)
-		if err != nil {
-			return err
-		}
-		out.Customer = known.Customer
-		through, joined, taken, err := s.joinTx(tx, device, person, owner, known, now)
-		if err != nil || taken {
-			out.Taken = taken
-			return err
-		}
-		changed, err := s.applyTraitsTx(tx, known.Customer, t, now)
-		if err != nil || !joined && !changed {
-			return err
-		}
-		if joined {
-			err := s.TrackTx(tx, Track{Customer: known.Customer, Identity: known.Identity, Name: EventCustomerIdentified, At: now,
-				Properties: map[string]any{"user_id": person.Value}}, now)
-			if err != nil {
-				return err
-			}
-		}
-		c, err := get(tx, queries.Get("get"), known.Customer)
-		if err != nil {
-			return err
-		}
-		return announce(tx, c, through, now)
+	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+		out, err = s.identifyTx(tx, device, person, t)
+		return err
 	})
 	return out, err
+}
+
+func (s *Service) identifyTx(tx *store.Tx, device, person Key, t Traits) (out Identified, err error) {
+	now := s.clk.Now()
+	owner, err := lockBothTx(tx, device, person)
+	if err != nil {
+		return out, err
+	}
+	who, err := s.ResolveTx(tx, person, true, t.Locale, now)
+	if err != nil {
+		return out, err
+	}
+	out.Customer = who.Customer
+	arrived, taken, err := s.deviceTx(tx, device, person, owner, who, now)
+	if err != nil || taken {
+		out.Taken = taken
+		return out, err
+	}
+	proven, err := s.proveEmailTx(tx, who, t, now)
+	if err != nil {
+		return out, err
+	}
+	changed, err := s.fillTx(tx, who.Customer, who.Home, t, now)
+	if err != nil || !arrived.new && !changed && !proven.changed {
+		return out, err
+	}
+	if arrived.new {
+		err := s.TrackTx(tx, Track{Customer: who.Customer, Identity: who.Identity, Name: EventCustomerIdentified, At: now,
+			Properties: map[string]any{"user_id": person.Value}}, now)
+		if err != nil {
+			return out, err
+		}
+	}
+	c, err := get(tx, queries.Get("get"), who.Customer)
+	if err != nil {
+		return out, err
+	}
+	return out, announceAll(tx, c, append(arrived.browsers, proven.browsers...), now)
 }
 
 // lockBothTx takes the locks of the device's customer, which it returns (0 for
@@ -117,77 +130,126 @@ func lockBothTx(tx *store.Tx, device, person Key) (owner ids.ID, err error) {
 	if err != nil || !found || !exists || known.Customer == before.Customer {
 		return before.Customer, err // one lock at most, which ResolveTx takes
 	}
-	var locked ids.ID
-	err = tx.QueryRow(qLockAtOnce, known.Customer).Scan(&locked)
-	if isNoRows(err) {
-		err = store.ErrRestart
+	if err := lockAtOnceTx(tx, known.Customer); err != nil {
+		return 0, err
+	}
+	again, _, err := FindTx(tx, person)
+	if err == nil && again.Customer != known.Customer {
+		err = store.ErrRestart // merged while its lock was taken
 	}
 	return before.Customer, err
 }
 
-// joinTx gives the device, which is owner's, to the known person; through is
-// its identity.
-func (s *Service) joinTx(tx *store.Tx, device, person Key, owner ids.ID, known Resolved, now time.Time) (through ids.ID, joined, taken bool, err error) {
+// arrival is what has come to a person.
+type arrival struct {
+	// new is true when a browser has been joined to the person, changed when
+	// anything about the person has changed.
+	new, changed bool
+	browsers     []ids.ID
+}
+
+// deviceTx gives the device, whose customer is owner, to the known person.
+func (s *Service) deviceTx(tx *store.Tx, device, person Key, owner ids.ID, who Resolved, now time.Time) (a arrival, taken bool, err error) {
 	before, found, err := FindTx(tx, device)
 	switch {
 	case err != nil:
-		return 0, false, false, err
+		return a, false, err
 	case !found:
-		through = s.ids.Next()
-		n, err := tx.Exec(qInsertIdentity, through, known.Customer, device.Kind, device.Namespace, device.Value, false, clock.Millis(now))
+		through := s.ids.Next()
+		n, err := tx.Exec(qInsertIdentity, through, who.Customer, who.Home, who.Identity, device.Kind, device.Namespace, device.Value, false, clock.Millis(now))
 		if err == nil && n == 0 {
 			err = store.ErrRestart // its first message has just been committed
 		}
-		return through, true, false, err
-	case before.Customer == known.Customer:
-		return before.Identity, false, false, nil
+		return arrival{new: true, browsers: []ids.ID{through}}, false, err
+	case before.Customer == who.Customer:
+		n, err := tx.Exec(qProve, who.Identity, before.Identity, who.Identity)
+		if n > 0 {
+			a = arrival{changed: true, browsers: []ids.ID{before.Identity}}
+		}
+		return a, false, err
 	case before.Customer != owner:
-		return 0, false, false, store.ErrRestart // it was new and has just written
+		return a, false, store.ErrRestart // it was new and has just written
 	}
+	if taken, err := s.takenTx(tx, before, person, who); err != nil || taken {
+		return a, taken, err
+	}
+	if _, err := tx.Exec(qProve, who.Identity, before.Identity, who.Identity); err != nil {
+		return a, false, err
+	}
+	done, err := s.joinTx(tx, join{
+		kind: ByIdentify, survivor: who.Customer, absorbed: before.Customer, survivorEnd: who.Home, absorbedEnd: before.Home,
+		survivorIdentity: who.Identity, absorbedIdentity: before.Identity, by: auth.System,
+	}, now)
+	return arrival{new: true, browsers: done.browsers}, false, err
+}
+
+// takenTx tells whether a device must not be joined to a person: it is another
+// known person's, or a teammate has taken these two apart.
+func (s *Service) takenTx(tx *store.Tx, before Resolved, person Key, who Resolved) (bool, error) {
 	var other string
-	if err := tx.QueryRow(qHasKind, before.Customer, person.Kind, person.Namespace).Scan(&other); err == nil {
-		return 0, false, true, nil
-	} else if !isNoRows(err) {
-		return 0, false, false, err
+	err := tx.QueryRow(qHasKind, before.Customer, person.Kind, person.Namespace).Scan(&other)
+	if err == nil {
+		return true, nil
 	}
-	return before.Identity, true, false, s.moveTx(tx, before, known.Customer, now)
+	if !isNoRows(err) {
+		return false, err
+	}
+	return barred(tx, ByIdentify, before.Identity, who.Identity)
 }
 
 // moveTx moves one identity and everything that came through it.
-func (s *Service) moveTx(tx *store.Tx, before Resolved, to ids.ID, now time.Time) error {
-	if _, err := tx.Exec(qMoveIdentity, to, before.Identity); err != nil {
+func (s *Service) moveTx(tx *store.Tx, identity, from, to ids.ID) error {
+	if _, err := tx.Exec(qMoveIdentity, to, identity); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(qMoveEvents, to, before.Identity, before.Customer); err != nil {
+	if _, err := tx.Exec(qMoveEvents, to, identity, from); err != nil {
 		return err
 	}
 	for _, moved := range s.moved {
-		if err := moved(tx, before.Identity, before.Customer, to); err != nil {
+		if err := moved(tx, identity, from, to); err != nil {
 			return err
 		}
 	}
-	var left int64
-	if err := tx.QueryRow(qLeft, before.Customer).Scan(&left); err != nil || left > 0 {
-		return err
-	}
-	_, err := tx.Exec(qMergeInto, to, clock.Millis(now), before.Customer)
-	return err
+	return nil
 }
 
-// applyTraitsTx fills what is empty; it never replaces.
-func (s *Service) applyTraitsTx(tx *store.Tx, id ids.ID, t Traits, now time.Time) (changed bool, err error) {
+// fillTx fills what is empty; it never replaces. What is said of one record of
+// a merged person (home) stays with that record when the merge is undone.
+func (s *Service) fillTx(tx *store.Tx, id, home ids.ID, t Traits, now time.Time) (changed bool, err error) {
 	c, err := get(tx, qLock, id)
 	if err != nil {
 		return false, err
 	}
-	if name := text.Preview(t.Name, maxName); c.Name == nil && name != "" {
+	had := maps.Clone(c.Attributes)
+	name := text.Preview(t.Name, maxName)
+	if named := c.Name == nil && name != ""; named {
 		c.Name, changed = &name, true
 	}
 	filled, err := t.fill(c.Attributes)
 	if err != nil || !changed && !filled {
 		return false, err
 	}
-	return true, s.saveTx(tx, c, now)
+	own, merged, err := ownTx(tx, id, home)
+	if err != nil {
+		return false, err
+	}
+	if !merged {
+		return true, s.saveTx(tx, c, now)
+	}
+	if changed {
+		own.Name = &name
+	}
+	own.Attributes = maps.Clone(own.Attributes)
+	if own.Attributes == nil {
+		own.Attributes = map[string]any{}
+	}
+	for k, v := range c.Attributes {
+		if _, there := had[k]; !there {
+			own.Attributes[k] = v
+		}
+	}
+	_, err = s.setOwnTx(tx, id, home, own, now)
+	return true, err
 }
 
 // fill adds the attributes that are missing, by name, as far as there is room.
@@ -225,7 +287,13 @@ func (t Traits) fill(to map[string]any) (changed bool, err error) {
 // check holds traits to the rules of a profile; fields are named as the
 // visitors' session call names them.
 func (t Traits) check() error {
-	return fault.AtFields(checkAttributes("identity.attributes", t.Attributes)...)
+	bad := checkAttributes("identity.attributes", t.Attributes)
+	if t.EmailProven {
+		if _, ok := EmailKey(t.Email); !ok {
+			bad = append(bad, fault.Field{Field: "identity.email", Code: "invalid_email"})
+		}
+	}
+	return fault.AtFields(bad...)
 }
 
 // saveTx writes the profile fields of a locked customer.

@@ -42,18 +42,46 @@ func (s *Service) Update(ctx context.Context, id ids.ID, p Patch) (*Customer, er
 		if err != nil {
 			return err
 		}
-		p.apply(c)
-		if len(c.Attributes) > maxAttributes {
-			return fault.AtField("attributes", "too_many", fault.Params{"max": maxAttributes})
-		}
 		now := s.clk.Now()
-		if err := s.saveTx(tx, c, now); err != nil {
+		if out, err = s.patchTx(tx, c, p, now); err != nil {
 			return err
 		}
-		out = c
-		return announce(tx, c, 0, now)
+		return announce(tx, out, 0, now)
 	})
 	return out, err
+}
+
+// patchTx applies a patch to a locked customer. Of a merged one it becomes the
+// record's own: an undo takes back neither what was set nor what was cleared.
+func (s *Service) patchTx(tx *store.Tx, c *Customer, p Patch, now time.Time) (*Customer, error) {
+	p.apply(c)
+	if len(c.Attributes) > maxAttributes {
+		return nil, fault.AtField("attributes", "too_many", fault.Params{"max": maxAttributes})
+	}
+	own, merged, err := ownTx(tx, c.ID, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !merged {
+		return c, s.saveTx(tx, c, now)
+	}
+	for _, f := range []struct {
+		given *string
+		shows *string
+		to    **string
+	}{{p.Name, c.Name, &own.Name}, {p.Locale, c.Locale, &own.Locale}, {p.Timezone, c.Timezone, &own.Timezone}} {
+		if f.given != nil {
+			value := deref(f.shows)
+			*f.to = &value
+		}
+	}
+	if own.Attributes = maps.Clone(own.Attributes); own.Attributes == nil {
+		own.Attributes = map[string]any{}
+	}
+	for k := range p.Attributes {
+		own.Attributes[k] = c.Attributes[k] // nil: cleared
+	}
+	return s.setOwnTx(tx, c.ID, c.ID, own, now)
 }
 
 func (p Patch) check() error {

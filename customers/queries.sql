@@ -8,14 +8,14 @@ SELECT id, name, locale, timezone, attributes, last_seen_at, created_at FROM cus
 WHERE id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?) AND merged_into = 0 {lock}
 
 -- name: by-identity
-SELECT c.id, i.id, c.name FROM identities i JOIN customers c ON c.id = i.customer_id
+SELECT c.id, i.id, i.home_id, i.verified, c.name FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.kind = ? AND i.namespace = ? AND i.value = ?
 
 -- name: insert
 INSERT INTO customers (id, name, search_text, locale, last_seen_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert-identity
-INSERT INTO identities (id, customer_id, kind, namespace, value, verified, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO identities (id, customer_id, home_id, proof_id, kind, namespace, value, verified, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (kind, namespace, value) DO NOTHING
 
 -- name: lock-order
@@ -57,11 +57,118 @@ UPDATE identities SET customer_id = ? WHERE id = ?
 -- name: move-events
 UPDATE events SET customer_id = ? WHERE identity_id = ? AND customer_id = ?
 
--- name: identities-left
-SELECT count(*) FROM identities WHERE customer_id = ?
-
--- name: merge-into
-UPDATE customers SET merged_into = ?, updated_at = ? WHERE id = ?
-
 -- name: values
 SELECT value FROM identities WHERE customer_id = ? AND kind <> 'visitor' ORDER BY id
+
+-- name: verify-identity
+UPDATE identities SET verified = TRUE WHERE id = ? AND NOT verified
+
+-- name: prove-identity
+UPDATE identities SET proof_id = ? WHERE id = ? AND proof_id <> ?
+
+-- name: whose
+SELECT CASE WHEN merged_into > 0 THEN merged_into ELSE id END FROM customers WHERE id = ?
+
+-- name: known-as
+SELECT count(*) FROM identities WHERE customer_id = ? AND kind = 'external' AND verified
+
+-- name: members
+SELECT id, name, locale, timezone, attributes, own, last_seen_at FROM customers WHERE id = ?
+UNION ALL SELECT id, name, locale, timezone, attributes, own, last_seen_at FROM customers WHERE merged_into = ? AND merged_into > 0
+
+-- name: own
+SELECT own FROM customers WHERE id = ?
+
+-- name: set-own
+UPDATE customers SET own = ? WHERE id = ?
+
+-- name: set-seen
+UPDATE customers SET last_seen_at = ? WHERE id = ?
+
+-- name: newest-event
+SELECT COALESCE(max(at), 0) FROM events WHERE customer_id = ?
+
+-- name: repoint
+UPDATE customers SET merged_into = ?, updated_at = ? WHERE merged_into = ? AND merged_into > 0
+
+-- name: repoint-one
+UPDATE customers SET merged_into = ?, updated_at = ? WHERE id = ?
+
+-- name: edges
+SELECT id, absorbed_end, survivor_end, absorbed_id, survivor_id FROM merges WHERE undone_at = 0 AND absorbed_end IN (
+  SELECT id FROM customers WHERE id = ? UNION ALL SELECT id FROM customers WHERE merged_into = ? AND merged_into > 0)
+ORDER BY id
+
+-- name: homes
+SELECT id, kind, home_id FROM identities WHERE customer_id = ? ORDER BY id
+
+-- name: insert-merge
+INSERT INTO merges (id, kind, survivor_id, absorbed_id, survivor_end, absorbed_end, survivor_identity, absorbed_identity, client_key,
+  actor_kind, actor_id, actor_name, at, identities, fields)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: undo-merge
+UPDATE merges SET undone_at = ?, undone_by_kind = ?, undone_by_id = ?, undone_by_name = ? WHERE id = ? AND undone_at = 0
+
+-- name: merge-ends
+SELECT survivor_end, absorbed_end, survivor_id, absorbed_id, undone_at FROM merges WHERE id = ?
+
+-- name: merge-by-key
+SELECT id, survivor_id, absorbed_id FROM merges WHERE client_key = ?
+
+-- name: undone-evidence
+SELECT count(*) FROM merges WHERE absorbed_identity = ? AND absorbed_identity > 0 AND survivor_identity = ? AND kind = ? AND undone_at > 0
+
+-- name: lock-merging (sqlite)
+SELECT 1
+
+-- name: lock-merging (postgres)
+SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('customers/merging', 0))) locked
+
+-- name: insert-contradiction
+INSERT INTO contradictions (id, kind, identity_id, other_identity_id, at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, identity_id, other_identity_id) DO NOTHING
+
+-- name: home-of
+SELECT home_id FROM identities WHERE id = ?
+
+-- name: insert-bind-token
+INSERT INTO bind_tokens (token_hash, identity_id, account_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?)
+
+-- name: bind-token
+SELECT identity_id, account_id, expires_at, used_by FROM bind_tokens WHERE token_hash = ?
+
+-- name: use-bind-token
+UPDATE bind_tokens SET used_by = ? WHERE token_hash = ? AND used_by = 0
+
+-- name: sweep-bind-tokens
+DELETE FROM bind_tokens WHERE expires_at < ?
+
+-- name: insert-consent
+INSERT INTO consents (id, customer_id, identity_id, channel, purpose, state, source, actor_kind, actor_id, actor_name, client_key, at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: consent-by-key
+SELECT channel, purpose, state FROM consents WHERE client_key = ?
+
+-- name: consents
+SELECT id, customer_id, identity_id, channel, purpose, state, source, actor_kind, actor_id, actor_name, at FROM consents WHERE customer_id IN (
+  SELECT id FROM customers WHERE id = ? UNION ALL SELECT id FROM customers WHERE merged_into = ? AND merged_into > 0)
+ORDER BY id
+
+-- name: set-merge-fields
+UPDATE merges SET fields = ? WHERE id = ?
+
+-- name: count-events
+SELECT count(*) FROM events WHERE customer_id = ?
+
+-- name: externals
+SELECT value FROM identities WHERE customer_id = ? AND kind = 'external' AND verified ORDER BY id
+
+-- name: shared-accounts
+SELECT count(*) FROM identities a JOIN identities b ON b.kind = a.kind AND b.namespace = a.namespace
+WHERE a.customer_id = ? AND b.customer_id = ? AND a.kind IN ('openid', 'unionid')
+
+-- name: signed-in-as
+SELECT e.id FROM identities e LEFT JOIN identities d ON d.id = ? AND d.proof_id = e.id
+WHERE e.customer_id = ? AND e.kind = 'external' AND e.verified ORDER BY CASE WHEN d.id IS NULL THEN 1 ELSE 0 END, e.id LIMIT 1

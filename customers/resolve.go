@@ -20,6 +20,10 @@ type Resolved struct {
 	Customer ids.ID
 	Identity ids.ID
 	Name     string
+	// Home is the record that the identity came with; Verified, whether its
+	// owner has proven it.
+	Home     ids.ID
+	Verified bool
 	// Created is true when the person was unknown until now.
 	Created bool
 }
@@ -31,12 +35,13 @@ var (
 	qLockOrder      = queries.Get("lock-order")
 	qLockAtOnce     = queries.Get("lock-at-once")
 	qSeen           = queries.Get("seen")
+	qVerify         = queries.Get("verify-identity")
 )
 
 // FindTx looks an identity up; ok is false when nobody has it.
 func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
 	var r Resolved
-	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Name)
+	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Home, &r.Verified, &r.Name)
 	if errors.Is(err, store.ErrNoRows) {
 		return Resolved{}, false, nil
 	}
@@ -49,8 +54,12 @@ func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
 func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
 	locale = canonicalLocale(locale)
 	r, found, err := lockOwnerTx(tx, k)
-	if err == nil && !found {
+	switch {
+	case err == nil && !found:
 		r, err = s.createTx(tx, k, verified, locale, now)
+	case err == nil && verified && !r.Verified:
+		_, err = tx.Exec(qVerify, r.Identity)
+		r.Verified = true
 	}
 	if err != nil {
 		return r, err
@@ -66,7 +75,7 @@ func (s *Service) NameTx(tx *store.Tx, r *Resolved, name string, now time.Time) 
 	if r.Name != "" || name == "" {
 		return nil
 	}
-	changed, err := s.applyTraitsTx(tx, r.Customer, Traits{Name: name}, now)
+	changed, err := s.fillTx(tx, r.Customer, r.Home, Traits{Name: name}, now)
 	if err != nil || !changed {
 		return err
 	}
@@ -107,7 +116,8 @@ func canonicalLocale(s string) string {
 }
 
 func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
-	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Created: true}
+	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Verified: verified, Created: true}
+	r.Home = r.Customer
 	at := clock.Millis(now)
 	found := searchText("", r.Customer)
 	if k.Kind != KindVisitor {
@@ -116,7 +126,7 @@ func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, no
 	if _, err := tx.Exec(qInsertCustomer, r.Customer, "", found, locale, at, at, at); err != nil {
 		return r, err
 	}
-	n, err := tx.Exec(qInsertIdentity, r.Identity, r.Customer, k.Kind, k.Namespace, k.Value, verified, at)
+	n, err := tx.Exec(qInsertIdentity, r.Identity, r.Customer, r.Home, 0, k.Kind, k.Namespace, k.Value, verified, at)
 	if err != nil || n == 1 {
 		return r, err
 	}

@@ -198,6 +198,7 @@ type Options struct {
 func New(o Options) *Inbox {
 	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, files: o.Files, maxBody: o.MaxBody}
 	o.Customers.OnMove(b.moveTx)
+	o.Customers.OnPart(b.partTx)
 	return b
 }
 

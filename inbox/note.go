@@ -58,7 +58,7 @@ func (b *Inbox) noteTx(tx *store.Tx, h channels.Happening, caps channels.Capabil
 func (b *Inbox) tellThreadTx(tx *store.Tx, h channels.Happening, caps channels.Capabilities, who customers.Resolved, now time.Time) error {
 	c, err := scanConversation(tx.QueryRow(qOfIdentity, who.Identity, h.Account.ID))
 	if !caps.PerIdentity {
-		c, err = scanConversation(tx.QueryRow(qThread, who.Customer, h.Account.ID))
+		c, err = scanConversation(tx.QueryRow(qThread, who.Customer, h.Account.ID, who.Identity, who.Identity))
 	}
 	if isNoRows(err) {
 		return grantTx(tx, nil, who.Identity, h.Grants, h.At, now)

@@ -26,13 +26,21 @@ SELECT k.id FROM customers k WHERE k.id = (SELECT c.customer_id FROM conversatio
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants
-FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ?
+  AND (c.identity_id = ? OR c.identity_id IN (
+    SELECT d.id FROM identities me JOIN identities mine ON mine.id = me.proof_id AND mine.customer_id = me.customer_id
+    JOIN identities d ON d.customer_id = me.customer_id JOIN identities e ON e.id = d.proof_id AND e.customer_id = d.customer_id WHERE me.id = ?))
+ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
 
 -- name: lock-latest-of-customer (postgres)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants
-FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
+FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ?
+  AND (c.identity_id = ? OR c.identity_id IN (
+    SELECT d.id FROM identities me JOIN identities mine ON mine.id = me.proof_id AND mine.customer_id = me.customer_id
+    JOIN identities d ON d.customer_id = me.customer_id JOIN identities e ON e.id = d.proof_id AND e.customer_id = d.customer_id WHERE me.id = ?))
+ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
 
 -- name: lock-latest-of-identity (sqlite)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
@@ -47,9 +55,6 @@ SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identit
   c.last_message, c.version, c.created_at, c.subject, i.grants
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
 WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
-
--- name: latest-of-customer
-SELECT id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
 
 -- name: next-number
 INSERT INTO counters (name, n) VALUES ('conversations', 1) ON CONFLICT (name) DO UPDATE SET n = counters.n + 1 RETURNING n
@@ -163,6 +168,42 @@ SELECT id FROM conversations WHERE identity_id = ? AND customer_id = ? ORDER BY 
 -- name: set-customer
 UPDATE conversations SET customer_id = ?, version = version + 1 WHERE id = ?
 
+-- name: mixed
+SELECT DISTINCT c.id FROM conversations c JOIN messages m ON m.conversation_id = c.id JOIN identities i ON i.id = m.identity_id
+WHERE c.customer_id IN (?, ?) AND m.direction = 'in' AND i.customer_id <> c.customer_id ORDER BY c.id
+
+-- name: lines
+SELECT m.id, m.identity_id, COALESCE(i.customer_id, 0), m.seq, m.direction, m.kind, m.created_at
+FROM messages m LEFT JOIN identities i ON i.id = m.identity_id WHERE m.conversation_id = ? ORDER BY m.seq
+
+-- name: open-beside
+INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, assignee_id, team_id, snoozed_until, last_activity_at, created_at)
+SELECT ?, ?, account_id, channel, ?, ?, status, assignee_id, team_id, snoozed_until, ?, ? FROM conversations WHERE id = ?
+
+-- name: move-message
+UPDATE messages SET conversation_id = ?, seq = ? WHERE id = ?
+
+-- name: move-delivery
+UPDATE deliveries SET conversation_id = ?, seq = ?, lane = CASE WHEN lane = ? THEN ? ELSE lane END WHERE message_id = ? AND message_id > 0
+
+-- name: insert-mark
+INSERT INTO messages (id, conversation_id, seq, account_id, direction, kind, author_kind, body, payload, created_at)
+VALUES (?, ?, ?, ?, 'internal', 'activity', 'system', '', ?, ?)
+
+-- name: newest-of
+SELECT COALESCE(max(CASE WHEN kind <> 'activity' THEN id END), 0), COALESCE(max(CASE WHEN direction = 'in' THEN created_at END), 0) FROM messages WHERE conversation_id = ?
+
+-- name: unanswered
+SELECT COALESCE(min(created_at), 0) FROM messages WHERE conversation_id = ? AND direction = 'in'
+  AND seq > (SELECT COALESCE(max(seq), 0) FROM messages WHERE conversation_id = ? AND direction = 'out')
+
+-- name: recount-read
+UPDATE read_cursors SET read_inbound_count = (SELECT count(*) FROM messages m WHERE m.conversation_id = ? AND m.seq <= read_cursors.read_seq AND m.direction = 'in')
+WHERE conversation_id = ?
+
+-- name: signed-in-device
+SELECT count(*) FROM identities d JOIN identities e ON e.id = d.proof_id AND e.customer_id = d.customer_id WHERE d.id = ? AND d.customer_id = ?
+
 -- name: due-snoozes
 SELECT id FROM conversations WHERE status = 'snoozed' AND snoozed_until <= ? ORDER BY snoozed_until LIMIT ?
 
@@ -229,9 +270,6 @@ SELECT html FROM message_html WHERE message_id = ?
 
 -- name: noted
 INSERT INTO noted (dedup_key, customer_id, identity_id, at) VALUES (?, ?, ?, ?) ON CONFLICT (dedup_key) DO NOTHING
-
--- name: whereabouts
-SELECT id, team_id, assignee_id FROM conversations WHERE customer_id = ? AND account_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
 
 -- name: of-team
 SELECT id FROM conversations WHERE team_id = ? AND team_id > 0 ORDER BY status, last_activity_at DESC LIMIT ?

@@ -15,7 +15,6 @@ import (
 )
 
 var (
-	qLatest     = queries.Get("latest-of-customer")
 	qThread     = queries.Get("lock-latest-of-customer")
 	qNextNumber = queries.Get("next-number")
 	qInsertConv = queries.Get("insert-conversation")
@@ -149,7 +148,9 @@ func inboundKey(account *channels.Account, externalID string) string {
 	return "in:" + account.ID.String() + ":" + externalID
 }
 
-// threadTx locks the conversation that a message belongs to, or opens one.
+// threadTx locks the conversation that a message belongs to, or opens one. Where
+// devices share a thread, those do on which the customer has signed in: nobody
+// writes into a conversation that their device does not show.
 // counted is nil for a new conversation. The customer's lock, which the caller
 // holds, keeps two quick messages from opening two.
 func (b *Inbox) threadTx(tx *store.Tx, in channels.Inbound, caps channels.Capabilities, who customers.Resolved, now time.Time) (*Conversation, *place, error) {
@@ -158,7 +159,7 @@ func (b *Inbox) threadTx(tx *store.Tx, in channels.Inbound, caps channels.Capabi
 		if caps.PerIdentity {
 			found, err = scanConversation(tx.QueryRow(qOfIdentity, who.Identity, in.Account.ID))
 		} else {
-			found, err = scanConversation(tx.QueryRow(qThread, who.Customer, in.Account.ID))
+			found, err = scanConversation(tx.QueryRow(qThread, who.Customer, in.Account.ID, who.Identity, who.Identity))
 		}
 		if isNoRows(err) {
 			found, err = nil, nil

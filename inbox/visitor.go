@@ -80,16 +80,53 @@ type Visitor struct {
 	Account  ids.ID
 	Customer ids.ID
 	Identity ids.ID
-	// Known is true after a signed identify: earlier threads of other devices show, too.
+	// Known is true after a signed identify: threads of other devices on which the
+	// same customer has signed in show, too.
 	Known bool
 }
 
 func (v Visitor) where(b *store.Builder) {
-	b.Add("FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE c.customer_id = ? AND c.account_id = ?", v.Customer, v.Account)
-	if !v.Known {
-		b.Add("AND c.identity_id = ?", v.Identity)
-	}
+	b.Add("FROM messages m JOIN conversations c ON c.id = m.conversation_id")
+	v.whereConversation(b)
 	b.Add("AND m.direction <> 'internal' AND m.kind = 'text'")
+}
+
+// signedIn are the devices on which a customer has signed in: one that a
+// teammate has merged with the customer shows no thread of theirs, nor do they
+// show its.
+const signedIn = "(SELECT d.id FROM identities d JOIN identities e ON e.id = d.proof_id AND e.customer_id = d.customer_id WHERE d.customer_id = ?)"
+
+// whereConversation finds the visitor's conversations, as c.
+func (v Visitor) whereConversation(b *store.Builder) {
+	b.Add("WHERE c.customer_id = ? AND c.account_id = ? AND (c.identity_id = ?", v.Customer, v.Account, v.Identity)
+	if v.Known {
+		b.Add("OR c.identity_id IN "+signedIn, v.Customer)
+	}
+	b.Add(")")
+}
+
+// shares tells whether a conversation of the customer is the visitor's, too.
+func (v Visitor) shares(q store.Querier, c *Conversation) (bool, error) {
+	if c.IdentityID == v.Identity || !v.Known {
+		return c.IdentityID == v.Identity, nil
+	}
+	var n int64
+	err := q.QueryRow(queries.Get("signed-in-device"), c.IdentityID, v.Customer).Scan(&n)
+	return n > 0, err
+}
+
+// latest finds the conversation that the visitor's next message will join.
+func (v Visitor) latest(q store.Querier) (w Whereabouts, ok bool, err error) {
+	var b store.Builder
+	b.Add("SELECT c.id, c.team_id, c.assignee_id FROM conversations c")
+	v.whereConversation(&b)
+	b.Add("ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1")
+	query, args := b.Query()
+	err = q.QueryRow(query, args...).Scan(&w.Conversation, &w.Team, &w.Assignee)
+	if isNoRows(err) {
+		return w, false, nil
+	}
+	return w, err == nil, err
 }
 
 const visitorColumns = `SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
@@ -179,20 +216,13 @@ func (b *Inbox) Current(ctx context.Context, v Visitor) (*VisitorConversation, i
 }
 
 func (b *Inbox) current(q store.Querier, v Visitor) (*VisitorConversation, int64, error) {
-	var id ids.ID
-	err := q.QueryRow(qLatest, v.Customer, v.Account).Scan(&id)
-	if errors.Is(err, store.ErrNoRows) {
-		return nil, 0, nil
-	}
-	if err != nil {
+	at, ok, err := v.latest(q)
+	if err != nil || !ok {
 		return nil, 0, err
 	}
-	c, err := scanConversation(q.QueryRow(qConversation, id))
+	c, err := scanConversation(q.QueryRow(qConversation, at.Conversation))
 	if err != nil {
 		return nil, 0, err
-	}
-	if !v.Known && c.IdentityID != v.Identity {
-		return nil, 0, nil
 	}
 	view, err := visitorConversation(q, c)
 	if err != nil {
@@ -238,7 +268,14 @@ func (b *Inbox) CustomerRead(ctx context.Context, v Visitor, conversation ids.ID
 		if err != nil {
 			return err
 		}
-		if c.Customer.ID != v.Customer || c.AccountID != v.Account || !v.Known && c.IdentityID != v.Identity {
+		if c.Customer.ID != v.Customer || c.AccountID != v.Account {
+			return fault.Missing("conversation")
+		}
+		mine, err := v.shares(tx, c)
+		if err != nil {
+			return err
+		}
+		if !mine {
 			return fault.Missing("conversation")
 		}
 		seq := min(seq, c.LastSeq)
@@ -300,13 +337,7 @@ type Whereabouts struct {
 
 // Whereabouts finds them; false when there is no conversation yet.
 func (b *Inbox) Whereabouts(ctx context.Context, v Visitor) (Whereabouts, bool, error) {
-	q := b.db.Reader(ctx)
-	var w Whereabouts
-	err := q.QueryRow(queries.Get("whereabouts"), v.Customer, v.Account).Scan(&w.Conversation, &w.Team, &w.Assignee)
-	if isNoRows(err) {
-		return w, false, nil
-	}
-	return w, err == nil, err
+	return v.latest(b.db.Reader(ctx))
 }
 
 // Acknowledged is a message that Receive has just stored, as its customer sees

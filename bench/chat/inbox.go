@@ -88,9 +88,9 @@ func fill(dir string, n int) error {
 			`INSERT INTO customers (id, name, search_text, last_seen_at, created_at, updated_at)
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2)
 			 SELECT 10000000 + i, 'Customer ' || i, 'customer ' || i, ?3 - i * 900, ?3 - i * 900, ?3 FROM c`,
-			`INSERT INTO identities (id, customer_id, kind, namespace, value, created_at)
+			`INSERT INTO identities (id, customer_id, home_id, kind, namespace, value, created_at)
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2)
-			 SELECT 10000000 + i, 10000000 + i, 'visitor', 'bench', 'v' || i, ?3 FROM c`,
+			 SELECT 10000000 + i, 10000000 + i, 10000000 + i, 'visitor', 'bench', 'v' || i, ?3 FROM c`,
 			fmt.Sprintf(`INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, assignee_id, team_id, last_inbound_at,
 			   last_activity_at, last_seq, inbound_count, last_message, created_at)
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2)

@@ -20,7 +20,7 @@ INSERT INTO accounts (id, channel, name, public_key, status, config, created_at,
 INSERT INTO customers (id, created_at, updated_at) VALUES (?, 0, 0)
 
 -- name: identity
-INSERT INTO identities (id, customer_id, kind, namespace, value, created_at) VALUES (?, ?, 'visitor', 'shop', ?, 0)
+INSERT INTO identities (id, customer_id, home_id, kind, namespace, value, created_at) VALUES (?, ?, ?, 'visitor', 'shop', ?, 0)
 
 -- name: conversation
 INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, last_activity_at, created_at) VALUES (?, ?, ?, 'webchat', ?, ?, 'open', 0, 0)
@@ -93,7 +93,7 @@ func (w *workload) fill(tx *store.Tx) error {
 		if _, err := tx.Exec(qCustomer, int64(t[0])); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(qIdentity, int64(t[1]), int64(t[0]), fmt.Sprint("visitor-", i)); err != nil {
+		if _, err := tx.Exec(qIdentity, int64(t[1]), int64(t[0]), int64(t[0]), fmt.Sprint("visitor-", i)); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(qConversation, int64(t[2]), int64(i+1), int64(w.account), int64(t[0]), int64(t[1])); err != nil {

@@ -107,6 +107,9 @@ type Claim struct {
 	UserID string
 	// Hash is hex HMAC-SHA256 of UserID under the account's identity secret.
 	Hash string
+	// EmailHash, when given, is the same of UserID, a line feed and Email in
+	// lower case: it proves the address.
+	EmailHash string
 	customers.Traits
 }
 
@@ -118,6 +121,7 @@ func (s *Visitors) Identify(ctx context.Context, v Visitor, c Claim) (_ Visitor,
 		return v, false, err
 	}
 	person := customers.Key{Kind: customers.KindExternal, Namespace: customers.Installation, Value: c.UserID}
+	c.EmailProven = c.EmailHash != ""
 	done, err := s.customers.Identify(ctx, v.Identity(), person, c.Traits)
 	if err != nil {
 		return v, false, err
@@ -146,7 +150,19 @@ func (s *Visitors) checkClaim(acc *channels.Account, c Claim) error {
 	if err != nil || !hmac.Equal(got, IdentityHash(secret, c.UserID)) {
 		return refused
 	}
+	if c.EmailHash == "" {
+		return nil
+	}
+	got, err = hex.DecodeString(c.EmailHash)
+	if err != nil || !hmac.Equal(got, EmailHash(secret, c.UserID, c.Email)) {
+		return fault.New(fault.Forbidden, "email_proof_refused", nil)
+	}
 	return nil
+}
+
+// EmailHash is what a shop's server computes to prove its user's address.
+func EmailHash(secret []byte, userID, email string) []byte {
+	return IdentityHash(secret, userID+"\n"+strings.ToLower(email))
 }
 
 // IdentityHash is what a shop's server computes for its signed-in user.
@@ -159,7 +175,9 @@ func IdentityHash(secret []byte, userID string) []byte {
 // Who is what is known of a visitor by now.
 type Who struct {
 	Customer, Identity ids.ID
-	// Known is true when the customer has a proven identity.
+	// Known is true when somebody has signed in on this very browser and both are
+	// one customer: that a teammate has merged the browser with a known customer
+	// proves nothing.
 	Known bool
 }
 
@@ -177,7 +195,7 @@ func (s *Visitors) Who(ctx context.Context, v Visitor) (w Who, ok bool, err erro
 	}
 	w = Who{Customer: r.Customer, Identity: r.Identity}
 	var n int64
-	err = q.QueryRow(qKnown, r.Customer).Scan(&n)
+	err = q.QueryRow(qKnown, r.Identity).Scan(&n)
 	w.Known = n > 0
 	return w, err == nil, err
 }

@@ -89,6 +89,12 @@ func hashSecret(secret string) string {
 // sessionName stands for a session in changes and sockets.
 func sessionName(hash string) string { return hash[:16] }
 
+// AuditTx notes in the caller's transaction who did what to which object
+// ("customer/17"). details hold no secrets.
+func (s *Service) AuditTx(tx *store.Tx, by Principal, action, object string, details map[string]any) error {
+	return s.audit(tx, by, action, object, details)
+}
+
 // audit notes who did what to which object. details hold no secrets.
 func (s *Service) audit(tx *store.Tx, by Principal, action, object string, details map[string]any) error {
 	kind := "teammate"

@@ -67,6 +67,8 @@ type Options struct {
 	// BaseURL is where people reach this installation; links are built from
 	// it. Nil: public_url.
 	BaseURL func() string
+	// QR makes codes for a WeChat account; nil while no adapter makes any.
+	QR QRCodes
 	// DemoURL is where the sandbox's shop can be visited, "" without sandbox;
 	// may be nil.
 	DemoURL func() string
@@ -162,6 +164,10 @@ func (s *Server) addOperations() {
 	s.addDeliveries()
 	s.addMessages()
 	s.addCustomers()
+	s.addMerges()
+	s.addConsents()
+	s.addTimeline()
 	s.addVisitors()
+	s.addBind()
 	s.addFiles()
 }

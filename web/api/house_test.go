@@ -75,6 +75,7 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	out.OnChange(h.inbox.DeliveryChangedTx)
 	h.visitors = webchat.NewVisitors(db, h.accounts, known, keys, h.inbox, h.clk.Now)
 	h.auth = auth.New(auth.Options{DB: db, Clock: h.clk, IDs: src, SessionLifetime: h.cfg.Session.Lifetime})
+	known.OnAudit(h.auth)
 	for _, role := range auth.Roles {
 		h.hire(string(role), auth.NewTeammate{Role: role})
 	}

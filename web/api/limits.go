@@ -21,7 +21,7 @@ type Rate struct {
 
 // Limits bound how often one address (IPv6: one /64) may call.
 type Limits struct {
-	SignIn, VisitorSession, VisitorMessage, Upload Rate
+	SignIn, VisitorSession, VisitorMessage, VisitorBind, Upload Rate
 }
 
 // DefaultLimits suit people, also many behind one address.
@@ -29,6 +29,7 @@ var DefaultLimits = Limits{
 	SignIn:         Rate{60, time.Second},
 	VisitorSession: Rate{60, 500 * time.Millisecond},
 	VisitorMessage: Rate{60, 200 * time.Millisecond},
+	VisitorBind:    Rate{20, 3 * time.Second},
 	Upload:         Rate{40, time.Second},
 }
 
@@ -37,11 +38,11 @@ var DefaultLimits = Limits{
 const maxAddresses = 20_000
 
 type limiters struct {
-	signIn, visitorSession, visitorMessage, upload *limiter
+	signIn, visitorSession, visitorMessage, bind, upload *limiter
 }
 
 func newLimiters(l Limits, clk clock.Clock) limiters {
-	return limiters{newLimiter(l.SignIn, clk), newLimiter(l.VisitorSession, clk), newLimiter(l.VisitorMessage, clk), newLimiter(l.Upload, clk)}
+	return limiters{newLimiter(l.SignIn, clk), newLimiter(l.VisitorSession, clk), newLimiter(l.VisitorMessage, clk), newLimiter(l.VisitorBind, clk), newLimiter(l.Upload, clk)}
 }
 
 // limiter counts calls by address. It is safe for concurrent use.

@@ -64,6 +64,8 @@ var promised = map[string]string{
 	"listMessages": "inbox.read", "createMessage": "inbox.reply", "markConversationRead": "inbox.read", "getDraft": "inbox.reply", "saveDraft": "inbox.reply", "deleteDraft": "inbox.reply",
 	"retryDelivery": "inbox.reply", "listDeliveries": "inbox.read", "checkAccount": "accounts.manage", "listInbound": "accounts.manage", "retryInbound": "accounts.manage", "liftSuppression": "customers.write",
 	"listCustomers": "customers.read", "getCustomer": "customers.read", "updateCustomer": "customers.write",
+	"previewMerge": "customers.read", "mergeCustomers": "customers.write", "undoMerge": "customers.write", "listMerges": "customers.read", "listContradictions": "customers.read",
+	"listConsents": "customers.read", "setConsent": "customers.write", "listTimeline": "customers.read", "bindVisitor": "visitor",
 	"listIdentities": "customers.read", "listCustomerEvents": "customers.read", "listEvents": "customers.read", "uploadFile": "inbox.reply",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",
 	"openVisitorSession": "visitor", "listVisitorMessages": "visitor", "createVisitorMessage": "visitor", "uploadVisitorFile": "visitor",

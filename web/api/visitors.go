@@ -175,6 +175,7 @@ type claim struct {
 	Hash       string         `json:"hash" doc:"Hex HMAC-SHA256 of user_id under the account's identity secret"`
 	Name       string         `json:"name,omitempty"`
 	Email      string         `json:"email,omitempty"`
+	EmailHash  string         `json:"email_hash,omitempty" doc:"Proves email: hex HMAC-SHA256 of user_id, a line feed and email in lower case"`
 	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
@@ -228,7 +229,7 @@ func (s *Server) openVisitorSession(ctx context.Context, in *struct {
 		Limits: limits{min(webchat.MaxBody, s.o.Config.Limits.BodyChars), s.o.Config.Limits.FileBytes, maxFiles},
 	}
 	if b.Identity != nil {
-		v, out.Replaced, err = s.o.Visitors.Identify(ctx, v, webchat.Claim{UserID: b.Identity.UserID, Hash: b.Identity.Hash, Traits: customers.Traits{
+		v, out.Replaced, err = s.o.Visitors.Identify(ctx, v, webchat.Claim{UserID: b.Identity.UserID, Hash: b.Identity.Hash, EmailHash: b.Identity.EmailHash, Traits: customers.Traits{
 			Name: b.Identity.Name, Email: b.Identity.Email, Locale: b.Locale, Attributes: b.Identity.Attributes,
 		}})
 		if err != nil {

@@ -175,7 +175,7 @@ func TestIdentify(t *testing.T) {
 	h.run(t, []scenario{
 		{name: "forged", call: session(token, "u1", proof("u2")), status: 403, has: []string{"identity_refused"}},
 		{name: "not even hex", call: session(token, "u1", "zz"), status: 403, has: []string{"identity_refused"}},
-		{name: "proven", call: session(token, "u1", proof("u1")), status: 200, has: []string{`"identified":true`, `"replaced":false`}, changes: []string{"conversation", "customer"}},
+		{name: "proven", call: session(token, "u1", proof("u1")), status: 200, has: []string{`"identified":true`, `"replaced":false`}, changes: []string{"conversation", "customer_merged", "customer"}},
 		{name: "another device of the same person sees the thread", call: session("", "u1", proof("u1")), status: 200, has: []string{`"identified":true`, `"status":"open"`}, changes: []string{"customer"}},
 		{name: "another person on the same device", call: session(token, "u2", proof("u2")), status: 200, has: []string{`"replaced":true`, `"conversation":null`}, not: []string{token}, changes: []string{"customer"}},
 		{name: "the customer has a name now", call: call{method: "GET", path: "/api/v1/customers?q=mei", as: "agent"}, status: 200, has: []string{`"name":"Mei"`, `"plan":"gold"`}},

@@ -168,13 +168,20 @@ CREATE TABLE customers (
   last_seen_at BIGINT NOT NULL DEFAULT 0,
   created_at   BIGINT NOT NULL,
   updated_at   BIGINT NOT NULL,
-  merged_into  BIGINT NOT NULL DEFAULT 0
+  merged_into  BIGINT NOT NULL DEFAULT 0,
+  -- What is this record's own, while merged records fill its blanks; '' otherwise.
+  own          TEXT COLLATE "C" NOT NULL DEFAULT ''
 );
+CREATE INDEX customers_merged ON customers (merged_into) WHERE merged_into > 0;
 CREATE INDEX customers_recent ON customers (last_seen_at DESC, id DESC) WHERE merged_into = 0;
 
 CREATE TABLE identities (
   id          BIGINT PRIMARY KEY,
   customer_id BIGINT NOT NULL REFERENCES customers (id),
+  -- The record that it came with: where it returns to when merges are undone.
+  home_id     BIGINT NOT NULL REFERENCES customers (id),
+  -- The external identity that was proven on this browser, or that proved this address.
+  proof_id    BIGINT NOT NULL DEFAULT 0,
   kind        TEXT COLLATE "C" NOT NULL,
   namespace   TEXT COLLATE "C" NOT NULL,
   value       TEXT COLLATE "C" NOT NULL,
@@ -185,6 +192,74 @@ CREATE TABLE identities (
   UNIQUE (kind, namespace, value)
 );
 CREATE INDEX identities_customer ON identities (customer_id);
+
+-- Who was joined with whom, and why. A person is what the merges that are not
+-- undone hold together: each joins two records (the ends).
+CREATE TABLE merges (
+  id                BIGINT PRIMARY KEY,
+  kind              TEXT COLLATE "C" NOT NULL,
+  survivor_id       BIGINT NOT NULL REFERENCES customers (id),
+  absorbed_id       BIGINT NOT NULL REFERENCES customers (id),
+  survivor_end      BIGINT NOT NULL REFERENCES customers (id),
+  absorbed_end      BIGINT NOT NULL REFERENCES customers (id),
+  survivor_identity BIGINT NOT NULL DEFAULT 0,
+  absorbed_identity BIGINT NOT NULL DEFAULT 0,
+  client_key        TEXT COLLATE "C" UNIQUE,
+  actor_kind        TEXT COLLATE "C" NOT NULL,
+  actor_id          BIGINT NOT NULL DEFAULT 0,
+  actor_name        TEXT COLLATE "C" NOT NULL DEFAULT '',
+  at                BIGINT NOT NULL,
+  identities        TEXT COLLATE "C" NOT NULL,
+  fields            TEXT COLLATE "C" NOT NULL,
+  undone_at         BIGINT NOT NULL DEFAULT 0,
+  undone_by_kind    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  undone_by_id      BIGINT NOT NULL DEFAULT 0,
+  undone_by_name    TEXT COLLATE "C" NOT NULL DEFAULT ''
+);
+CREATE INDEX merges_survivor_end ON merges (survivor_end, id);
+CREATE INDEX merges_absorbed_end ON merges (absorbed_end, id);
+CREATE INDEX merges_evidence ON merges (absorbed_identity) WHERE absorbed_identity > 0;
+
+-- Proofs that name two people at once: they are shown, never acted upon.
+CREATE TABLE contradictions (
+  id                BIGINT PRIMARY KEY,
+  kind              TEXT COLLATE "C" NOT NULL,
+  identity_id       BIGINT NOT NULL REFERENCES identities (id),
+  other_identity_id BIGINT NOT NULL REFERENCES identities (id),
+  at                BIGINT NOT NULL,
+  UNIQUE (kind, identity_id, other_identity_id)
+);
+CREATE INDEX contradictions_other ON contradictions (other_identity_id);
+CREATE INDEX contradictions_identity ON contradictions (identity_id);
+
+-- What somebody allowed, and took back: every change is a row. customer_id is
+-- the record for which it was said.
+CREATE TABLE consents (
+  id          BIGINT PRIMARY KEY,
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  identity_id BIGINT NOT NULL DEFAULT 0,
+  channel     TEXT COLLATE "C" NOT NULL,
+  purpose     TEXT COLLATE "C" NOT NULL,
+  state       TEXT COLLATE "C" NOT NULL,
+  source      TEXT COLLATE "C" NOT NULL,
+  actor_kind  TEXT COLLATE "C" NOT NULL,
+  actor_id    BIGINT NOT NULL DEFAULT 0,
+  actor_name  TEXT COLLATE "C" NOT NULL DEFAULT '',
+  client_key  TEXT COLLATE "C" UNIQUE,
+  at          BIGINT NOT NULL
+);
+CREATE INDEX consents_customer ON consents (customer_id, id);
+
+-- Single-use proofs that a follower is the customer who asked for one.
+CREATE TABLE bind_tokens (
+  token_hash  TEXT COLLATE "C" PRIMARY KEY,
+  identity_id BIGINT NOT NULL REFERENCES identities (id),
+  account_id  BIGINT NOT NULL,
+  created_at  BIGINT NOT NULL,
+  expires_at  BIGINT NOT NULL,
+  used_by     BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX bind_tokens_expiry ON bind_tokens (expires_at);
 
 CREATE TABLE event_names (
   id   BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
