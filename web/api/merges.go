@@ -60,7 +60,7 @@ func (s *Server) addMerges() {
 	}, s.listMerges)
 	add(s, operation{
 		id: "listContradictions", method: http.MethodGet, path: root + "/contradictions", tag: "customers", access: needs(auth.CustomersRead),
-		errors: []int{http.StatusNotFound},
+		errors:  []int{http.StatusNotFound},
 		summary: "Proofs that name two people at once, newest first", description: "One stands until the two are merged.",
 	}, s.listContradictions)
 }

@@ -78,6 +78,7 @@ func TestMergeAndUndo(t *testing.T) {
 			{name: "both conversations", call: call{method: "GET", path: "/api/v1/conversations?total=true&customer_id=" + a, as: "agent"}, status: 200, has: []string{`"total":2`}},
 			{name: "one in the list", call: call{method: "GET", path: "/api/v1/customers?total=true&q=明", as: "agent"}, status: 200, has: []string{`"total":1`}},
 			{name: "the phone does not see the laptop's thread", call: call{method: "GET", path: h.site("/messages"), header: phone}, status: 200, has: []string{"from the phone"}, not: []string{"from the laptop"}},
+			{name: "the phone writes into its own, though it is older", call: call{method: "POST", path: h.site("/messages"), header: phone, body: `{"client_key":"2","body":"more"}`}, status: 201, has: []string{`"conversation_id":"` + first + `"`}, changes: []string{"message"}},
 			{name: "the laptop writes into its own", call: call{method: "POST", path: h.site("/messages"), header: laptop, body: `{"client_key":"2","body":"more"}`}, status: 201, has: []string{`"conversation_id":"` + second + `"`}, changes: []string{"message"}},
 		})
 		log := h.json(call{method: "GET", path: one + "/merges?total=true", as: "viewer"})

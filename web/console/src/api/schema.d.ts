@@ -80,6 +80,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contradictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proofs that name two people at once, newest first
+         * @description One stands until the two are merged.
+         */
+        get: operations["listContradictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -236,6 +256,27 @@ export interface paths {
         patch: operations["updateCustomer"];
         trace?: never;
     };
+    "/api/v1/customers/{id}/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a customer allows, and everything that was ever said */
+        get: operations["listConsents"];
+        put?: never;
+        /**
+         * Write down what a customer has said
+         * @description The history stays. A merge keeps the stricter of two, its undo restores what each one had said.
+         */
+        post: operations["setConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/customers/{id}/events": {
         parameters: {
             query?: never;
@@ -262,6 +303,86 @@ export interface paths {
         };
         /** The names under which channels know a customer */
         get: operations["listIdentities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge another customer into this one
+         * @description Identities, conversations and events move; blank profile fields are filled. A serious objection that despite does not name: 409 merge_objected. The same client_key returns the first merge.
+         */
+        post: operations["mergeCustomers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{id}/merge-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What merging another customer into this one would do
+         * @description Objections tell what speaks against it; nothing changes.
+         */
+        get: operations["previewMerge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{id}/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What joined the records of a customer, newest first
+         * @description Merges that were undone are listed, too.
+         */
+        get: operations["listMerges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events, messages, merges and consents of a customer across channels, newest first
+         * @description Of conversations that the caller does not see nothing is shown or counted. Events that only say that a message or a conversation came are left out: the messages are there themselves.
+         */
+        get: operations["listTimeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -430,6 +551,26 @@ export interface paths {
          */
         put: operations["setPassword"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merges/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a merge back, of whatever kind and in whatever order
+         * @description Identities go back with everything that came through them, also since. What was filled is taken back unless somebody has changed it. A merge that is undone already stays so.
+         */
+        post: operations["undoMerge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -611,6 +752,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/channels/webchat/{key}/bind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a code by which a signed-in visitor joins their WeChat to the customer that they are
+         * @description For visitors with signed identity only: 403 identity_required. The scene can be used once, within five minutes.
+         */
+        post: operations["bindVisitor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/channels/webchat/{key}/files": {
         parameters: {
             query?: never;
@@ -761,6 +922,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        Actor: {
+            /** @example 123456789012345678 */
+            id: string | null;
+            /** @enum {string} */
+            kind: "teammate" | "token" | "system";
+            name: string | null;
+        };
         /**
          * @example {
          *       "content_type": "application/pdf",
@@ -797,15 +965,84 @@ export interface components {
             en: string;
             "zh-CN": string;
         };
+        BindAnswer: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description null when no WeChat account is connected */
+            qr: components["schemas"]["QRCode"] | null;
+            /** @description What the code brings back; single use */
+            scene: string;
+        };
         Claim: {
             attributes?: {
                 [key: string]: unknown;
             };
             email?: string;
+            /** @description Proves email: hex HMAC-SHA256 of user_id, a line feed and email in lower case */
+            email_hash?: string;
             /** @description Hex HMAC-SHA256 of user_id under the account's identity secret */
             hash: string;
             name?: string;
             user_id: string;
+        };
+        Consent: {
+            actor: components["schemas"]["Actor"];
+            /** Format: date-time */
+            at: string;
+            channel: string;
+            /** @example 123456789012345678 */
+            id: string;
+            /**
+             * @description Through which identity it came
+             * @example 123456789012345678
+             */
+            identity_id: string | null;
+            /** @enum {string} */
+            purpose: "marketing" | "transactional";
+            /** @description Where it was said, in the company's words */
+            source: string;
+            /** @enum {string} */
+            state: "granted" | "withdrawn";
+        };
+        ConsentRequest: {
+            /** @description webchat, wechat or email */
+            channel: string;
+            /** @description The client's name for this change; repeating it writes it once */
+            client_key: string;
+            /**
+             * @description Through which identity of the customer it came
+             * @example 123456789012345678
+             */
+            identity_id?: string;
+            /** @enum {string} */
+            purpose: "marketing" | "transactional";
+            /** @description Where it was said, in the company's words */
+            source: string;
+            /** @enum {string} */
+            state: "granted" | "withdrawn";
+        };
+        Consents: {
+            current: components["schemas"]["Consent"][];
+            history: components["schemas"]["Consent"][];
+        };
+        Contradiction: {
+            /** Format: date-time */
+            at: string;
+            /** @description Whose proof it was */
+            customer: components["schemas"]["CustomerRef"];
+            /** @example 123456789012345678 */
+            id: string;
+            /** @description By which that customer is known */
+            identity: components["schemas"]["Identity"];
+            /**
+             * @description What would have joined them
+             * @enum {string}
+             */
+            kind: "email" | "bind" | "unionid";
+            /** @description To whom the identity belongs */
+            other: components["schemas"]["CustomerRef"];
+            /** @description What both are said to own */
+            other_identity: components["schemas"]["Identity"];
         };
         /**
          * @example {
@@ -1092,6 +1329,15 @@ export interface components {
             /** Format: date-time */
             received_at: string;
         };
+        FieldChoice: {
+            absorbed: unknown;
+            /** @description name, locale, timezone or attributes.<name> */
+            field: string;
+            /** @enum {string} */
+            from: "survivor" | "absorbed";
+            result: unknown;
+            survivor: unknown;
+        };
         Health: {
             /** @description What is wrong, a code of the error catalogue; empty when nothing is */
             code: string;
@@ -1221,6 +1467,57 @@ export interface components {
             name?: string;
             /** @enum {string} */
             theme?: "system" | "light" | "dark";
+        };
+        Merge: {
+            /** @description The record that became part of it; its id still answers */
+            absorbed: components["schemas"]["CustomerRef"];
+            actor: components["schemas"]["Actor"];
+            /** Format: date-time */
+            at: string;
+            /** @description Fields that were blank and came from the absorbed record; attributes as attributes.<name> */
+            filled: {
+                [key: string]: unknown;
+            };
+            /** @example 123456789012345678 */
+            id: string;
+            /** @description Those that moved */
+            identities: components["schemas"]["Identity"][];
+            /**
+             * @description What joined them
+             * @enum {string}
+             */
+            kind: "manual" | "identify" | "bind" | "unionid" | "email";
+            /** @description The record that stayed */
+            survivor: components["schemas"]["CustomerRef"];
+            /** @description null while it holds */
+            undone: components["schemas"]["Undone"] | null;
+        };
+        MergePreview: {
+            absorbed: components["schemas"]["Side"];
+            /** @description Those that the caller sees */
+            conversations: components["schemas"]["MergedConversations"];
+            fields: components["schemas"]["FieldChoice"][];
+            objections: components["schemas"]["Objection"][];
+            /** @example 123456789012345678 */
+            suggested_survivor_id: string;
+            survivor: components["schemas"]["Side"];
+        };
+        MergeRequest: {
+            /**
+             * @description The customer who becomes part of this one
+             * @example 123456789012345678
+             */
+            absorb: string;
+            /** @description The client's name for this merge; repeating it returns the first result */
+            client_key: string;
+            /** @description Codes of serious objections that the teammate has seen and overrules */
+            despite?: string[];
+        };
+        MergedConversations: {
+            /** Format: int64 */
+            absorbed: number;
+            /** Format: int64 */
+            survivor: number;
         };
         /**
          * @example {
@@ -1406,11 +1703,30 @@ export interface components {
             /** @description The client's name for this message; repeating it returns the first result */
             client_key: string;
         };
+        Objection: {
+            /** @enum {string} */
+            code: "two_known_people" | "same_channel_account" | "undone_before" | "names_differ";
+            params: {
+                [key: string]: unknown;
+            };
+            /** @description The merge is refused unless despite names this code */
+            serious: boolean;
+        };
         OneTimeLink: {
             /** Format: date-time */
             expires_at: string;
             /** @description Signs in once; shown once */
             url: string;
+        };
+        PageContradiction: {
+            items: components["schemas"]["Contradiction"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
         };
         PageConversation: {
             items: components["schemas"]["Conversation"][];
@@ -1434,6 +1750,26 @@ export interface components {
         };
         PageEvent: {
             items: components["schemas"]["Event"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
+        };
+        PageMerge: {
+            items: components["schemas"]["Merge"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
+        };
+        PageTimelineItem: {
+            items: components["schemas"]["TimelineItem"][];
             /** @description null on the last page */
             next_cursor: string | null;
             /**
@@ -1518,6 +1854,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        QRCode: {
+            /** @description The platform's picture of the code; may be empty */
+            image_url: string;
+            ticket: string;
+            /** @description What the code holds, for pages that draw it themselves */
+            url: string;
+        };
         ReadCursor: {
             /** @example 123456789012345678 */
             conversation_id: string;
@@ -1557,6 +1900,12 @@ export interface components {
             signed_in: boolean;
             version: string;
         };
+        Side: {
+            customer: components["schemas"]["Customer"] | null;
+            /** Format: int64 */
+            events: number;
+            identities: components["schemas"]["Identity"][];
+        };
         SignIn: {
             /** @example lin@shop.example */
             email: string;
@@ -1576,6 +1925,32 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             };
+        };
+        Summary: {
+            /** @example 123456789012345678 */
+            account_id: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attachments: number;
+            author: components["schemas"]["Author"];
+            channel: string;
+            /** @example 123456789012345678 */
+            conversation_id: string;
+            /** @enum {string} */
+            direction: "in" | "out" | "internal";
+            /** @example 123456789012345678 */
+            id: string;
+            /** @enum {string} */
+            kind: "text" | "note";
+            /**
+             * Format: int64
+             * @description Of the conversation
+             */
+            number: number;
+            preview: string;
+            /** Format: int64 */
+            seq: number;
         };
         /**
          * @example {
@@ -1655,6 +2030,17 @@ export interface components {
             scope?: "all" | "team" | "assigned";
             team_ids?: string[];
         };
+        TimelineItem: {
+            /** Format: date-time */
+            at: string;
+            consent?: components["schemas"]["Consent"];
+            event?: components["schemas"]["Event"];
+            /** @enum {string} */
+            kind: "event" | "message" | "merge" | "merge_undone" | "consent";
+            /** @description Of merge and merge_undone */
+            merge?: components["schemas"]["Merge"];
+            message?: components["schemas"]["Summary"];
+        };
         Token: {
             /** Format: date-time */
             created_at: string;
@@ -1689,6 +2075,11 @@ export interface components {
             preview: string;
             /** Format: int64 */
             seq: number;
+        };
+        Undone: {
+            actor: components["schemas"]["Actor"];
+            /** Format: date-time */
+            at: string;
         };
         VisitedPage: {
             title?: string;
@@ -2301,6 +2692,88 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listContradictions: {
+        parameters: {
+            query?: {
+                customer_id?: string;
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageContradiction"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3475,6 +3948,198 @@ export interface operations {
             };
         };
     };
+    listConsents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consents"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consents"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCustomerEvents: {
         parameters: {
             query?: {
@@ -3581,6 +4246,367 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ItemsIdentity"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mergeCustomers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merge"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewMerge: {
+        parameters: {
+            query: {
+                /** @description The customer who would become part of this one */
+                with: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergePreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMerges: {
+        parameters: {
+            query?: {
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageMerge"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTimeline: {
+        parameters: {
+            query?: {
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTimelineItem"];
                 };
             };
             /** @description Unauthorized */
@@ -4479,6 +5505,109 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoMerge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merge"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5750,6 +6879,122 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bindVisitor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Visitor <token> */
+                Authorization?: string;
+            };
+            path: {
+                /** @description The account's public key */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BindAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
