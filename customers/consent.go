@@ -109,7 +109,7 @@ func (s *Service) SetConsent(ctx context.Context, p auth.Principal, c ConsentCha
 }
 
 func (s *Service) consentTx(tx *store.Tx, p auth.Principal, c ConsentChange) error {
-	who, err := get(tx, qLock, c.Customer)
+	who, err := lockTx(tx, c.Customer)
 	if err != nil {
 		return err
 	}

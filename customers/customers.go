@@ -135,6 +135,24 @@ func get(q store.Querier, query *store.Query, id ids.ID) (*Customer, error) {
 	return c, err
 }
 
+// lockTx reads a customer, of a merged record the survivor, and keeps others from
+// changing them. When records were merged or parted while it waited, the
+// transaction starts anew.
+func lockTx(tx *store.Tx, id ids.ID) (*Customer, error) {
+	c, err := get(tx, qLock, id)
+	if tx.Engine() != store.Postgres || err == nil && c.ID == id || err != nil && fault.KindOf(err) != fault.NotFound {
+		return c, err
+	}
+	now, other := whose(tx, id)
+	if other != nil {
+		return nil, other // there has never been such a customer
+	}
+	if err != nil || now != c.ID {
+		return nil, store.ErrRestart
+	}
+	return c, nil
+}
+
 // Identities lists a customer's identities, oldest first.
 func (s *Service) Identities(ctx context.Context, id ids.ID) ([]Identity, error) {
 	rows, err := s.db.Reader(ctx).Query(queries.Get("identities"), id)

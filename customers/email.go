@@ -95,7 +95,7 @@ func lockOtherTx(tx *store.Tx, k Key, owner ids.ID) error {
 
 // indexTx makes a person's identities searchable after one has come.
 func (s *Service) indexTx(tx *store.Tx, id ids.ID, now time.Time) error {
-	c, err := get(tx, qLock, id)
+	c, err := lockTx(tx, id)
 	if err != nil {
 		return err
 	}

@@ -216,7 +216,7 @@ func (s *Service) moveTx(tx *store.Tx, identity, from, to ids.ID) error {
 // fillTx fills what is empty; it never replaces. What is said of one record of
 // a merged person (home) stays with that record when the merge is undone.
 func (s *Service) fillTx(tx *store.Tx, id, home ids.ID, t Traits, now time.Time) (changed bool, err error) {
-	c, err := get(tx, qLock, id)
+	c, err := lockTx(tx, id)
 	if err != nil {
 		return false, err
 	}

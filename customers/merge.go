@@ -98,7 +98,7 @@ type joined struct {
 // came through them go to the survivor, whose blanks are filled.
 func (s *Service) joinTx(tx *store.Tx, j join, now time.Time) (joined, error) {
 	out := joined{merge: s.ids.Next()}
-	before, err := get(tx, qLock, j.survivor)
+	before, err := lockTx(tx, j.survivor)
 	if err != nil {
 		return out, err
 	}

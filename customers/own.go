@@ -129,7 +129,7 @@ func (s *Service) refreshTx(tx *store.Tx, rep ids.ID, parted bool, now time.Time
 		return nil, err
 	}
 	f := shown(members, order)
-	c, err := get(tx, qLock, rep)
+	c, err := lockTx(tx, rep)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (s *Service) Update(ctx context.Context, id ids.ID, p Patch) (*Customer, er
 	}
 	var out *Customer
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		c, err := get(tx, qLock, id)
+		c, err := lockTx(tx, id)
 		if err != nil {
 			return err
 		}
