@@ -106,7 +106,7 @@ func (s *Service) internTx(tx *store.Tx, name string) (int64, error) {
 type EventFilter struct {
 	Customer ids.ID
 	Name     string
-	// OwnOnly leaves out what only says that a message or a conversation came.
+	// OwnOnly leaves out what only tells of a message or a conversation.
 	OwnOnly  bool
 	From, To time.Time // From <= at < To
 	Before   EventPosition
@@ -159,7 +159,8 @@ func (f EventFilter) where(b *store.Builder) {
 		b.Add("AND n.name = ?", f.Name)
 	}
 	if f.OwnOnly {
-		b.Add("AND n.name NOT IN (?, ?, ?, ?)", EventMessageReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied)
+		b.Add("AND n.name NOT IN (?, ?, ?, ?, ?, ?, ?, ?)", EventMessageReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied,
+			EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown)
 	}
 	if !f.From.IsZero() {
 		b.Add("AND e.at >= ?", clock.Millis(f.From))

@@ -70,7 +70,7 @@ func (s *Server) addTimeline() {
 	add(s, operation{
 		id: "listTimeline", method: http.MethodGet, path: root + "/customers/{id}/timeline", tag: "customers", access: needs(auth.CustomersRead),
 		summary: "Events, messages, merges and consents of a customer across channels, newest first",
-		description: "Of conversations that the caller does not see nothing is shown or counted. Events that only say that a message or a conversation came are left out: " +
+		description: "Of conversations that the caller does not see nothing is shown or counted. Events about messages and conversations are left out: " +
 			"the messages are there themselves.",
 	}, s.listTimeline)
 }

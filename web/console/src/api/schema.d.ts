@@ -380,7 +380,7 @@ export interface paths {
         };
         /**
          * Events, messages, merges and consents of a customer across channels, newest first
-         * @description Of conversations that the caller does not see nothing is shown or counted. Events that only say that a message or a conversation came are left out: the messages are there themselves.
+         * @description Of conversations that the caller does not see nothing is shown or counted. Events about messages and conversations are left out: the messages are there themselves.
          */
         get: operations["listTimeline"];
         put?: never;
