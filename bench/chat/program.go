@@ -53,7 +53,7 @@ func launch(binary, dir string) (*program, error) {
 	}
 	p := &program{url: "http://" + addr, dir: dir, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, "serve")
-	p.cmd.Env = append(os.Environ(), "FANWARD_HTTP_ADDR="+addr, "FANWARD_SANDBOX_SHOP_ADDR="+shop, "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_DATA_DIR="+dir)
+	p.cmd.Env = append(os.Environ(), "FANWARD_HTTP_ADDR="+addr, "FANWARD_SANDBOX_SHOP_ADDR="+shop, "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0", "FANWARD_DATA_DIR="+dir)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type Directory struct {
 type box struct {
 	account         ids.ID
 	address, domain string
+	sandbox         bool
 }
 
 // directoryLife is how long a list is believed for addresses that stand in it;
@@ -42,14 +43,15 @@ func NewDirectory(l Lister, s Signer, clk clock.Clock) *Directory {
 }
 
 // Mailbox finds the account behind an address: its own or one of its reply
-// addresses. Case does not matter.
-func (d *Directory) Mailbox(ctx context.Context, address string) (ids.ID, bool, error) {
+// addresses. Case does not matter. The sandbox's account has a mailbox only for
+// peers on this machine.
+func (d *Directory) Mailbox(ctx context.Context, address string, local bool) (ids.ID, bool, error) {
 	address = strings.ToLower(address)
 	d.mu.Lock()
 	boxes, fresh := d.boxes, d.clk.Now().Sub(d.loaded) < directoryLife
 	d.mu.Unlock()
 	if fresh {
-		if id, ok := d.in(boxes, address); ok {
+		if id, ok := d.in(boxes, address, local); ok {
 			return id, true, nil
 		}
 	}
@@ -57,19 +59,22 @@ func (d *Directory) Mailbox(ctx context.Context, address string) (ids.ID, bool, 
 	if err != nil {
 		return 0, false, err
 	}
-	id, ok := d.in(boxes, address)
+	id, ok := d.in(boxes, address, local)
 	return id, ok, nil
 }
 
 // Ours tells whether an address is that of an account or a reply address.
 func (d *Directory) Ours(ctx context.Context, address string) (bool, error) {
-	_, ok, err := d.Mailbox(ctx, address)
+	_, ok, err := d.Mailbox(ctx, address, true)
 	return ok, err
 }
 
-func (d *Directory) in(boxes []box, address string) (ids.ID, bool) {
+func (d *Directory) in(boxes []box, address string, local bool) (ids.ID, bool) {
 	_, domain, _ := cutLast(address)
 	for _, b := range boxes {
+		if b.sandbox && !local {
+			continue
+		}
 		if b.address == address {
 			return b.account, true
 		}
@@ -97,7 +102,7 @@ func (d *Directory) load(ctx context.Context) ([]box, error) {
 		if err != nil {
 			return nil, err
 		}
-		boxes = append(boxes, box{account: acc.ID, address: c.Address, domain: c.Domain})
+		boxes = append(boxes, box{account: acc.ID, address: c.Address, domain: c.Domain, sandbox: acc.Sandbox})
 	}
 	d.mu.Lock()
 	d.boxes, d.loaded = boxes, now

@@ -273,8 +273,16 @@ func TestDirectory(t *testing.T) {
 			"help@other.example": false, "nobody@tea.example": false, "": false, "reply+7.aaaaaaaaaaaaaaaa@tea.example": false,
 			strings.Replace(reply, "tea.example", "other.example", 1): false,
 		} {
-			if id, ok, err := d.Mailbox(o.h.Ctx(), address); err != nil || ok != want || ok && id != acc.ID {
+			if id, ok, err := d.Mailbox(o.h.Ctx(), address, false); err != nil || ok != want || ok && id != acc.ID {
 				t.Errorf("%q: %v %v %v", address, id, ok, err)
+			}
+		}
+		if _, err := o.h.Accounts.Create(o.h.Ctx(), channels.New{Channel: email.Channel, Name: "Sandbox", Sandbox: true, Config: json.RawMessage(strings.Replace(office1, "help@", "try@", 1))}); err != nil {
+			t.Fatal(err)
+		}
+		for _, local := range []bool{false, true} { // from elsewhere nobody reaches the sandbox
+			if _, ok, err := d.Mailbox(o.h.Ctx(), "try@tea.example", local); ok != local || err != nil {
+				t.Errorf("the sandbox's, local %v: %v %v", local, ok, err)
 			}
 		}
 		off := channels.Disabled
@@ -282,7 +290,7 @@ func TestDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.h.Clock.Advance(5 * time.Second)
-		if _, ok, err := d.Mailbox(o.h.Ctx(), "help@tea.example"); ok || err != nil {
+		if _, ok, err := d.Mailbox(o.h.Ctx(), "help@tea.example", false); ok || err != nil {
 			t.Errorf("a mailbox that is off: %v %v", ok, err)
 		}
 	})

@@ -39,8 +39,9 @@ type ReceiptOptions struct {
 	// MaxBytes is the largest mail.
 	MaxBytes int64
 	// Mailbox finds the account behind an address of ours, reply addresses
-	// included; ok is false for every other address: nothing is relayed.
-	Mailbox func(ctx context.Context, address string) (account ids.ID, ok bool, err error)
+	// included; ok is false for every other address: nothing is relayed. local
+	// tells that the peer is on this machine.
+	Mailbox func(ctx context.Context, address string, local bool) (account ids.ID, ok bool, err error)
 	// Keep makes a mail durable before it returns. A repeat is no error.
 	Keep  func(context.Context, Incoming) error
 	Files *files.Store
@@ -170,7 +171,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(s.r.base, keepTime)
 	defer cancel()
-	account, ok, err := s.r.o.Mailbox(ctx, to)
+	account, ok, err := s.r.o.Mailbox(ctx, to, isLocal(s.peer))
 	if err != nil {
 		s.r.o.Log.Error("look up a mail address", "error", err)
 		return reply(451, 4, 3, 0, "The mailbox cannot be looked up now, try again later")
@@ -215,7 +216,7 @@ func (s *session) Data(body io.Reader) error {
 	if err != nil {
 		return s.failed(err)
 	}
-	s.r.o.Log.Info("mail received", "accounts", len(s.to), "bytes", len(head), "took", s.r.o.Clock.Now().Sub(began))
+	s.r.o.Log.Debug("mail received", "accounts", len(s.to), "bytes", len(head), "took", s.r.o.Clock.Now().Sub(began))
 	return nil
 }
 

@@ -43,7 +43,7 @@ func newStation(t *testing.T, change func(*email.ReceiptOptions)) *station {
 	s := &station{t: t, files: st}
 	o := email.ReceiptOptions{
 		Domain: "tea.example", MaxBytes: 2 << 20, Files: st, Clock: testkit.Clock(t), Log: slog.New(slog.DiscardHandler),
-		Mailbox: func(_ context.Context, address string) (ids.ID, bool, error) {
+		Mailbox: func(_ context.Context, address string, _ bool) (ids.ID, bool, error) {
 			switch strings.ToLower(address) {
 			case "help@tea.example":
 				return 1, true, nil

@@ -34,6 +34,7 @@ func installation(t *testing.T) string {
 	t.Setenv("FANWARD_HTTP_ADDR", "127.0.0.1:0")
 	t.Setenv("FANWARD_SANDBOX_SHOP_ADDR", "127.0.0.1:0")
 	t.Setenv("FANWARD_SANDBOX_PHONE_ADDR", "127.0.0.1:0")
+	t.Setenv("FANWARD_SANDBOX_MAIL_ADDR", "127.0.0.1:0")
 	t.Setenv("LC_ALL", "en_US.UTF-8")
 	return dir
 }

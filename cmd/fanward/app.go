@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/email"
 	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/channels/webchat"
@@ -54,6 +55,10 @@ type app struct {
 	hub       *realtime.Hub
 	server    *api.Server
 	sandbox   *sandboxSide
+	// directory knows the addresses of the mail accounts; post takes mail in, nil
+	// where none is taken.
+	directory *email.Directory
+	post      *postOffice
 	admin     *adminServer
 
 	http     *http.Server
@@ -104,7 +109,8 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, er
 func (a *app) join(ctx context.Context) error {
 	d, clk := a.db, a.db.clk
 	wechatAdapter := a.newWechat()
-	registry := channels.NewRegistry(webchat.Adapter{}, wechatAdapter)
+	mailAdapter := a.newMail()
+	registry := channels.NewRegistry(webchat.Adapter{}, wechatAdapter, mailAdapter)
 	links := filelink.New(a.keys, clk.Now)
 	a.auth = auth.New(auth.Options{DB: d.DB, Clock: clk, IDs: d.ids, SessionLifetime: a.config.Session.Lifetime, Locale: a.config.Installation.Locale,
 		Log: obs.Component(a.log, "auth"), TeamDeleted: a.teamDeleted})
@@ -125,6 +131,7 @@ func (a *app) join(ctx context.Context) error {
 	loader.Inbox = a.inbox
 	a.outbox.OnChange(a.inbox.DeliveryChangedTx)
 	pushes := a.joinWechat(wechatAdapter)
+	a.joinMail(mailAdapter)
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
 	a.hub = realtime.New(realtime.Options{
 		DB: d.DB, Clock: clk, Bus: d.bus, Log: obs.Component(a.log, "realtime"), Inbox: a.inbox, Visitors: a.visitors, Node: d.node.Name,
@@ -182,6 +189,9 @@ func (a *app) start(ctx context.Context) error {
 	a.listener = listener
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
+	if a.post, err = a.openPost(on); err != nil {
+		return err
+	}
 	if on {
 		if a.sandbox, err = a.startSandbox(ctx); err != nil {
 			return err
@@ -233,6 +243,7 @@ func (a *app) stop() error {
 	if a.sandbox != nil {
 		a.sandbox.stop(ctx)
 	}
+	a.post.stop(ctx)
 	a.hub.Drain(ctx)
 	var err error
 	if a.http != nil {

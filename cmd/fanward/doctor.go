@@ -322,7 +322,10 @@ func (x *examination) ports(c *config.Config) {
 	addrs := []struct{ key, addr string }{{"http.addr", c.HTTP.Addr}}
 	if on, _ := c.SandboxOn(false); on {
 		addrs = append(addrs, struct{ key, addr string }{"sandbox.shop_addr", c.Sandbox.ShopAddr},
-			struct{ key, addr string }{"sandbox.phone_addr", c.Sandbox.PhoneAddr})
+			struct{ key, addr string }{"sandbox.phone_addr", c.Sandbox.PhoneAddr}, struct{ key, addr string }{"sandbox.mail_addr", c.Sandbox.MailAddr})
+	}
+	if c.Email.SMTPAddr != "" {
+		addrs = append(addrs, struct{ key, addr string }{"email.smtp_addr", c.Email.SMTPAddr})
 	}
 	for _, a := range addrs {
 		l, err := net.Listen("tcp", a.addr)

@@ -13,12 +13,13 @@ import (
 	"github.com/fanward/fanward/web/sandbox"
 )
 
-// sandboxSide is the demo shop and the WeChat phones, each on a listener of its
-// own that speaks public protocols only.
+// sandboxSide is the demo shop, the WeChat phones and the customer's mailbox,
+// each on a listener of its own that speaks public protocols only.
 type sandboxSide struct {
 	server   *http.Server
 	listener net.Listener
 	phones   *phoneSide
+	mail     *mailSide
 }
 
 func (a *app) sandboxOn(ctx context.Context) (bool, error) {
@@ -46,6 +47,11 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	if s.mail, err = a.startMailbox(ctx); err != nil {
+		s.phones.stop(ctx)
+		_ = listener.Close()
+		return nil, err
+	}
 	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, IdentitySecret: secret})
 	s.server = &http.Server{Handler: sandbox.Guard(shop), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 	go func() {
@@ -67,6 +73,7 @@ func (s *sandboxSide) url() string { return "http://" + s.listener.Addr().String
 func (s *sandboxSide) stop(ctx context.Context) {
 	_ = s.server.Shutdown(ctx)
 	s.phones.stop(ctx)
+	s.mail.stop(ctx)
 }
 
 func (a *app) sandboxAccount(ctx context.Context, origins []string) (*channels.Account, []byte, error) {

@@ -64,6 +64,7 @@ func (a *app) welcome(cmd *cobra.Command) error {
 	if demo := a.demoURL(); demo != "" {
 		say("demo_shop", map[string]any{"url": demo})
 		say("phones", map[string]any{"url": a.sandbox.phones.url()})
+		say("mailbox", map[string]any{"url": a.sandbox.mail.url()})
 	}
 	link, needed, err := a.auth.OwnerLink(cmd.Context())
 	if err != nil {

@@ -23,6 +23,7 @@ type Config struct {
 	Database       Database     `yaml:"database"`
 	Redis          Redis        `yaml:"redis"`
 	SecretKey      string       `yaml:"secret_key" secret:"true" doc:"32 random bytes in base64 that seal stored secrets. Empty: made at first start and kept in data_dir/secret.key. Required with database.url, the same on every node."`
+	Email          Email        `yaml:"email"`
 	Sandbox        Sandbox      `yaml:"sandbox"`
 	Log            Log          `yaml:"log"`
 	Limits         Limits       `yaml:"limits"`
@@ -62,11 +63,19 @@ type Redis struct {
 	URL string `yaml:"url" secret:"true" doc:"A Redis server that wakes the other nodes of a cluster, such as redis://host:6379/0. Empty: a single node."`
 }
 
+// Email is how mail comes in.
+type Email struct {
+	SMTPAddr string `yaml:"smtp_addr" doc:"The address and port on which mail for the mail accounts is taken in by SMTP, such as :25. Empty: none is taken in, but the sandbox's own."`
+	TLSCert  string `yaml:"tls_cert" doc:"A file with the certificate chain, in PEM, with which incoming mail can be encrypted (STARTTLS). Empty: it is not."`
+	TLSKey   string `yaml:"tls_key" doc:"A file with the certificate's private key, in PEM."`
+}
+
 // Sandbox lets every channel be tried without an account.
 type Sandbox struct {
 	Mode      string `yaml:"mode" doc:"auto, on or off. auto: on only while every address is loopback, public_url is empty and no real channel account exists. on: refused at start in any other state."`
 	ShopAddr  string `yaml:"shop_addr" doc:"Where the sandbox's demo shop listens. Must be loopback."`
 	PhoneAddr string `yaml:"phone_addr" doc:"Where the sandbox's WeChat phones and their platform listen. Must be loopback."`
+	MailAddr  string `yaml:"mail_addr" doc:"Where the sandbox's mailbox listens. Must be loopback."`
 }
 
 // Log is how the program reports what it does.
@@ -104,7 +113,7 @@ func Default() *Config {
 		HTTP:           HTTP{Addr: "127.0.0.1:8080"},
 		TrustedProxies: []string{},
 		DataDir:        "data",
-		Sandbox:        Sandbox{Mode: "auto", ShopAddr: "127.0.0.1:8081", PhoneAddr: "127.0.0.1:8082"},
+		Sandbox:        Sandbox{Mode: "auto", ShopAddr: "127.0.0.1:8081", PhoneAddr: "127.0.0.1:8082", MailAddr: "127.0.0.1:8083"},
 		Log:            Log{Level: "info", Format: "text"},
 		Limits:         Limits{FileBytes: 25 << 20, BodyChars: 10_000, RequestBytes: 1 << 20},
 		Retention:      Retention{Changes: 72 * time.Hour},
@@ -155,6 +164,12 @@ func (c *Config) SandboxOn(realAccounts bool) (bool, error) {
 	}
 	if !Loopback(c.Sandbox.PhoneAddr) {
 		why = append(why, c.problem("sandbox.phone_addr", "sandbox_not_loopback", nil))
+	}
+	if !Loopback(c.Sandbox.MailAddr) {
+		why = append(why, c.problem("sandbox.mail_addr", "sandbox_not_loopback", nil))
+	}
+	if c.Email.SMTPAddr != "" && !Loopback(c.Email.SMTPAddr) {
+		why = append(why, c.problem("email.smtp_addr", "sandbox_not_loopback", nil))
 	}
 	if c.PublicURL != "" {
 		why = append(why, c.problem("public_url", "sandbox_public_url", nil))

@@ -99,7 +99,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 	set := map[string]string{
 		"http.addr": "127.0.0.1:1", "public_url": "https://a.example", "trusted_proxies": "10.0.0.1", "data_dir": "elsewhere",
 		"database.url": "postgres://h/d", "redis.url": "redis://h", "secret_key": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
-		"sandbox.mode": "off", "sandbox.shop_addr": "127.0.0.1:2", "sandbox.phone_addr": "127.0.0.1:3", "log.level": "debug", "log.format": "json", "limits.file_bytes": "2048",
+		"sandbox.mode": "off", "sandbox.shop_addr": "127.0.0.1:2", "sandbox.phone_addr": "127.0.0.1:3", "sandbox.mail_addr": "127.0.0.1:4",
+		"email.smtp_addr": "127.0.0.1:5", "email.tls_cert": "c.pem", "email.tls_key": "k.pem", "log.level": "debug", "log.format": "json", "limits.file_bytes": "2048",
 		"limits.body_chars": "200", "limits.request_bytes": "70000", "retention.changes": "2h", "session.lifetime": "9d",
 		"installation.locale": "zh-CN", "installation.timezone": "Asia/Shanghai",
 	}
@@ -221,6 +222,10 @@ func TestSandboxRule(t *testing.T) {
 		{[]string{"FANWARD_SANDBOX_SHOP_ADDR=:8081"}, false, false, ""},
 		{[]string{"FANWARD_SANDBOX_PHONE_ADDR=:8082"}, false, false, ""},
 		{[]string{"FANWARD_SANDBOX_MODE=on", "FANWARD_SANDBOX_PHONE_ADDR=0.0.0.0:8082"}, false, false, "sandbox_not_loopback"},
+		{[]string{"FANWARD_SANDBOX_MAIL_ADDR=:8083"}, false, false, ""},
+		{[]string{"FANWARD_EMAIL_SMTP_ADDR=:25"}, false, false, ""},
+		{[]string{"FANWARD_EMAIL_SMTP_ADDR=127.0.0.1:2525"}, false, true, ""},
+		{[]string{"FANWARD_SANDBOX_MODE=on", "FANWARD_EMAIL_SMTP_ADDR=:25"}, false, false, "sandbox_not_loopback"},
 		{[]string{"FANWARD_PUBLIC_URL=https://a.example"}, false, false, ""},
 		{[]string{"FANWARD_SANDBOX_MODE=off"}, false, false, ""},
 		{[]string{"FANWARD_SANDBOX_MODE=off", "FANWARD_HTTP_ADDR=:1"}, true, false, ""},

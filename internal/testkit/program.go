@@ -73,7 +73,7 @@ func Program(t testing.TB, options ...ProgramOption) *Process {
 		t.Fatal(err)
 	}
 	p := &Process{t: t, URL: "http://127.0.0.1:" + strconv.Itoa(port), args: []string{"serve"}}
-	p.env = []string{"FANWARD_HTTP_ADDR=127.0.0.1:" + strconv.Itoa(port), "FANWARD_SANDBOX_SHOP_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0"}
+	p.env = []string{"FANWARD_HTTP_ADDR=127.0.0.1:" + strconv.Itoa(port), "FANWARD_SANDBOX_SHOP_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0"}
 	for _, o := range options {
 		o(p)
 	}

@@ -25,9 +25,11 @@ export class Hub {
   url = "";
   shopURL = "";
   phoneURL = "";
+  mailURL = "";
   private port = 0;
   private shopPort = 0;
   private phonePort = 0;
+  private mailPort = 0;
   private child: ChildProcess | null = null;
   private log = "";
 
@@ -36,9 +38,11 @@ export class Hub {
     hub.port = await freePort();
     hub.shopPort = await freePort();
     hub.phonePort = await freePort();
+    hub.mailPort = await freePort();
     hub.url = `http://127.0.0.1:${hub.port}`;
     hub.shopURL = `http://127.0.0.1:${hub.shopPort}`;
     hub.phoneURL = `http://127.0.0.1:${hub.phonePort}`;
+    hub.mailURL = `http://127.0.0.1:${hub.mailPort}`;
     await hub.up(env);
     return hub;
   }
@@ -50,6 +54,7 @@ export class Hub {
       FANWARD_HTTP_ADDR: `127.0.0.1:${this.port}`,
       FANWARD_SANDBOX_SHOP_ADDR: `127.0.0.1:${this.shopPort}`,
       FANWARD_SANDBOX_PHONE_ADDR: `127.0.0.1:${this.phonePort}`,
+      FANWARD_SANDBOX_MAIL_ADDR: `127.0.0.1:${this.mailPort}`,
       ...extra,
     };
   }

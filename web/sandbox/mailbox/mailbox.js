@@ -134,7 +134,11 @@ function drawDetail() {
 function form() {
   const field = (name, element) => {
     element.value = draft[name];
-    element.addEventListener('input', () => { draft[name] = element.value; });
+    element.addEventListener('input', () => {
+      draft[name] = element.value;
+      draft.problem = null;
+      document.querySelector('form .error')?.remove();
+    });
     return element;
   };
   const picker = make('input', { type: 'file', multiple: true, hidden: true, 'data-testid': 'files', onchange: () => {
