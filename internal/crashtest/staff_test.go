@@ -20,6 +20,9 @@ type teammate struct {
 	token   string
 	stop    chan struct{}
 	stopped sync.WaitGroup
+	// byBody names answers after the body of what they answer, for channels
+	// without client keys.
+	byBody bool
 
 	mu        sync.Mutex
 	position  *string
@@ -139,7 +142,11 @@ func (s *teammate) answer() {
 		case in = <-s.answers:
 		}
 		key := fmt.Sprintf("reply-%d", n)
-		body := map[string]any{"client_key": key, "body": "answer to " + in.ClientKey, "kind": "text", "attachment_ids": []string{}}
+		what := in.ClientKey
+		if s.byBody {
+			what = in.Body
+		}
+		body := map[string]any{"client_key": key, "body": "answer to " + what, "kind": "text", "attachment_ids": []string{}}
 		for {
 			var out message
 			err := call("POST", s.url+"/api/v1/conversations/"+in.ConversationID+"/messages", s.header(), body, &out)
@@ -152,6 +159,12 @@ func (s *teammate) answer() {
 			}
 			if ended(s.stop) {
 				return
+			}
+			if strings.Contains(err.Error(), `"reply_`) { // the channel allows no more
+				s.mu.Lock()
+				s.waiting--
+				s.mu.Unlock()
+				break
 			}
 			pause(s.stop)
 		}
