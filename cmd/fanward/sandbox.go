@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/channels/wechat"
 	"github.com/fanward/fanward/web/sandbox"
 )
 
@@ -52,7 +53,7 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		_ = listener.Close()
 		return nil, err
 	}
-	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, IdentitySecret: secret})
+	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, QRHost: wechat.PictureHost(s.phones.url()), IdentitySecret: secret})
 	s.server = &http.Server{Handler: sandbox.Guard(shop), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 	go func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
