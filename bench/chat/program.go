@@ -41,8 +41,9 @@ func freePort() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// launch starts the program without waiting for it.
-func launch(binary, dir string) (*program, error) {
+// launch starts the program without waiting for it; env is set beside what it
+// needs anyway.
+func launch(binary, dir string, env ...string) (*program, error) {
 	addr, err := freePort()
 	if err != nil {
 		return nil, err
@@ -54,6 +55,7 @@ func launch(binary, dir string) (*program, error) {
 	p := &program{url: "http://" + addr, dir: dir, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.Env = append(os.Environ(), "FANWARD_HTTP_ADDR="+addr, "FANWARD_SANDBOX_SHOP_ADDR="+shop, "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0", "FANWARD_DATA_DIR="+dir)
+	p.cmd.Env = append(p.cmd.Env, env...)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -76,8 +78,8 @@ func launch(binary, dir string) (*program, error) {
 }
 
 // start launches the program and waits until it is ready.
-func start(binary, dir string) (*program, error) {
-	p, err := launch(binary, dir)
+func start(binary, dir string, env ...string) (*program, error) {
+	p, err := launch(binary, dir, env...)
 	if err != nil {
 		return nil, err
 	}
