@@ -76,6 +76,8 @@ func (l *Letter) header() mail.Header {
 	}
 	// Fields are written in reverse order of their setting.
 	if l.Automatic {
+		set("X-Loop", oneLine(l.From))
+		set("X-Auto-Response-Suppress", "All")
 		set("Auto-Submitted", "auto-generated")
 	}
 	refs := messageIDList(l.References)

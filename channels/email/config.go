@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/text"
 )
@@ -64,7 +66,7 @@ func (c *Config) check(hasPassword bool) error {
 	add := func(field, code string, params fault.Params) {
 		bad = append(bad, fault.Field{Field: field, Code: code, Params: params})
 	}
-	c.Address, c.Name, c.Domain = strings.ToLower(strings.TrimSpace(c.Address)), text.CleanLine(c.Name), strings.ToLower(strings.TrimSpace(c.Domain))
+	c.Address, c.Name, c.Domain = canonical(c.Address), text.CleanLine(c.Name), strings.ToLower(strings.TrimSpace(c.Domain))
 	switch {
 	case c.Address == "":
 		add("config.address", "required", nil)
@@ -134,6 +136,19 @@ func validAddress(s string) bool {
 	}
 	a, err := mail.ParseAddress(s)
 	return err == nil && a.Address == s && a.Name == ""
+}
+
+// canonical is an address as it is compared: lower case, and a domain of other
+// letters in its ASCII form.
+func canonical(address string) string {
+	local, domain, ok := cutLast(strings.ToLower(strings.TrimSpace(address)))
+	if !ok {
+		return local
+	}
+	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
+		domain = ascii
+	}
+	return local + "@" + domain
 }
 
 func cutLast(s string) (local, domain string, ok bool) {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/email/mime"
@@ -42,7 +44,15 @@ type HandlerOptions struct {
 }
 
 // Handler makes messages of raw mails; it implements intake.Handler.
-type Handler struct{ o HandlerOptions }
+type Handler struct {
+	o HandlerOptions
+	// large holds a place for each large mail that is in memory.
+	large chan struct{}
+}
+
+// largeAtOnce is how many large mails are read at the same time: each may take
+// several times the largest file's size in memory.
+const largeAtOnce = 2
 
 // NewHandler makes a handler.
 func NewHandler(o HandlerOptions) *Handler {
@@ -50,7 +60,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.Limits = mime.DefaultLimits()
 	}
 	o.MaxBody = min(o.MaxBody, MaxBody)
-	return &Handler{o: o}
+	return &Handler{o: o, large: make(chan struct{}, largeAtOnce)}
 }
 
 // maxFiles is how many files a message has at most.
@@ -58,6 +68,14 @@ const maxFiles = 10
 
 // Handle implements intake.Handler.
 func (h *Handler) Handle(ctx context.Context, account *channels.Account, raw intake.Raw) error {
+	if raw.BlobKey != "" {
+		select {
+		case h.large <- struct{}{}:
+			defer func() { <-h.large }()
+		default:
+			return intake.Later(time.Second, nil)
+		}
+	}
 	m, err := h.parse(ctx, raw)
 	if err != nil {
 		return err
@@ -115,7 +133,7 @@ func (h *Handler) parse(ctx context.Context, raw intake.Raw) (*mime.Mail, error)
 // senderAddress is whom the mail says it is from: the From line, else the envelope.
 func senderAddress(m *mime.Mail) string {
 	for _, a := range []string{m.From.Address, m.ReturnPath} {
-		a = strings.ToLower(a)
+		a = canonical(a)
 		if local, domain, ok := cutLast(a); ok && local != "" && domain != "" && len(a) <= maxAddress && !strings.ContainsAny(a, " \t<>\"") {
 			return a
 		}
@@ -162,7 +180,7 @@ func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw in
 	in := channels.Inbound{
 		Account: account, Identity: channels.Identity{Kind: customers.KindEmail, Namespace: customers.Installation, Value: from},
 		ExternalID: externalID(from, id), Name: m.From.Name, Subject: m.Subject, HTML: m.HTML, Quoted: m.Quoted, ProviderAt: m.Date,
-		NewThread: true, Automatic: m.Automatic != mime.Human, AttachmentOwner: "mail:" + raw.ID.String(),
+		NewThread: true, Automatic: m.Automatic != mime.Human || h.comesBack(account, m), AttachmentOwner: "mail:" + raw.ID.String(),
 	}
 	for _, ref := range m.Thread() {
 		in.Thread = append(in.Thread, externalID(from, ref))
@@ -176,6 +194,13 @@ func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw in
 		in.Payload = payload
 	}
 	return in, h.fill(ctx, raw, m, &in)
+}
+
+// comesBack tells whether a mail bears the mark of our own machines: it is an
+// answer that a machine gave to them.
+func (h *Handler) comesBack(account *channels.Account, m *mime.Mail) bool {
+	c, err := ParseConfig(account.Config)
+	return err == nil && slices.Contains(m.Loop, c.Address)
 }
 
 // conversation is the one that the mail proves to answer: by a reply address

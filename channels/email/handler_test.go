@@ -157,6 +157,11 @@ func TestMachines(t *testing.T) {
 			t.Errorf("the newsletter waits as %s", s)
 		}
 
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m3@x", "Re: hi", "X-Loop: help@tea.example\nIn-Reply-To: <"+sent.MessageID+">\n", "a machine's echo"))
+		if o.conversationOf("a machine's echo") != c || o.status(c) != "resolved" {
+			t.Errorf("an echo: %v, %s", o.conversationOf("a machine's echo"), o.status(c))
+		}
+
 		before := o.h.Number("SELECT count(*) FROM messages")
 		o.bring("", "help@tea.example", report("Action: delayed\nStatus: 4.4.1", sent.MessageID))
 		if s := o.h.Words("SELECT state FROM deliveries"); s != "sent" {
@@ -207,6 +212,29 @@ func TestLoops(t *testing.T) {
 		if codes["mail_loop"] != 2 || codes["mail_sender_missing"] != 1 || o.h.Number("SELECT count(*) FROM messages") != 0 {
 			t.Errorf("%v", codes)
 		}
+	})
+}
+
+// Names in other letters are compared in one form, and large mails wait for
+// each other without losing their order.
+func TestSendersAndLargeMails(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		o.account(office1)
+		o.bring("ming@xn--fsqu00a.example", "help@tea.example", rawMail("Ming@例子.example", "m1@x", "hi", "", "in Chinese letters"))
+		o.bring("ming@xn--fsqu00a.example", "help@tea.example", rawMail("ming@XN--FSQU00A.example", "m2@x", "hi", "", "in ASCII"))
+		if n := o.h.Number("SELECT count(DISTINCT identity_id) FROM messages WHERE direction = 'in'"); n != 1 {
+			t.Errorf("%d identities", n)
+		}
+		for i := range 5 {
+			body := fmt.Sprintf("large %d\n\n> %s", i, strings.Repeat(strings.Repeat("x", 70)+"\n> ", 5000))
+			if err := o.write("wang@example.com", "help@tea.example", rawMail(fmt.Sprintf("wang%d@example.com", i), fmt.Sprintf("l%d@x", i), "hi", "", body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		testkit.Eventually(t, soon, "every large mail is handled", func() bool {
+			o.h.Clock.Advance(time.Second) // those that had to wait
+			return o.h.Number("SELECT count(*) FROM messages WHERE body LIKE 'large %'") == 5
+		})
 	})
 }
 

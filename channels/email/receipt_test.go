@@ -245,6 +245,31 @@ func TestReceiptOfHalfAMail(t *testing.T) {
 	}
 }
 
+// A line end of its own kind inside of a mail never ends it: what follows is
+// text and no command.
+func TestReceiptIsNotSmuggledThrough(t *testing.T) {
+	for _, end := range []string{"\n.\n", "\n.\r\n", "\r.\r", "\r\n.\r", "\r\n.\n"} {
+		s := newStation(t, nil)
+		conn, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		script := "EHLO x\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<help@tea.example>\r\nDATA\r\n" + simple("1@x", "first") + end +
+			"MAIL FROM:<forged@bank.example>\r\nRCPT TO:<help@tea.example>\r\nDATA\r\n" + simple("2@x", "second") + "\r\n.\r\nQUIT\r\n"
+		if _, err := io.WriteString(conn, script); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+		if n := len(s.all()); n != 1 {
+			t.Errorf("%q: %d mails", end, n)
+		}
+	}
+}
+
 func TestReceiptGivesUpOnGuessing(t *testing.T) {
 	s := newStation(t, func(o *email.ReceiptOptions) {
 		o.Limits = email.DefaultReceiptLimits()

@@ -213,6 +213,8 @@ func quoteMails() []fixture {
 		{"quote-bottom-answer", plain("Re: order", "On 20 Nov 2026 Lin <help@tea.example> wrote:\n> Shall we send it?\n\nYes, please.\n")},
 		{"quote-interleaved", plain("Re: order", "On 20 Nov 2026 Lin <help@tea.example> wrote:\n> Shall we send it?\n\nYes.\n\n> Which address?\n\nThe old one.\n")},
 		{"quote-bare", plain("Re: order", "ok\n\n> Shall we send it?\n> Lin\n")},
+		{"quote-without-date", plain("Re: order", answer+"On Friday, Lin wrote:\n\n> Shall we send it?\n")},
+		{"quote-html-unusual", htmlMail("Re: order", `<p>Yes.</p><div class="yahoo_quoted">Am Freitag schrieb Lin:<br>Shall we send it?</div><p>-- <br>Ming</p>`)},
 		{"quote-signature", plain("order", "Please send it.\n\n-- \nMing\nTea lover\n")},
 		{"quote-nothing-but", plain("Re: order", "> Shall we send it?\n> Lin\n")},
 		{"not-a-quote", plain("hello", "On Monday I wrote a letter.\nMy friend wrote: tea is good\n在此写道路名称\nFrom: the heart\n5 > 3\n")},

@@ -117,7 +117,7 @@ func attributionAt(lines []string) int {
 		if len(joined) > maxMark {
 			return 0
 		}
-		if telling.MatchString(joined) && (attribution.MatchString(joined) || attributed.MatchString(joined)) && endsAttribution(line) {
+		if (telling.MatchString(joined) || quotesNext(lines[n:])) && (attribution.MatchString(joined) || attributed.MatchString(joined)) && endsAttribution(line) {
 			return n
 		}
 		// Only an opening word makes it worth looking at the next line.
@@ -126,6 +126,16 @@ func attributionAt(lines []string) int {
 		}
 	}
 	return 0
+}
+
+// quotesNext tells whether the next line with text is a quoted one.
+func quotesNext(lines []string) bool {
+	for _, l := range lines[:min(len(lines), 3)] {
+		if strings.TrimSpace(l) != "" {
+			return isQuoted(l)
+		}
+	}
+	return false
 }
 
 var (

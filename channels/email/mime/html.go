@@ -157,11 +157,12 @@ var quoteID = regexp.MustCompile(`(?i)^(x_)?(divRplyFwdMsg|appendonsend|isReplyC
 
 // foldQuote puts the quoted part, where programs mark it, into <details>: the
 // marked element and, for those that mark only its beginning, what follows.
-// A mail that is nothing but its quote, such as a forward, stays open.
-func foldQuote(root *html.Node) {
+// A mail that is nothing but its quote, such as a forward, stays open; nil is
+// returned then, and where no quote is marked.
+func foldQuote(root *html.Node) *html.Node {
 	mark, rest := findQuote(root)
 	if mark == nil || mark.Parent == nil || !textBefore(root, mark) {
-		return
+		return nil
 	}
 	fold := &html.Node{Type: html.ElementNode, DataAtom: atom.Details, Data: "details"}
 	summary := &html.Node{Type: html.ElementNode, DataAtom: atom.Summary, Data: "summary"}
@@ -177,6 +178,7 @@ func foldQuote(root *html.Node) {
 		}
 		n = next
 	}
+	return fold
 }
 
 // findQuote finds the first marked quote; rest tells that it goes on after the

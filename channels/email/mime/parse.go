@@ -164,11 +164,15 @@ func (p *parser) finish(whole content) {
 			a := &m.Attachments[i]
 			a.Inline = a.ContentID != "" && shown.Cids[a.ContentID]
 		}
-		if strings.TrimSpace(whole.text) == "" {
-			whole.text = TextOf(whole.html)
-		}
 	}
-	m.Body, m.Quoted = Fold(text.Clean(whole.text))
+	if strings.TrimSpace(whole.text) != "" {
+		m.Body, m.Quoted = Fold(text.Clean(whole.text))
+	} else {
+		body, quoted := splitText(whole.html)
+		var more string
+		m.Body, more = Fold(text.Clean(body))
+		m.Quoted = strings.Trim(more+"\n\n"+text.Clean(quoted), "\n")
+	}
 	p.report()
 	m.Automatic = p.automatic()
 }

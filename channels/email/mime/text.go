@@ -16,6 +16,21 @@ func unescape(s string) string {
 	return s
 }
 
+// splitText is the text of HTML in two parts where the sender's program marks
+// the quoted one; quoted is empty where it does not.
+func splitText(source string) (body, quoted string) {
+	root, err := html.Parse(strings.NewReader(source))
+	if err != nil {
+		return tokenText(source), ""
+	}
+	if fold := foldQuote(root); fold != nil {
+		fold.Parent.RemoveChild(fold)
+		fold.RemoveChild(fold.FirstChild) // its summary
+		quoted = textOf(fold)
+	}
+	return textOf(root), quoted
+}
+
 // TextOf is the text of HTML as a person would read it: a line per block,
 // quotes marked with ">", nothing of what is hidden.
 func TextOf(source string) string {
@@ -23,8 +38,12 @@ func TextOf(source string) string {
 	if err != nil {
 		return tokenText(source)
 	}
+	return textOf(root)
+}
+
+func textOf(n *html.Node) string {
 	w := &writer{}
-	w.node(root)
+	w.node(n)
 	return strings.Trim(manyLines.ReplaceAllString(w.out.String(), "\n\n"), "\n ")
 }
 
