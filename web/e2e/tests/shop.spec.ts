@@ -87,15 +87,17 @@ test("Chinese on both sides, and either side changes its language without loadin
   await hua.page.getByTestId("action-assign-me").click();
   await expect(hua.message("领取了会话").or(hua.message("小华"))).not.toHaveCount(0);
   if (!(await hua.page.getByTestId("customer-panel").isVisible())) await hua.page.getByTestId("show-panel").click();
-  await expect(hua.page.getByTestId("customer-panel")).toContainText("收到消息");
-  await expect(hua.page.getByTestId("customer-panel")).not.toContainText("Message Received");
+  await expect(hua.page.getByTestId("customer-panel")).toContainText("动态");
+  await expect(hua.page.getByTestId("timeline")).toContainText("请问龙井是今年的新茶吗？");
+  await expect(hua.page.getByTestId("timeline")).toContainText("我：是的，清明前采的。");
 
   for (const v of [hua.page, ming.page]) await v.evaluate(() => ((window as unknown as { stayed: boolean }).stayed = true));
   await hua.page.getByTestId("account-menu").click();
   await hua.page.getByRole("menuitem", { name: "语言" }).click();
   await hua.page.getByRole("menuitem", { name: "English" }).click();
   await expect(hua.page.getByTestId("composer-tab-reply")).toHaveText("Reply");
-  await expect(hua.page.getByTestId("customer-panel")).toContainText("Message received");
+  await expect(hua.page.getByTestId("customer-panel")).toContainText("Timeline");
+  await expect(hua.page.getByTestId("timeline")).toContainText("You: 是的，清明前采的。");
   await expect(hua.message("是的，清明前采的。")).toContainText("You");
   await expect(hua.page.locator("html")).toHaveAttribute("lang", "en");
   await ming.page.getByTestId("lang").click();

@@ -12,7 +12,6 @@ import type {
   Counts,
   CreatedToken,
   Customer,
-  CustomerEvent,
   CustomerPatch,
   Delivery,
   Draft,
@@ -113,8 +112,6 @@ export const api = {
   liftSuppression: (identityId: string) => request<void>("DELETE", `/identities/${enc(identityId)}/suppression`),
   identities: (id: string, signal?: AbortSignal) =>
     request<Items<Identity>>("GET", `/customers/${enc(id)}/identities`, { signal }),
-  events: (id: string, cursor: string | null, limit: number, signal?: AbortSignal) =>
-    request<Page<CustomerEvent>>("GET", `/customers/${enc(id)}/events`, { query: { cursor, limit }, signal }),
   timeline: (id: string, cursor: string | null, limit: number, signal?: AbortSignal) =>
     request<Page<TimelineItem>>("GET", `/customers/${enc(id)}/timeline`, { query: { cursor, limit }, signal }),
   consents: (id: string, signal?: AbortSignal) => request<Consents>("GET", `/customers/${enc(id)}/consents`, { signal }),

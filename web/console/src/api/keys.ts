@@ -22,7 +22,6 @@ export const keys = {
   customerList: (q: string) => ["customers", "list", q] as const,
   customer: (id: string) => ["customers", "one", id] as const,
   identities: (id: string) => ["customers", "identities", id] as const,
-  events: (id: string) => ["customers", "events", id] as const,
   timeline: (id: string) => ["customers", "timeline", id] as const,
   merges: (id: string) => ["customers", "merges", id] as const,
   mergePreview: (survivor: string, absorbed: string) => ["customers", "merge-preview", survivor, absorbed] as const,

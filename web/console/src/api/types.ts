@@ -91,103 +91,24 @@ export type FailedInbound = Schemas["Failed"];
 export type Customer = Schemas["Customer"];
 export type CustomerPatch = Schemas["CustomerPatch"];
 export type CustomerEvent = Schemas["Event"];
-export type Identity = Omit<Schemas["Identity"], "kind"> & { kind: string };
-
-/** Who did something: a teammate, the customer, a program, or the house itself. */
-export interface Actor {
-  kind: string;
-  id: string | null;
-  name: string | null;
-}
-
-type CustomerRef = Conversation["customer"];
+export type Identity = Schemas["Identity"];
 
 /** One entry of the log of merges. */
-export interface Merge {
-  id: string;
-  /** What joined them: manual, identify, bind, unionid, email. */
-  kind: string;
-  survivor: CustomerRef;
-  absorbed: CustomerRef;
-  actor: Actor;
-  identities: Identity[];
-  /** Fields that were blank and came from the absorbed record. */
-  filled: Record<string, unknown>;
-  at: string;
-  undone: { actor: Actor; at: string } | null;
-}
-
-export interface Objection {
-  code: string;
-  /** The merge is refused unless it is overruled by name. */
-  serious: boolean;
-  params: Record<string, unknown>;
-}
-
-export interface MergeSide {
-  customer: Customer;
-  identities: Identity[];
-  events: number;
-}
-
+export type Merge = Schemas["Merge"];
+export type Objection = Schemas["Objection"];
+export type MergeSide = Omit<Schemas["Side"], "customer"> & { customer: Customer };
 /** What a merge would do. */
-export interface MergePreview {
-  survivor: MergeSide;
-  absorbed: MergeSide;
-  fields: { field: string; survivor: unknown; absorbed: unknown; result: unknown; from: "survivor" | "absorbed" }[];
-  objections: Objection[];
-  suggested_survivor_id: string;
-  conversations: { survivor: number; absorbed: number };
-}
-
+export type MergePreview = Omit<Schemas["MergePreview"], "survivor" | "absorbed"> & { survivor: MergeSide; absorbed: MergeSide };
 /** A proof that names two people at once. */
-export interface Contradiction {
-  id: string;
-  kind: string;
-  customer: CustomerRef;
-  identity: Identity;
-  other: CustomerRef;
-  other_identity: Identity;
-  at: string;
-}
-
-export type ConsentPurpose = "marketing" | "transactional";
-
+export type Contradiction = Schemas["Contradiction"];
 /** One thing that a customer said about being written to. */
-export interface Consent {
-  id: string;
-  channel: string;
-  purpose: ConsentPurpose;
-  state: "granted" | "withdrawn";
-  /** Where it was said, in the company's words. */
-  source: string;
-  identity_id: string | null;
-  actor: Actor;
-  at: string;
-}
-
-export interface Consents {
-  /** What holds now, one a channel and purpose. */
-  current: Consent[];
-  history: Consent[];
-}
-
+export type Consent = Schemas["Consent"];
+export type ConsentPurpose = Consent["purpose"];
+export type Consents = Schemas["Consents"];
 /** A message as a customer's timeline shows it. */
-export interface MessageSummary {
-  id: string;
-  conversation_id: string;
-  number: number;
-  channel: string;
-  account_id: string;
-  seq: number;
-  direction: "in" | "out" | "internal";
-  kind: "text" | "note";
-  author: Message["author"];
-  preview: string;
-  attachments: number;
-  at: string;
-}
+export type MessageSummary = Schemas["Summary"];
 
+/** One thing of a customer's life with the company; what it is follows from its kind. */
 export type TimelineItem = { at: string } & (
   | { kind: "event"; event: CustomerEvent }
   | { kind: "message"; message: MessageSummary }

@@ -97,7 +97,7 @@ export class Feed {
     for (const change of since) {
       if (change.kind === "removed") {
         pages = removeConversation(pages, change.data.conversation_id);
-      } else if (change.kind === "message" || change.kind === "conversation") {
+      } else if (change.kind === "message" || change.kind === "conversation" || change.kind === "thread") {
         const c = this.known(change.data.conversation.id);
         if (c) pages = placeConversation(pages, mergeConversation(c, change.data.conversation), filter, this.meId);
       }
@@ -144,6 +144,14 @@ export class Feed {
       case "customer":
         this.putCustomer(change.data.customer);
         this.touchCustomer(change.data.customer.id);
+        return;
+      case "customer_merged":
+        this.mergeCustomer(change.data.customer_id, change.data.into_id);
+        return;
+      case "thread":
+        this.putConversation(change.data.conversation);
+        // What has left must not be kept because it was held.
+        void this.cache.resetQueries({ queryKey: keys.thread(change.data.conversation.id) });
         return;
       case "teammate":
         this.putTeammate(change.data.teammate);
@@ -321,6 +329,17 @@ export class Feed {
     for (const [key, data] of this.cache.getQueriesData<Conversation>({ queryKey: ["conversation"] })) {
       if (data) this.cache.setQueryData(key, named(data));
     }
+  }
+
+  /** One customer has become part of another: whoever looks at the first is led to the second. */
+  private mergeCustomer(id: string, into: string): void {
+    for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: ["customers", "list"] })) {
+      if (!data?.pages.some((p) => p.items.some((c) => c.id === id))) continue;
+      this.cache.setQueryData(key, { ...data, pages: data.pages.map((p) => ({ ...p, items: p.items.filter((c) => c.id !== id) })) });
+    }
+    void this.cache.invalidateQueries({ queryKey: keys.customer(id) });
+    this.touchCustomer(id);
+    this.touchCustomer(into);
   }
 
   private putTeammate(teammate: Teammate): void {

@@ -32,6 +32,10 @@ export type Change =
   | { kind: "read"; data: { conversation_id: string; read_seq: number; read_inbound_count: number } }
   | { kind: "draft"; data: { conversation_id: string; body: string; kind: "text" | "note" } }
   | { kind: "customer"; data: { customer: Customer } }
+  /** The first is part of the second from here on. */
+  | { kind: "customer_merged"; data: { customer_id: string; into_id: string } }
+  /** Messages have left it. */
+  | { kind: "thread"; data: { conversation: SharedConversation } }
   | { kind: "teammate"; data: { teammate: Teammate } }
   | { kind: "team"; data: { team: Team } | { team_id: string; deleted: true } }
   | { kind: "account"; data: { account: Account } }

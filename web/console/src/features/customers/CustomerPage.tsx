@@ -1,62 +1,27 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { ApiError } from "@/api/http";
 import { keys } from "@/api/keys";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { usePastConversations } from "@/features/inbox/queries";
 import { usePermission } from "@/features/session/me";
 import { ago, age, date, full } from "@/i18n/format";
 import { useCustomerOnline } from "@/realtime/hints";
-import { Button, EmptyState, ErrorState, NotFoundIcon, Page, Section, Skeleton, Tag, useNow } from "@/ui";
+import { Button, EmptyState, ErrorState, MergeIcon, NotFoundIcon, Page, Section, Skeleton, Tag, useNow } from "@/ui";
 import { CustomerForm } from "./CustomerForm";
-import { eventName } from "./events";
+import { Consents } from "./Consents";
+import { Contradictions } from "./Contradictions";
 import { IdentityList } from "./IdentityList";
+import { MergeDialog } from "./MergeDialog";
+import { MergeLog } from "./MergeLog";
 import { CustomerAvatar } from "./CustomerAvatar";
 import { customerName } from "./name";
+import { Timeline } from "./Timeline";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
-
-function Timeline({ customerId }: { customerId: string }) {
-  const { t } = useTranslation();
-  const now = useNow();
-  const query = useInfiniteQuery({
-    queryKey: keys.events(customerId),
-    queryFn: ({ pageParam, signal }) => api.events(customerId, pageParam, 30, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor ?? null,
-  });
-  if (query.isPending) return <Skeleton lines={5} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
-  const events = query.data.pages.flatMap((page) => page.items);
-  if (events.length === 0) return <p className="muted">{t("customers.noEvents")}</p>;
-  return (
-    <>
-      <ul className="event-list" data-testid="timeline">
-        {events.map((event) => (
-          <li key={event.id}>
-            <details>
-              <summary>
-                <span>{eventName(event.name)}</span>
-                <time dateTime={event.at} title={full(event.at)}>
-                  {ago(event.at, now)}
-                </time>
-              </summary>
-              <pre>{JSON.stringify(event.properties, null, 2)}</pre>
-            </details>
-          </li>
-        ))}
-      </ul>
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
-    </>
-  );
-}
 
 function Conversations({ customerId }: { customerId: string }) {
   const { t } = useTranslation();
@@ -70,8 +35,9 @@ function Conversations({ customerId }: { customerId: string }) {
       {items.map((c) => (
         <li key={c.id}>
           <Link to="/inbox/$conversationId" params={{ conversationId: c.id }} search={{ view: "all", status: "all" }}>
+            <ChannelIcon channel={c.channel} />
             <span>
-              #{c.number} {c.last_message?.preview}
+              #{c.number} {c.subject ?? c.last_message?.preview}
             </span>
             <Tag tone={c.status === "resolved" ? "ok" : c.status === "snoozed" ? "warn" : undefined}>{t(`inbox.${c.status}`)}</Tag>
             <time title={full(c.last_activity_at)}>{age(c.last_activity_at, now)}</time>
@@ -89,7 +55,14 @@ export function CustomerPage({ id }: { id: string }) {
   const mayWrite = usePermission("customers.write");
   const mayInbox = usePermission("inbox.read");
   const heard = useCustomerOnline(id);
+  const navigate = useNavigate();
+  const [merging, setMerging] = useState<{ other?: string } | null>(null);
   const query = useQuery({ queryKey: keys.customer(id), queryFn: ({ signal }) => api.customer(id, signal) });
+  const survivor = query.data?.id;
+  useEffect(() => {
+    // A record that became part of another one leads to that one.
+    if (survivor && survivor !== id) void navigate({ to: "/customers/$customerId", params: { customerId: survivor }, replace: true });
+  }, [id, navigate, survivor]);
   if (query.isPending) return <Skeleton lines={8} />;
   if (query.isError && query.error instanceof ApiError && query.error.status === 404) {
     return (
@@ -115,21 +88,36 @@ export function CustomerPage({ id }: { id: string }) {
           <Link to="/customers">{t("customers.all")}</Link> · {seen} · {t("panel.since", { time: date(customer.created_at) })}
         </>
       }
+      actions={
+        mayWrite && (
+          <Button icon={<MergeIcon />} data-testid="merge-open" onClick={() => setMerging({})}>
+            {t("merge.action")}
+          </Button>
+        )
+      }
     >
+      <Contradictions customerId={id} onCompare={mayWrite ? (other) => setMerging({ other }) : null} />
+      {merging && <MergeDialog customer={customer} other={merging.other} onClose={() => setMerging(null)} onMerged={(to) => void navigate({ to: "/customers/$customerId", params: { customerId: to } })} />}
       <div className="profile-grid">
         <div style={{ minWidth: 0 }}>
           <CustomerForm key={customer.id} customer={customer} readOnly={!mayWrite} />
           <div style={{ borderTop: "1px solid var(--line)", paddingTop: 16 }}>
             <Section title={t("customers.timeline")}>
-              <Timeline customerId={id} />
+              <Timeline customer={customer} page={30} />
             </Section>
           </div>
         </div>
         <div style={{ minWidth: 0 }}>
           <Section title={t("customers.identities")}>
-            <IdentityList customerId={id} />
+            <IdentityList customerId={id} dated />
           </Section>
           <Section title={t("customers.conversations")}>{mayInbox ? <Conversations customerId={id} /> : <p className="muted">{t("customers.noAccessConversations")}</p>}</Section>
+          <Section title={t("consents.title")}>
+            <Consents customer={customer} />
+          </Section>
+          <Section title={t("merge.log")}>
+            <MergeLog customerId={id} />
+          </Section>
         </div>
       </div>
     </Page>

@@ -7,11 +7,11 @@ import { keys } from "@/api/keys";
 import type { Conversation, Customer } from "@/api/types";
 import { usePermission } from "@/features/session/me";
 import { attributeText } from "@/features/customers/attributes";
-import { eventName } from "@/features/customers/events";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { IdentityList } from "@/features/customers/IdentityList";
+import { Timeline } from "@/features/customers/Timeline";
 import { ago, age, full, languageName } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { useCustomerOnline } from "@/realtime/hints";
@@ -85,27 +85,6 @@ function Past({ conversation }: { conversation: Conversation }) {
               {age(c.last_activity_at, now)}
             </time>
           </Link>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function Events({ customerId }: { customerId: string }) {
-  const { t } = useTranslation();
-  const now = useNow();
-  const query = useQuery({ queryKey: [...keys.events(customerId), "recent"], queryFn: ({ signal }) => api.events(customerId, null, 8, signal) });
-  if (query.isPending) return <Skeleton lines={3} />;
-  const items = query.data?.items ?? [];
-  if (items.length === 0) return <p className="panel-muted">{t("panel.noEvents")}</p>;
-  return (
-    <ul>
-      {items.map((e) => (
-        <li key={e.id} className="panel-link">
-          <span title={JSON.stringify(e.properties)}>{eventName(e.name)}</span>
-          <time dateTime={e.at} title={full(e.at)}>
-            {age(e.at, now)}
-          </time>
         </li>
       ))}
     </ul>
@@ -197,8 +176,8 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
         <Past conversation={conversation} />
       </section>
       <section>
-        <h3>{t("panel.events")}</h3>
-        <Events customerId={id} />
+        <h3>{t("customers.timeline")}</h3>
+        <Timeline customer={customer ?? conversation.customer} page={12} current={conversation.id} />
       </section>
       <section>
         <Link to="/customers/$customerId" params={{ customerId: id }}>

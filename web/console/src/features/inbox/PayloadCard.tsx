@@ -74,6 +74,8 @@ function Known({ payload, raw }: { payload: Exclude<Payload, { type: "mail" }>; 
     }
     case "image":
       return payload.state === "ready" ? null : <Awaited state={payload.state} icon={<PictureIcon />} name={t("payload.image")} />;
+    case "erased":
+      return <p className="erased">{t("payload.erased")}</p>;
     case "other":
       return (
         <Card icon={payload.name ? <UnknownIcon /> : <AttachIcon />} title={payload.name ? t("payload.other", { type: payload.name }) : t("payload.otherPlain")} raw={raw}>

@@ -27,6 +27,12 @@ export function activityText(activity: Activity, meId: string | null): string | 
       return t("activity.snoozed", { by, until: p.until ? soon(p.until, Date.now()) : "" });
     case "woken":
       return t("activity.woken");
+    case "split_off":
+      return t("activity.split_off", { number: p.number });
+    case "message_moved":
+      return t("activity.message_moved", { number: p.number });
+    case "erased":
+      return t("activity.erased");
     case "wechat_followed":
       return p.scene ? t("activity.wechat_followedBy", { scene: p.scene }) : t("activity.wechat_followed");
     case "wechat_unfollowed":

@@ -13,6 +13,7 @@ describe("payloads", () => {
     [{ type: "image", state: "pending" }, { type: "image", state: "pending" }],
     [{ type: "voice" }, { type: "voice", words: "", state: "ready" }],
     [{ type: "shortvideo", state: "failed" }, { type: "video", words: "", state: "failed" }],
+    [{ type: "erased" }, { type: "erased" }],
     [{ type: "wxcard", id: 7 }, { type: "other", name: "wxcard" }],
     ["text", { type: "other", name: "" }],
   ])("%j", (payload, expected) => {

@@ -5,6 +5,7 @@ export type Payload =
   | { type: "voice" | "video"; words: string; state: FileState }
   | { type: "image"; state: FileState }
   | { type: "mail"; from: string[]; to: string[]; cc: string[]; subject: string; automatic: boolean }
+  | { type: "erased" }
   | { type: "other"; name: string };
 
 /** Whether a file that the channel announced is there. */
@@ -64,6 +65,8 @@ export function readPayload(payload: unknown): Payload | null {
       return { type: "video", words: "", state: stateOf(p.state) };
     case "image":
       return { type: "image", state: stateOf(p.state) };
+    case "erased":
+      return { type: "erased" };
     case "automatic":
       return { type: "mail", from: [], to: [], cc: [], subject: "", automatic: true };
     case "mail":

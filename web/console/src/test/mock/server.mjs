@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { addMessage, iso, makeWorld, newId, permissionsOf } from "./world.mjs";
 import { allow, check, spend, troubles } from "./channels.mjs";
+import { consentsOf, contradictionsOf, merge, mergesOf, preview, setConsent, timelineOf, undo } from "./people.mjs";
 import { acceptSocket } from "./socket.mjs";
 
 const world = makeWorld(process.env.MOCK_EMPTY ? 0 : 140);
@@ -212,6 +213,15 @@ const routes = [
   ["GET", "/customers/:id", (me, p) => find(world.customers, p.id)],
   ["PATCH", "/customers/:id", (me, p, b) => { const c = Object.assign(find(world.customers, p.id), b); c.label = c.name || c.label; broadcast({ kind: "customer", data: { customer: c } }); return c; }],
   ["GET", "/customers/:id/identities", (me, p) => ({ items: world.identities[p.id] ?? [] })],
+  ["DELETE", "/identities/:id/suppression", (me, p) => { for (const list of Object.values(world.identities)) for (const i of list) if (i.id === p.id) i.suppressed = null; return undefined; }],
+  ["GET", "/customers/:id/timeline", (me, p, b, url) => page(timelineOf(world, p.id), url)],
+  ["GET", "/customers/:id/consents", (me, p) => consentsOf(world, p.id)],
+  ["POST", "/customers/:id/consents", (me, p, b) => setConsent(world, p.id, me, b)],
+  ["GET", "/customers/:id/merges", (me, p, b, url) => page(mergesOf(world, p.id), url)],
+  ["GET", "/customers/:id/merge-preview", (me, p, b, url) => preview(world, find(world.customers, p.id), find(world.customers, url.searchParams.get("with")))],
+  ["POST", "/customers/:id/merge", (me, p, b) => { const m = merge(world, me, find(world.customers, p.id), find(world.customers, b.absorb)); broadcast({ kind: "customer", data: { customer: find(world.customers, p.id) } }); broadcast({ kind: "customer_merged", data: { customer_id: b.absorb, into_id: p.id } }); return m; }],
+  ["POST", "/merges/:id/undo", (me, p) => undo(world, me, find(world.merges, p.id))],
+  ["GET", "/contradictions", (me, p, b, url) => page(contradictionsOf(world, url.searchParams.get("customer_id")), url)],
   ["GET", "/customers/:id/events", (me, p, b, url) => page(world.events[p.id] ?? [], url)],
   ["GET", "/tokens", () => ({ items: world.tokens })],
   ["POST", "/tokens", (me, p, b) => { const token = { id: newId(), ...b, created_at: iso(Date.now()), last_used_at: null }; world.tokens.push(token); return { token, secret: "fw_5c1e0b7a9d2f4e63" }; }],

@@ -1,6 +1,7 @@
 // The made-up world of the development mock: people, conversations, messages.
 // Used by tests and while developing; never part of a build.
 import { accountFor, addChannelAccounts, channelFor, failedInbound, furnish } from "./channels.mjs";
+import { addPeople } from "./people.mjs";
 
 let serial = 7_300_000_000_000_000n;
 export const newId = () => String(serial++);
@@ -50,6 +51,7 @@ export function makeWorld(size = 140) {
   addChannelAccounts(w);
   const now = Date.now();
   for (let i = 0; i < size; i++) addConversation(w, i, now);
+  addPeople(w);
   w.conversations.sort((a, b) => (a.last_activity_at < b.last_activity_at ? 1 : -1));
   return w;
 }
@@ -62,8 +64,8 @@ function addConversation(w, i, now) {
   const channel = channelFor(i);
   const kind = { webchat: "visitor", wechat: "openid", email: "email" }[channel];
   const value = { webchat: `v_${customer.id.slice(-8)}c41f09ab7e22`, wechat: `oKm2X6${customer.id.slice(-8)}qZ7PfVbTnE4c`, email: `customer${i}@example.com` }[channel];
-  const identity = { id: newId(), kind, namespace: kind === "email" ? "" : accountFor(i), value, verified: channel !== "webchat", created_at: customer.created_at };
-  w.identities[customer.id] = i % 3 === 0 ? [identity, { id: newId(), kind: "external", namespace: "3001", value: `user-${1000 + i}`, verified: true, created_at: customer.created_at }, ...(channel === "email" ? [] : [{ id: newId(), kind: "email", namespace: "", value: `customer${i}@example.com`, verified: false, created_at: customer.created_at }])] : [identity];
+  const identity = { id: newId(), kind, namespace: kind === "email" ? "" : accountFor(i), value, verified: channel !== "webchat", suppressed: null, created_at: customer.created_at };
+  w.identities[customer.id] = i % 3 === 0 ? [identity, { id: newId(), kind: "external", namespace: "3001", value: `user-${1000 + i}`, verified: true, suppressed: null, created_at: customer.created_at }, ...(channel === "email" ? [] : [{ id: newId(), kind: "email", namespace: "", value: `customer${i}@example.com`, verified: false, suppressed: null, created_at: customer.created_at }])] : [identity];
   w.events[customer.id] = ["page_viewed", "product_added", "order_completed"].map((n, k) => ({ id: newId(), customer_id: customer.id, name: n, properties: { path: `/products/${i}`, price: 49.9 }, at: iso(at - k * 3_600_000), received_at: iso(at - k * 3_600_000) }));
   const status = i % 9 === 7 ? "resolved" : i % 13 === 11 ? "snoozed" : "open";
   const c = { id: newId(), number: 1000 + i, channel, account_id: accountFor(i), customer: { id: customer.id, name: customer.name, label: customer.label }, identity_id: identity.id, status, assignee_id: i % 3 === 0 ? "1001" : i % 3 === 1 ? null : "1002", team_id: i % 4 === 0 ? "2001" : null, snoozed_until: status === "snoozed" ? iso(now + 5 * 3_600_000) : null, waiting_since: null, last_inbound_at: null, last_activity_at: iso(at), reply_window_until: null, last_seq: 0, inbound_count: 0, customer_read_seq: 0, last_message: null, version: 1, created_at: iso(at - 2 * 86_400_000) };
