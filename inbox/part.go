@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"errors"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -14,8 +15,8 @@ import (
 // moves into a conversation of its own: what somebody wrote, and what was
 // answered or noted before the other wrote again. A mark stays in its place.
 
-// KindThread tells that messages of a conversation have moved: what is held of
-// it has to be read anew.
+// KindThread tells that messages have left a conversation or come into it: what
+// is held of it has to be read anew.
 const KindThread = "thread"
 
 // partTx sorts out the conversations of a customer that has become two.
@@ -106,7 +107,7 @@ func (b *Inbox) splitTx(tx *store.Tx, id ids.ID, now time.Time) error {
 	if err := announceTx(tx, change{kind: "conversation", c: n, before: n.place()}, now); err != nil {
 		return err
 	}
-	return messagesLeftTx(tx, c, now)
+	return errors.Join(movedTx(tx, c, now), movedTx(tx, n, now))
 }
 
 // openBesideTx opens a conversation for a customer where c stands.
@@ -180,8 +181,8 @@ func carryReadTx(tx *store.Tx, c, n *Conversation, seq int64) error {
 	return err
 }
 
-// messagesLeftTx announces that messages have left c.
-func messagesLeftTx(tx *store.Tx, c *Conversation, now time.Time) error {
+// movedTx announces that messages have left c or come into it.
+func movedTx(tx *store.Tx, c *Conversation, now time.Time) error {
 	at := feed.Place{Team: c.TeamID, Assignee: c.AssigneeID}
 	return feed.Append(tx, feed.Change{
 		At: now, Kind: KindThread, Audience: feed.Inbox, Conversation: c.ID, Customer: c.Customer.ID, Identity: c.IdentityID, Account: c.AccountID, Existed: true, Before: at, After: at,

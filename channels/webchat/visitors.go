@@ -194,10 +194,20 @@ func (s *Visitors) Who(ctx context.Context, v Visitor) (w Who, ok bool, err erro
 		return Who{}, false, err
 	}
 	w = Who{Customer: r.Customer, Identity: r.Identity}
-	var n int64
-	err = q.QueryRow(qKnown, r.Identity).Scan(&n)
-	w.Known = n > 0
+	w.Known, err = signedIn(q, r.Identity)
 	return w, err == nil, err
+}
+
+// SignedIn tells whether somebody has signed in on the browser behind an
+// identity who is the same customer.
+func (s *Visitors) SignedIn(ctx context.Context, identity ids.ID) (bool, error) {
+	return signedIn(s.db.Reader(ctx), identity)
+}
+
+func signedIn(q store.Querier, identity ids.ID) (bool, error) {
+	var n int64
+	err := q.QueryRow(qKnown, identity).Scan(&n)
+	return n > 0, err
 }
 
 // Message is what a visitor writes.

@@ -134,7 +134,7 @@ func TestUndoneIdentifyPartsTheThread(t *testing.T) {
 		log := h.json(call{method: "GET", path: "/api/v1/customers/" + person + "/merges", as: "agent"})["items"].([]any)
 		id := log[0].(map[string]any)["id"].(string)
 		h.run(t, []scenario{{name: "undo", call: call{method: "POST", path: "/api/v1/merges/" + id + "/undo", as: "agent"}, status: 200, has: []string{`"kind":"identify"`},
-			changes: []string{"conversation", "conversation", "thread", "customer", "customer"}}})
+			changes: []string{"conversation", "conversation", "thread", "thread", "customer", "customer"}}})
 		if got := h.customerOf(shared); got != stranger {
 			t.Errorf("the laptop's conversation is %s's, not %s's", got, stranger)
 		}

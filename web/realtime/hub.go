@@ -195,12 +195,19 @@ func (h *Hub) dispatch(ctx context.Context, c *feed.Change) error {
 	if c.Kind == "account" {
 		h.accountChanged(c)
 	}
+	shared, err := h.shared(ctx, c)
+	if err != nil {
+		return err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.position = c.Position
 	h.toStaff(c)
+	if c.Kind == inbox.KindThread {
+		h.visitors.startAnew(c)
+	}
 	if len(c.VisitorPayload) > 0 {
-		h.visitors.deliver(c)
+		h.visitors.deliver(c, shared)
 	}
 	return nil
 }

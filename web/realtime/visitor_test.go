@@ -11,14 +11,26 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/web/realtime"
 )
 
 // placeOf is how a visitor names a message.
 func placeOf(m inbox.VisitorMessage) string { return fmt.Sprintf("%s:%d", m.ConversationID, m.Seq) }
+
+// customerOf is whose a conversation is.
+func customerOf(t *testing.T, h *hall, conversation ids.ID) ids.ID {
+	t.Helper()
+	c, err := h.Inbox.Get(h.Ctx(), h.Boss, conversation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Customer.ID
+}
 
 func TestVisitorWritesAndReads(t *testing.T) {
 	each(t, func(t *testing.T, h *hall) {
@@ -196,6 +208,77 @@ func TestAMovedConversationGoesOn(t *testing.T) {
 		if f := c.next("message"); f.Message.Body != "hi" {
 			t.Errorf("%s", f.text)
 		}
+	})
+}
+
+// When a teammate takes a browser from a person, neither goes on holding or
+// hearing what is the other's.
+func TestUndoneIdentifyReachesOpenSockets(t *testing.T) {
+	each(t, func(t *testing.T, h *hall) {
+		laptop, laptopToken := h.browser()
+		phone, phoneToken := h.browser()
+		shared := h.send(t, laptop, "1", "anonymous").ConversationID
+		h.identify(t, laptop, "u1")
+		h.identify(t, phone, "u1")
+		h.send(t, phone, "1", "SECRET")
+		onLaptop, _ := h.visitor(t, laptopToken, nil)
+		onPhone, _ := h.visitor(t, phoneToken, nil)
+		staff, _ := h.staff(t, h.Boss, nil)
+		if _, err := h.Customers.Undo(h.Ctx(), h.Boss, ids.ID(h.Number("SELECT id FROM merges"))); err != nil {
+			t.Fatal(err)
+		}
+		staff.changed("thread")
+		onLaptop.closed(4008)
+		onPhone.closed(4008)
+		onLaptop, hello := h.visitor(t, laptopToken, nil)
+		if len(hello.Messages) != 1 || hello.Messages[0].Body != "anonymous" {
+			t.Errorf("%s", hello.text)
+		}
+		onPhone, hello = h.visitor(t, phoneToken, nil)
+		if len(hello.Messages) != 1 || hello.Messages[0].Body != "SECRET" {
+			t.Fatalf("%s", hello.text)
+		}
+		h.Reply(h.Boss, hello.Messages[0].ConversationID, "r", "for the phone")
+		h.Reply(h.Boss, shared, "r2", "for the laptop")
+		if f := onPhone.next("message"); f.Message.Body != "for the phone" {
+			t.Errorf("%s", f.text)
+		}
+		if f := onLaptop.next("message"); f.Message.Body != "for the laptop" {
+			t.Errorf("%s", f.text)
+		}
+	})
+}
+
+// A browser that a teammate has merged with a known customer proves nothing: it
+// hears nothing of theirs, and they hear nothing of it.
+func TestAMergedBrowserHearsOnlyItsOwn(t *testing.T) {
+	each(t, func(t *testing.T, h *hall) {
+		known, knownToken := h.browser()
+		merged, mergedToken := h.browser()
+		h.identify(t, known, "u1")
+		one := h.send(t, known, "1", "of the known")
+		other := h.send(t, merged, "1", "of the merged")
+		if _, err := h.Customers.Merge(h.Ctx(), h.Boss, customers.MergeRequest{
+			Survivor: customerOf(t, h, one.ConversationID), Absorb: customerOf(t, h, other.ConversationID), ClientKey: "m",
+		}); err != nil {
+			t.Fatal(err)
+		}
+		onKnown, first := h.visitor(t, knownToken, nil)
+		onMerged, second := h.visitor(t, mergedToken, nil)
+		if len(first.Messages) != 1 || len(second.Messages) != 1 {
+			t.Errorf("%s %s", first.text, second.text)
+		}
+		h.Reply(h.Boss, one.ConversationID, "a", "SECRET of the known")
+		h.Reply(h.Boss, other.ConversationID, "b", "SECRET of the merged")
+		if f := onKnown.next("message"); f.Message.Body != "SECRET of the known" {
+			t.Errorf("%s", f.text)
+		}
+		if f := onMerged.next("message"); f.Message.Body != "SECRET of the merged" {
+			t.Errorf("%s", f.text)
+		}
+		h.settled(t)
+		onKnown.quiet("conversation")
+		onMerged.quiet("conversation")
 	})
 }
 

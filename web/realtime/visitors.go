@@ -68,23 +68,63 @@ func (x *visitorIndex) bind(s *visitorSocket, w webchat.Who) {
 	if s.who.Customer != 0 {
 		drop(x.byCustomer, s.who.Customer, s)
 	}
+	if s.live && s.who.Known && !w.Known {
+		s.shut(closeBehind) // it was taken from the person whose thread it holds
+	}
 	s.who = w
 	put(x.byCustomer, w.Customer, s)
 }
 
 // deliver passes a change on to the customer's own sockets: on the same
-// account, and without proven identity only through the same device.
-func (x *visitorIndex) deliver(c *feed.Change) {
+// account, through the same device, and, where that device is signed in (shared),
+// to those of the others that are.
+func (x *visitorIndex) deliver(c *feed.Change, shared bool) {
 	var f *frame
 	var at inbox.Place
 	for s := range x.byCustomer[c.Customer] {
-		if s.account.ID != c.Account || !s.who.Known && s.who.Identity != c.Identity {
+		if s.account.ID != c.Account || s.who.Identity != c.Identity && !(shared && s.who.Known) {
 			continue
 		}
 		if f == nil {
 			f, at = newFrame(c.VisitorPayload), messageIn(c.VisitorPayload)
 		}
 		s.deliver(f, at)
+	}
+}
+
+// othersWait tells whether a change may be for a signed-in device other than
+// the one that it came through.
+func (x *visitorIndex) othersWait(c *feed.Change) bool {
+	for s := range x.byCustomer[c.Customer] {
+		if s.account.ID == c.Account && s.who.Known && s.who.Identity != c.Identity {
+			return true
+		}
+	}
+	return false
+}
+
+// shared tells whether a conversation is shown on the customer's other devices.
+// A socket that comes later reads the thread itself.
+func (h *Hub) shared(ctx context.Context, c *feed.Change) (bool, error) {
+	if len(c.VisitorPayload) == 0 {
+		return false, nil
+	}
+	h.mu.Lock()
+	wait := h.visitors.othersWait(c)
+	h.mu.Unlock()
+	if !wait {
+		return false, nil
+	}
+	return h.o.Visitors.SignedIn(ctx, c.Identity)
+}
+
+// startAnew cuts a customer's sockets on an account: what they hold of the
+// thread is not theirs any more.
+func (x *visitorIndex) startAnew(c *feed.Change) {
+	for s := range x.byCustomer[c.Customer] {
+		if s.account.ID == c.Account {
+			s.shut(closeBehind)
+		}
 	}
 }
 
