@@ -109,7 +109,7 @@ func (s *Service) bindTx(tx *store.Tx, scene string, k Key) (out Bound, refused,
 	if err != nil {
 		return out, nil, err
 	}
-	if t.account == 0 || k.Namespace != t.account.String() {
+	if k.Namespace != t.account.String() { // of account 0 there are no followers
 		return out, nil, fault.New(fault.Forbidden, "bind_foreign", nil)
 	}
 	follower, err := s.ResolveTx(tx, k, true, "", now) // waits for the follower's lock
