@@ -92,6 +92,8 @@ type reaction struct {
 	after time.Duration
 	// account tells that the account is ill, not the message.
 	account bool
+	// suppress tells that the person has forbidden messages.
+	suppress bool
 }
 
 // beijing is where the day of WeChat's quotas ends.
@@ -112,8 +114,8 @@ var reactions = map[int]reaction{
 	40003: {outcome: channels.Refused, code: "wechat_person_unknown"},
 	43004: {outcome: channels.Refused, code: "wechat_not_following"},
 	50005: {outcome: channels.Refused, code: "wechat_not_following"},
-	43019: {outcome: channels.Refused, code: "wechat_refuses_messages"},
-	48002: {outcome: channels.Refused, code: "wechat_refuses_messages"},
+	43019: {outcome: channels.Refused, code: "wechat_refuses_messages", suppress: true},
+	48002: {outcome: channels.Refused, code: "wechat_refuses_messages", suppress: true},
 	45015: {outcome: channels.Refused, code: "reply_window_closed"},
 	45047: {outcome: channels.Refused, code: "reply_allowance_spent"},
 	45002: {outcome: channels.Refused, code: "wechat_text_too_long"},
@@ -161,7 +163,7 @@ func untilMidnight(now time.Time) time.Duration {
 // sendError turns what went wrong with a message into the outbox's terms.
 func sendError(err error, now time.Time) *channels.SendError {
 	r := reactionTo(err, now)
-	return &channels.SendError{Outcome: r.outcome, Code: r.code, RetryAfter: r.after, Err: err}
+	return &channels.SendError{Outcome: r.outcome, Code: r.code, RetryAfter: r.after, Suppress: r.suppress, Err: err}
 }
 
 // diagnosis is what is told of an account in trouble: the code of its sentence

@@ -10,11 +10,14 @@ import (
 	"github.com/fanward/fanward/internal/text"
 )
 
+// eventCancelled: the person has closed their WeChat account.
+const eventCancelled = "user_authorization_cancellation"
+
 // event notes what a follower did.
 func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, attempt int) error {
 	at := h.when(p)
 	n := channels.Happening{
-		Account: acc, Identity: identity(acc, p.From), ExternalID: p.DedupeKey(), At: at, Properties: map[string]any{},
+		Account: acc, Identity: h.identity(acc, p.From), ExternalID: p.DedupeKey(), At: at, Properties: map[string]any{},
 	}
 	scene := p.Scene()
 	binding := h.people != nil && h.people.Binds(scene)
@@ -28,7 +31,7 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 		if p.Key != "" {
 			n.Grants = append(n.Grants, grant("scan", at))
 		}
-	case EventUnsubscribe:
+	case EventUnsubscribe, eventCancelled:
 		n.Event, n.Activity = ActUnfollowed, ActUnfollowed
 	case EventScan:
 		n.Event, n.Activity = ActScanned, ActScanned
@@ -47,6 +50,9 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 	if _, err := h.sink.Note(ctx, n); err != nil {
 		return err
 	}
+	if p.Event == EventUnsubscribe || p.Event == eventCancelled {
+		return h.erase(ctx, acc, n.Identity)
+	}
 	if h.people == nil || p.Event != EventSubscribe && p.Event != EventScan {
 		return nil
 	}
@@ -56,6 +62,17 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 		}
 	}
 	return h.recognise(ctx, acc, p.From, attempt)
+}
+
+// erase removes what came from somebody who stopped following, where the
+// account's policy is what WeChat's terms demand. The person and what they did
+// elsewhere stay.
+func (h *Handler) erase(ctx context.Context, acc *channels.Account, i channels.Identity) error {
+	config, err := ParseConfig(acc.Config)
+	if err != nil || !config.EraseOnUnsubscribe {
+		return err
+	}
+	return h.eraser.EraseIdentity(ctx, acc, i)
 }
 
 // bind joins the follower to whoever made the bind token that they scanned.

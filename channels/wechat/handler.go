@@ -3,6 +3,7 @@ package wechat
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"strconv"
@@ -60,11 +61,19 @@ type People interface {
 	Union(ctx context.Context, follower, union customers.Key) error
 }
 
+// Eraser removes what came from a person through one identity; the inbox is
+// one.
+type Eraser interface {
+	EraseIdentity(ctx context.Context, account *channels.Account, i channels.Identity) error
+}
+
 // Handler understands stored pushes; it implements intake.Handler.
 type Handler struct {
 	adapter *Adapter
 	sink    channels.Sink
 	files   channels.Files
+	eraser  Eraser
+	hash    func(purpose string, data []byte) []byte
 	people  People // nil: nobody is joined
 	clk     clock.Clock
 	log     *slog.Logger
@@ -74,9 +83,12 @@ type Handler struct {
 
 // HandlerOptions are what a Handler needs. All are required but People and Log.
 type HandlerOptions struct {
-	Adapter   *Adapter
-	Sink      channels.Sink
-	Files     channels.Files
+	Adapter *Adapter
+	Sink    channels.Sink
+	Files   channels.Files
+	Eraser  Eraser
+	// Hash is a keyed hash: what stands in the place of an erased openid.
+	Hash      func(purpose string, data []byte) []byte
 	People    People
 	Clock     clock.Clock
 	Log       *slog.Logger
@@ -88,7 +100,7 @@ func NewHandler(o HandlerOptions) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{adapter: o.Adapter, sink: o.Sink, files: o.Files, people: o.People, clk: o.Clock, log: o.Log, fileBytes: o.FileBytes}
+	return &Handler{adapter: o.Adapter, sink: o.Sink, files: o.Files, eraser: o.Eraser, hash: o.Hash, people: o.People, clk: o.Clock, log: o.Log, fileBytes: o.FileBytes}
 }
 
 // Handle implements intake.Handler.
@@ -115,8 +127,12 @@ func key(acc *channels.Account, openID string) customers.Key {
 	return customers.Key{Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID}
 }
 
-func identity(acc *channels.Account, openID string) channels.Identity {
-	return channels.Identity{Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID, Verified: true}
+// identity is a follower's. The signature of the push has proven it.
+func (h *Handler) identity(acc *channels.Account, openID string) channels.Identity {
+	grave := h.hash("wechat-tombstone", []byte(acc.ID.String()+":"+openID))
+	return channels.Identity{
+		Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID, Verified: true, Tombstone: "erased:" + hex.EncodeToString(grave[:min(len(grave), 16)]),
+	}
 }
 
 // when is the time of a push, which counts for what it allows: WeChat's own
@@ -137,7 +153,7 @@ func grant(trigger string, at time.Time) channels.Grant {
 
 // message hands a message to the inbox.
 func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, attempt int) error {
-	in := channels.Inbound{Account: acc, Identity: identity(acc, p.From), ExternalID: p.DedupeKey(), ProviderAt: p.At, AttachmentOwner: owner(acc, p.From)}
+	in := channels.Inbound{Account: acc, Identity: h.identity(acc, p.From), ExternalID: p.DedupeKey(), ProviderAt: p.At, AttachmentOwner: owner(acc, p.From)}
 	trigger := channels.TriggerMessage
 	payload := map[string]any{"type": p.Type}
 	switch p.Type {
