@@ -111,7 +111,7 @@ func (h *Handler) recognise(ctx context.Context, acc *channels.Account, openID s
 	if namespace == "" {
 		namespace = customers.Installation
 	}
-	return h.people.Union(ctx, key(acc, openID), customers.Key{Kind: kindUnionID, Namespace: namespace, Value: f.UnionID})
+	return h.people.Union(ctx, key(acc, openID), customers.Key{Kind: customers.KindUnionID, Namespace: namespace, Value: f.UnionID})
 }
 
 // cut bounds and cleans what came with a push and is shown to people.

@@ -44,12 +44,6 @@ const (
 	lastLook = 2
 )
 
-// The kinds of identity that WeChat tells.
-const (
-	kindOpenID  = "openid"
-	kindUnionID = "unionid"
-)
-
 // People joins followers to customers by what they prove.
 type People interface {
 	// Binds tells whether a scene may hold a bind token.
@@ -124,14 +118,14 @@ func final(err error) error {
 }
 
 func key(acc *channels.Account, openID string) customers.Key {
-	return customers.Key{Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID}
+	return customers.Key{Kind: customers.KindOpenID, Namespace: acc.ID.String(), Value: openID}
 }
 
 // identity is a follower's. The signature of the push has proven it.
 func (h *Handler) identity(acc *channels.Account, openID string) channels.Identity {
 	grave := h.hash("wechat-tombstone", []byte(acc.ID.String()+":"+openID))
 	return channels.Identity{
-		Kind: kindOpenID, Namespace: acc.ID.String(), Value: openID, Verified: true, Tombstone: "erased:" + hex.EncodeToString(grave[:min(len(grave), 16)]),
+		Kind: customers.KindOpenID, Namespace: acc.ID.String(), Value: openID, Verified: true, Tombstone: "erased:" + hex.EncodeToString(grave[:min(len(grave), 16)]),
 	}
 }
 
