@@ -213,9 +213,11 @@ async function send() {
     const response = await fetch('/api/mails', { method: 'POST', body: data });
     const answer = await response.json();
     if (!response.ok) throw answer;
+    // Taken: from here on nothing is being written, whatever is drawn meanwhile.
     draft = null;
-    await load();
-    show({ thread: answer.thread });
+    open = { thread: answer.thread };
+    await load().catch(() => {}); // follow() tells when the mailbox does not answer
+    show(open);
   } catch (problem) {
     Object.assign(mine, { sending: false, problem: { code: problem.code || 'other', params: problem.params || {} } });
     redrawForm('text');
