@@ -66,7 +66,7 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 	clk := clock.NewSystem()
 	sim := simulator.New(simulator.Options{
 		Clock: clk, Move: clk.Move, Seed: o.seed, Profile: o.profile, BaseURL: "http://" + listener.Addr().String(), ControlSecret: o.secret,
-		Log: obs.NewLogger(cmd.ErrOrStderr(), "info", "text"),
+		Log: obs.NewLogger(cmd.ErrOrStderr(), "debug", "text"),
 	})
 	defer sim.Close()
 	if err := sim.SetAccount(o.account); err != nil {

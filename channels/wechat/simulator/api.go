@@ -107,7 +107,7 @@ func (s *Simulator) serveCall(w http.ResponseWriter, r *http.Request) {
 	}
 	switch out := out.(type) {
 	case *apiError:
-		s.log.Info("call refused", "path", r.URL.Path, "errcode", out.Code)
+		s.log.Debug("call refused", "path", r.URL.Path, "errcode", out.Code)
 		answer(w, out.with(rid))
 	case raw:
 		w.Header().Set("Content-Type", out.contentType)

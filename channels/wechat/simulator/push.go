@@ -201,7 +201,7 @@ func (s *Simulator) attempt(a *account, p *person, push *Push, n int) (*Attempt,
 	defer s.mu.Unlock()
 	attempt.Status, attempt.Answer, attempt.Verdict, attempt.Millis = status, answer, verdict, time.Since(begin).Milliseconds()
 	s.changed()
-	s.log.Info("pushed", "what", push.What, "push", push.ID, "delivery", n, "status", status, "verdict", verdict)
+	s.log.Debug("pushed", "what", push.What, "push", push.ID, "delivery", n, "status", status, "verdict", verdict)
 	copied := *attempt
 	return &copied, reply
 }

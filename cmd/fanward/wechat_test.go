@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanward/fanward/internal/testkit"
+)
+
+// A follower of the sandbox's WeChat account is welcomed, writes, and is
+// answered on the phone.
+func TestWechatThroughTheSandbox(t *testing.T) {
+	p := testkit.Program(t)
+	var phones []string
+	testkit.Eventually(t, 10*time.Second, "the phones are named", func() bool {
+		phones = regexp.MustCompile(`phones are at (http://\S+)`).FindStringSubmatch(p.Log())
+		return phones != nil
+	})
+	create := exec.Command(testkit.Binary(t), "token", "create", "--role", "owner", "--name", "test")
+	create.Env = []string{"FANWARD_DATA_DIR=" + p.Dir, "PATH=/usr/bin"}
+	token, err := create.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := story{t: t, hub: p.URL, token: strings.TrimSpace(string(token))}
+	account := func() map[string]any { return s.list("GET", phones[1]+"/phone/state", nil, "accounts")[0] }
+	ming := func() map[string]any { return account()["people"].([]any)[0].(map[string]any) }
+	act := func(do map[string]any) {
+		do["app_id"], do["openid"] = account()["app_id"], ming()["openid"]
+		s.call("POST", phones[1]+"/phone/act", do)
+	}
+	chat := func() (out []string) {
+		for _, one := range ming()["chat"].([]any) {
+			line := one.(map[string]any)
+			words, _ := line["text"].(string)
+			out = append(out, line["from"].(string)+": "+words)
+		}
+		return out
+	}
+	act(map[string]any{"do": "follow"})
+	testkit.Eventually(t, 10*time.Second, "the follower is welcomed", func() bool { return strings.Contains(strings.Join(chat(), "\n"), "account: 欢迎关注林记茶铺") })
+	act(map[string]any{"do": "text", "text": "你好"})
+	var conversation map[string]any
+	testkit.Eventually(t, 10*time.Second, "the message is in the inbox", func() bool {
+		for _, one := range s.list("GET", s.hub+"/api/v1/conversations?view=all", nil, "items") {
+			if one["channel"] == "wechat" {
+				conversation = one
+			}
+		}
+		return conversation != nil
+	})
+	s.call("POST", s.hub+"/api/v1/conversations/"+conversation["id"].(string)+"/messages", map[string]any{"client_key": "k", "kind": "text", "body": "您好"})
+	testkit.Eventually(t, 10*time.Second, "the answer is on the phone", func() bool {
+		all := chat()
+		return all[len(all)-1] == "account: 您好"
+	})
+}
