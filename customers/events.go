@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -38,7 +39,7 @@ type Event struct {
 // Track describes an event to store.
 type Track struct {
 	Customer   ids.ID
-	Identity   ids.ID // through which it came; 0 = none
+	Identity   ids.ID // through which it came; 0 = the customer's first
 	Name       string
 	At         time.Time
 	Properties map[string]any
@@ -48,6 +49,8 @@ var (
 	qEventName   = queries.Get("event-name")
 	qInternName  = queries.Get("intern-event-name")
 	qInsertEvent = queries.Get("insert-event")
+
+	qFirstIdentity = queries.Get("first-identity")
 )
 
 var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
@@ -71,7 +74,9 @@ func (s *Service) Prepare(ctx context.Context) error {
 	return err
 }
 
-// TrackTx stores an event in the caller's transaction.
+// TrackTx stores an event in the caller's transaction. It belongs to whoever has
+// the identity when the transaction commits: a merge that goes on at the same
+// moment takes it along.
 func (s *Service) TrackTx(tx *store.Tx, t Track, now time.Time) error {
 	id, err := s.internTx(tx, t.Name)
 	if err != nil {
@@ -83,7 +88,15 @@ func (s *Service) TrackTx(tx *store.Tx, t Track, now time.Time) error {
 			return err
 		}
 	}
-	_, err = tx.Exec(qInsertEvent, s.ids.Next(), t.Customer, t.Identity, id, clock.Millis(t.At), clock.Millis(now), string(properties))
+	if t.Identity == 0 {
+		if err := tx.QueryRow(qFirstIdentity, t.Customer).Scan(&t.Identity); err != nil {
+			return err
+		}
+	}
+	n, err := tx.Exec(qInsertEvent, s.ids.Next(), id, clock.Millis(t.At), clock.Millis(now), string(properties), t.Identity)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("event %q of customer %s: there is no identity %s", t.Name, t.Customer, t.Identity)
+	}
 	return err
 }
 

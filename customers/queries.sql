@@ -42,8 +42,11 @@ SELECT id FROM event_names WHERE name = ?
 -- name: intern-event-name
 INSERT INTO event_names (name) VALUES (?) ON CONFLICT (name) DO NOTHING
 
--- name: insert-event
-INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties) VALUES (?, ?, ?, ?, ?, ?, ?)
+-- name: insert-event (sqlite)
+INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties) SELECT ?, customer_id, id, ?, ?, ?, ? FROM identities WHERE id = ?
+
+-- name: insert-event (postgres)
+INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties) SELECT ?, customer_id, id, ?, ?, ?, ? FROM identities WHERE id = ? FOR SHARE
 
 -- name: update-profile
 UPDATE customers SET name = ?, search_text = ?, locale = ?, timezone = ?, attributes = ?, updated_at = ? WHERE id = ?
@@ -172,3 +175,12 @@ WHERE a.customer_id = ? AND b.customer_id = ? AND a.kind IN ('openid', 'unionid'
 -- name: signed-in-as
 SELECT e.id FROM identities e LEFT JOIN identities d ON d.id = ? AND d.proof_id = e.id
 WHERE e.customer_id = ? AND e.kind = 'external' AND e.verified ORDER BY CASE WHEN d.id IS NULL THEN 1 ELSE 0 END, e.id LIMIT 1
+
+-- name: first-identity
+SELECT COALESCE(min(id), 0) FROM identities WHERE customer_id = ?
+
+-- name: owner-of
+SELECT customer_id FROM identities WHERE id = ?
+
+-- name: entomb
+UPDATE identities SET value = ?, verified = FALSE, grants = '' WHERE id = ?

@@ -109,7 +109,8 @@ func (b *Inbox) tellErasedTx(tx *store.Tx, id ids.ID) error {
 // holds its value.
 func (b *Inbox) entombTx(tx *store.Tx, account *channels.Account, who customers.Resolved, i channels.Identity) error {
 	now := b.clk.Now()
-	if _, err := tx.Exec(queries.Get("entomb"), i.Tombstone, who.Identity); err != nil {
+	owner, err := b.customers.EntombTx(tx, who.Identity, i.Tombstone, now)
+	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(queries.Get("forget-noted"), who.Identity); err != nil {
@@ -118,5 +119,5 @@ func (b *Inbox) entombTx(tx *store.Tx, account *channels.Account, who customers.
 	if _, err := tx.Exec(queries.Get("forget-inbound"), account.ID, i.Value); err != nil {
 		return err
 	}
-	return b.customers.TrackTx(tx, customers.Track{Customer: who.Customer, Name: EventErased, At: now, Properties: map[string]any{"channel": account.Channel, "account_id": account.ID}}, now)
+	return b.customers.TrackTx(tx, customers.Track{Customer: owner, Identity: who.Identity, Name: EventErased, At: now, Properties: map[string]any{"channel": account.Channel, "account_id": account.ID}}, now)
 }

@@ -237,9 +237,6 @@ UPDATE identities SET suppressed = '' WHERE id = ? AND suppressed <> ''
 UPDATE identities SET value = ? WHERE kind = ? AND namespace = ? AND value = ?
   AND NOT EXISTS (SELECT 1 FROM identities o WHERE o.kind = ? AND o.namespace = ? AND o.value = ?)
 
--- name: entomb
-UPDATE identities SET value = ?, verified = FALSE, grants = '' WHERE id = ?
-
 -- name: heard-from
 SELECT m.id, m.conversation_id FROM messages m JOIN conversations c ON c.id = m.conversation_id
 WHERE c.identity_id = ? AND m.direction = 'in' AND m.id > ? ORDER BY m.id LIMIT ?

@@ -81,8 +81,8 @@ func (h *Handler) bind(ctx context.Context, acc *channels.Account, openID, scene
 	if err == nil {
 		return nil
 	}
-	if _, coded := fault.As(err); !coded {
-		return err
+	if kind := fault.KindOf(err); kind == fault.Internal || kind == fault.Unavailable {
+		return err // the token is still to be used
 	}
 	// Nobody was joined; the follow or the scan stands by itself.
 	h.log.Info("a bind token was refused", "account_id", acc.ID, "code", fault.CodeOf(err))
