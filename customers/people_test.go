@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/testkit/house"
@@ -440,5 +443,72 @@ func TestConcurrentMergesAndUndos(t *testing.T) {
 		}
 		sound(t, h)
 		same(t, "merged records", h.Number("SELECT count(*) FROM customers WHERE merged_into > 0 OR own <> ''"), 0)
+	})
+}
+
+// Messages, answers and page views that come while their people are joined and
+// taken apart: each is with its identity in the end, in a thread without gaps.
+func TestTrafficDuringMergesAndUndos(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		const people = 4
+		busy := func(err error) bool {
+			switch fault.CodeOf(err) {
+			case "", "merge_same", "merge_objected", "storage_unavailable":
+			default:
+				t.Error(err)
+			}
+			return err == nil
+		}
+		name := func(i int) string { return fmt.Sprint("b", i) }
+		key := func(i int) customers.Key {
+			return customers.Key{Kind: customers.KindVisitor, Namespace: h.Account.ID.String(), Value: name(i)}
+		}
+		var first []channels.Received
+		for i := range people {
+			first = append(first, h.Receive(name(i), "0", "hello"))
+		}
+		var wrote, viewed atomic.Int64
+		var wg sync.WaitGroup
+		for worker := range 5 {
+			wg.Go(func() {
+				rng := rand.New(rand.NewPCG(uint64(worker), 7))
+				for n := range 10 {
+					i, j := rng.IntN(people), rng.IntN(people)
+					switch rng.IntN(5) {
+					case 0:
+						if m, err := h.Customers.Merge(h.Ctx(), h.Boss, customers.MergeRequest{Survivor: first[i].Customer, Absorb: first[j].Customer, ClientKey: fmt.Sprint("t", worker, "-", n),
+							Despite: []string{"two_known_people", "undone_before"}}); busy(err) && rng.IntN(3) > 0 {
+							_, err := h.Customers.Undo(h.Ctx(), h.Boss, m.ID)
+							busy(err)
+						}
+					case 1:
+						_, err := h.Customers.Identify(h.Ctx(), key(i), person("u"), customers.Traits{})
+						busy(err)
+					case 2:
+						_, err := h.Inbox.Write(h.Ctx(), h.Boss, first[i].Conversation, inbox.Write{ClientKey: fmt.Sprint("a", worker, "-", n), Kind: inbox.KindText, Body: "an answer"})
+						busy(err)
+					case 3:
+						if err := h.Customers.Track(h.Ctx(), customers.Track{Customer: first[i].Customer, Identity: first[i].Identity, Name: customers.EventPageViewed, At: h.Clock.Now()}); busy(err) {
+							viewed.Add(1)
+						}
+					case 4:
+						if _, err := h.Inbox.Receive(h.Ctx(), h.Inbound(h.Account, name(i), fmt.Sprint(worker, "-", n), "more")); busy(err) {
+							wrote.Add(1)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		sound(t, h)
+		for id := h.Number("SELECT COALESCE(min(id), 0) FROM merges WHERE undone_at = 0"); id != 0; id = h.Number("SELECT COALESCE(min(id), 0) FROM merges WHERE undone_at = 0") {
+			undo(t, h, ids.ID(id))
+		}
+		sound(t, h)
+		same(t, "messages", h.Number("SELECT count(*) FROM messages WHERE direction = 'in'"), wrote.Load()+people)
+		same(t, "page views", h.Number("SELECT count(*) FROM events e JOIN event_names n ON n.id = e.name_id WHERE n.name = ?", customers.EventPageViewed), viewed.Load())
+		same(t, "threads with gaps", h.Number("SELECT count(*) FROM conversations c WHERE last_seq <> (SELECT count(*) FROM messages m WHERE m.conversation_id = c.id)"), 0)
+		same(t, "wrong inbound counts", h.Number("SELECT count(*) FROM conversations c WHERE inbound_count <> (SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND m.direction = 'in')"), 0)
+		same(t, "conversations counted", h.Number("SELECT sum(n) FROM conversation_counts"), h.Number("SELECT count(*) FROM conversations"))
 	})
 }
