@@ -78,8 +78,8 @@ async function crawlPages(house: House, paths: string[]): Promise<number> {
 
 const parts: { name: string; paths: (h: House) => string[]; least: number }[] = [
   { name: "the inbox", paths: (h) => [`/inbox/${h.conversation}`, "/inbox"], least: 60 },
-  { name: "customers, teammates, teams, tokens", paths: (h) => ["/customers", `/customers/${h.customer}`, "/teammates", "/teams", "/tokens"], least: 50 },
-  { name: "channel accounts and preferences", paths: (h) => ["/accounts", `/accounts/${h.account}`, "/accounts/new", "/preferences"], least: 50 },
+  { name: "customers, teammates, teams, tokens", paths: (h) => ["/customers", `/customers/${h.customer}`, "/deliveries", "/teammates", "/teams", "/tokens"], least: 50 },
+  { name: "channel accounts and preferences", paths: (h) => ["/accounts", `/accounts/${h.account}`, "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/preferences"], least: 70 },
 ];
 
 for (const { name, paths, least } of parts) {

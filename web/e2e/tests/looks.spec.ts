@@ -54,7 +54,7 @@ async function furnish(browser: Browser): Promise<void> {
   cookies = await lin.page.context().cookies();
   await ming.page.context().close();
   await lin.page.context().close();
-  pages = ["/inbox", `/inbox/${one.id}`, "/customers", `/customers/${one.customer.id}`, "/teammates", "/teams", "/accounts", `/accounts/${account.id}`, "/accounts/new", "/tokens", "/preferences"];
+  pages = ["/inbox", `/inbox/${one.id}`, "/customers", `/customers/${one.customer.id}`, "/teammates", "/teams", "/accounts", `/accounts/${account.id}`, "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/deliveries", "/tokens", "/preferences"];
 }
 
 for (const look of looks) {
@@ -80,7 +80,7 @@ for (const look of looks) {
       await new Teammate(page).connected();
       await expect(page.locator("html")).toHaveAttribute("lang", look.locale);
       await expect(page.locator(".ui-skeleton")).toHaveCount(0);
-      await page.screenshot({ path: `${shots}/${look.name}${path.replaceAll("/", "-").replace(/\d{9,}/g, "one")}.png` });
+      await page.screenshot({ path: `${shots}/${look.name}${path.replaceAll(/[/?=]/g, "-").replace(/\d{9,}/g, "one")}.png` });
       await accessible(page, path);
       if (phone) await noSidewaysScroll(page);
     }
