@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/wechat"
@@ -43,6 +44,8 @@ const (
 	sandboxAppID  = "wx5andb0xfanward00"
 	sandboxWechat = "gh_sandbox"
 	sandboxSeed   = 1
+	// sandboxPhones keeps the phones from start to start, in the data folder.
+	sandboxPhones = "sandbox-phones.json"
 )
 
 // sandboxMenu is what the sandbox's account has at the foot of its chat.
@@ -97,11 +100,14 @@ func (a *app) furnishPhones(ctx context.Context, p *phoneSide) error {
 	if err != nil {
 		return err
 	}
+	if err := p.sim.Persist(filepath.Join(a.config.DataDir, sandboxPhones)); err != nil {
+		return err
+	}
 	if err := p.sim.SetMenu(sandboxAppID, []byte(sandboxMenu)); err != nil {
 		return err
 	}
 	for _, name := range []string{"Ming", "Fang"} {
-		if _, err := p.sim.AddPerson(sandboxAppID, name); err != nil {
+		if _, err := p.sim.AddPerson(sandboxAppID, name); err != nil && !errors.Is(err, simulator.ErrNameTaken) {
 			return err
 		}
 	}

@@ -19,10 +19,10 @@ import (
 
 // simulatorOptions are the flags of "fanward wechat-simulator".
 type simulatorOptions struct {
-	addr, secret, profile string
-	seed                  uint64
-	account               simulator.Account
-	people                []string
+	addr, secret, profile, state string
+	seed                         uint64
+	account                      simulator.Account
+	people                       []string
 }
 
 // newWechatSimulator is "fanward wechat-simulator": the WeChat platform of the
@@ -37,6 +37,7 @@ func newWechatSimulator() *cobra.Command {
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8090", "loopback address to listen on")
 	f.StringVar(&o.secret, "control-secret", "", "bearer token that control calls must carry; empty: none")
 	f.StringVar(&o.profile, "profile", simulator.DefaultProfile, "allowance rules: 2021, 2023 or guide-2025")
+	f.StringVar(&o.state, "state", "", "file that keeps the platform from start to start; empty: none")
 	f.Uint64Var(&o.seed, "seed", 1, "decides the names that the platform makes up")
 	f.StringVar(&o.account.AppID, "app-id", "wx0000000000000001", "app id of the service account")
 	f.StringVar(&o.account.Secret, "app-secret", "simulator-secret-0000000000000001", "secret of the service account")
@@ -73,8 +74,14 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 		_ = listener.Close()
 		return errors.New(locale.Sentence(terminalLanguage(), "cli.simulator_account", nil))
 	}
+	if o.state != "" {
+		if err := sim.Persist(o.state); err != nil {
+			_ = listener.Close()
+			return err
+		}
+	}
 	for _, name := range o.people {
-		if _, err := sim.AddPerson(o.account.AppID, name); err != nil {
+		if _, err := sim.AddPerson(o.account.AppID, name); err != nil && !errors.Is(err, simulator.ErrNameTaken) {
 			_ = listener.Close()
 			return errors.New(locale.Sentence(terminalLanguage(), "cli.simulator_person", map[string]any{"name": name}))
 		}

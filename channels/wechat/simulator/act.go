@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -158,6 +159,28 @@ type button struct {
 	Key  string   `json:"key,omitempty"`
 	URL  string   `json:"url,omitempty"`
 	Sub  []button `json:"sub_button,omitempty"`
+}
+
+// SetMenu puts a menu at the foot of an account's chat, as the call menu/create
+// does; raw is the call's JSON.
+func (s *Simulator) SetMenu(appID string, raw []byte) error {
+	m := &menu{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return fmt.Errorf("menu_malformed: %w", err)
+	}
+	if bad := m.check(); bad != nil {
+		return fmt.Errorf("menu_refused: %s", bad.Msg)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(appID)
+	if a == nil {
+		return ErrNoAccount
+	}
+	m.ID = fmt.Sprint(s.next())
+	a.menu = m
+	s.changed()
+	return nil
 }
 
 // entry is the tappable button of a key or an address.

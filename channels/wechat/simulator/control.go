@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	maxControl = 1 << 20
+	maxControl  = 1 << 20
+	maxSnapshot = 256 << 20
 	// keepAlive is how often an idle stream of changes is written to.
 	keepAlive = 20 * time.Second
 	maxMove   = 366 * 24 * time.Hour
@@ -35,6 +36,17 @@ func (s *Simulator) Control() http.Handler {
 	mux.HandleFunc("POST /control/reset", func(w http.ResponseWriter, _ *http.Request) {
 		s.Reset()
 		reply(w, nil, nil)
+	})
+	mux.HandleFunc("GET /control/snapshot", func(w http.ResponseWriter, _ *http.Request) {
+		snapshot, err := s.Snapshot()
+		reply(w, json.RawMessage(snapshot), err)
+	})
+	mux.HandleFunc("PUT /control/snapshot", func(w http.ResponseWriter, r *http.Request) {
+		snapshot, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSnapshot))
+		if err == nil {
+			err = s.Restore(snapshot)
+		}
+		reply(w, nil, err)
 	})
 	mux.HandleFunc("PUT /control/accounts", func(w http.ResponseWriter, r *http.Request) {
 		var a Account
@@ -105,6 +117,11 @@ func (s *Simulator) shared(mux *http.ServeMux, prefix string) {
 		}
 		reply(w, map[string]string{"media_id": id}, err)
 	})
+	s.sharedTricks(mux, prefix)
+}
+
+// sharedTricks are those that change the world: the clock and what goes wrong.
+func (s *Simulator) sharedTricks(mux *http.ServeMux, prefix string) {
 	mux.HandleFunc("POST "+prefix+"/clock", func(w http.ResponseWriter, r *http.Request) {
 		var q struct {
 			Seconds float64 `json:"seconds"`

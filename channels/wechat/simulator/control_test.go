@@ -77,6 +77,14 @@ func TestControl(t *testing.T) {
 	if code, body := s.do("PUT", "/control/accounts", `{"app_id":"wx2","token":"t","mode":"plain","push_url":"`+s.server.URL+`/nowhere"}`); code != 422 || !strings.Contains(body, "push_url_refused") {
 		t.Errorf("%d %s", code, body)
 	}
+	_, snapshot := s.do("GET", "/control/snapshot", "")
+	s.do("POST", "/control/reset", "")
+	if code, body := s.do("PUT", "/control/snapshot", snapshot); code != 200 {
+		t.Errorf("%d %s", code, body)
+	}
+	if kinds, _ := s.chat(); len(kinds) != 3 {
+		t.Errorf("restored: %v", kinds)
+	}
 	s.do("POST", "/control/reset", "")
 	if kinds, _ := s.chat(); len(kinds) != 0 || len(s.sim.Pushes(app)) != 0 || len(s.sim.Outbox(app, "")) != 0 {
 		t.Errorf("%v are left", kinds)

@@ -28,7 +28,7 @@ const (
 type media struct {
 	ID, Kind, ContentType string
 	At                    time.Time
-	data                  []byte
+	Data                  []byte
 }
 
 func (m *media) over(now time.Time) bool { return !now.Before(m.At.Add(mediaLife)) }
@@ -66,7 +66,7 @@ func (s *Simulator) keep(a *account, kind string, data []byte) (*media, *apiErro
 			delete(a.media, id)
 		}
 	}
-	m := &media{ID: s.text(64), Kind: kind, ContentType: contentType, At: now, data: data}
+	m := &media{ID: s.text(64), Kind: kind, ContentType: contentType, At: now, Data: data}
 	a.media[m.ID] = m
 	return m, nil
 }
@@ -103,7 +103,7 @@ func (s *Simulator) getMedia(c *call) any {
 		return fail(40007)
 	}
 	_, kind, _ := strings.Cut(m.ContentType, "/")
-	return raw{m.ContentType, m.ID + "." + kind, m.data}
+	return raw{m.ContentType, m.ID + "." + kind, m.Data}
 }
 
 // servePicture shows a picture at its own address, as PicUrl does.
@@ -124,7 +124,7 @@ func (s *Simulator) servePicture(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	w.Header().Set("Cache-Control", "private, max-age=3600")
-	_, _ = w.Write(found.data) // only a reader that left makes this fail
+	_, _ = w.Write(found.Data) // only a reader that left makes this fail
 }
 
 // code is a QR code with a scene.

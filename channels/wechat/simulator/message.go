@@ -11,20 +11,56 @@ const (
 	typingAfter = 30 * time.Second // of something the person did
 )
 
-func (s *Simulator) customSend(c *call) any {
-	var m struct {
-		ToUser  string                   `json:"touser"`
-		MsgType string                   `json:"msgtype"`
-		Text    struct{ Content string } `json:"text"`
-		Image   struct {
-			MediaID string `json:"media_id"`
-		} `json:"image"`
-		Menu *struct {
-			Head string                         `json:"head_content"`
-			List []struct{ ID, Content string } `json:"list"`
-			Tail string                         `json:"tail_content"`
-		} `json:"msgmenu"`
+// customMessage is the body of a customer message.
+type customMessage struct {
+	ToUser  string                   `json:"touser"`
+	MsgType string                   `json:"msgtype"`
+	Text    struct{ Content string } `json:"text"`
+	Image   struct {
+		MediaID string `json:"media_id"`
+	} `json:"image"`
+	Menu *struct {
+		Head string                         `json:"head_content"`
+		List []struct{ ID, Content string } `json:"list"`
+		Tail string                         `json:"tail_content"`
+	} `json:"msgmenu"`
+}
+
+// content checks what a message says.
+func (m customMessage) content(a *account, now time.Time) (Sent, *apiError) {
+	sent := Sent{Kind: m.MsgType}
+	switch m.MsgType {
+	case "text":
+		if strings.TrimSpace(m.Text.Content) == "" {
+			return sent, fail(44004)
+		}
+		if len(m.Text.Content) > textBytes {
+			return sent, fail(45002)
+		}
+		sent.Text = m.Text.Content
+	case "image":
+		f := a.media[m.Image.MediaID]
+		if f == nil || f.over(now) || f.Kind != "image" {
+			return sent, fail(40007)
+		}
+		sent.MediaID = f.ID
+	case "msgmenu":
+		if m.Menu == nil || len(m.Menu.List) == 0 {
+			return sent, fail(44004)
+		}
+		lines := []string{m.Menu.Head}
+		for _, l := range m.Menu.List {
+			lines = append(lines, "· "+l.Content)
+		}
+		sent.Kind, sent.Text = "text", strings.TrimSpace(strings.Join(append(lines, m.Menu.Tail), "\n"))
+	default:
+		return sent, fail(40008)
 	}
+	return sent, nil
+}
+
+func (s *Simulator) customSend(c *call) any {
+	var m customMessage
 	if err := c.read(&m); err != nil {
 		return err
 	}
@@ -45,34 +81,11 @@ func (s *Simulator) customSend(c *call) any {
 	case use == nil:
 		return fail(45015)
 	}
-	sent := Sent{Kind: m.MsgType, OpenID: p.OpenID}
-	switch m.MsgType {
-	case "text":
-		if strings.TrimSpace(m.Text.Content) == "" {
-			return fail(44004)
-		}
-		if len(m.Text.Content) > textBytes {
-			return fail(45002)
-		}
-		sent.Text = m.Text.Content
-	case "image":
-		f := c.account.media[m.Image.MediaID]
-		if f == nil || f.over(now) || f.Kind != "image" {
-			return fail(40007)
-		}
-		sent.MediaID = f.ID
-	case "msgmenu":
-		if m.Menu == nil || len(m.Menu.List) == 0 {
-			return fail(44004)
-		}
-		lines := []string{m.Menu.Head}
-		for _, l := range m.Menu.List {
-			lines = append(lines, "· "+l.Content)
-		}
-		sent.Kind, sent.Text = "text", strings.TrimSpace(strings.Join(append(lines, m.Menu.Tail), "\n"))
-	default:
-		return fail(40008)
+	sent, refusal := m.content(c.account, now)
+	if refusal != nil {
+		return refusal
 	}
+	sent.OpenID = p.OpenID
 	if use.Left > 0 {
 		use.Left--
 	}

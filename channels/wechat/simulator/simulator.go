@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -193,6 +192,7 @@ func (s *Simulator) Settle() {
 var (
 	ErrNoAccount = errors.New("no_such_account")
 	ErrNoPerson  = errors.New("no_such_person")
+	ErrNameTaken = errors.New("name_taken")
 )
 
 // SetAccount adds an account or changes the one of the same app id. An empty
@@ -227,7 +227,7 @@ func (s *Simulator) AccountOf(appID string) (Account, bool) {
 
 // AddPerson gives an account one more person, who does not follow it yet. The
 // openid follows from the seed, the account and the name, so the same person
-// is met again in the next run.
+// is met again in the next run; ErrNameTaken comes with that of whoever has it.
 func (s *Simulator) AddPerson(appID, name string) (openID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,7 +241,7 @@ func (s *Simulator) AddPerson(appID, name string) (openID string, err error) {
 	}
 	p := &person{Name: name, OpenID: s.name("o", a.AppID, name)}
 	if s.person(a, p.OpenID) != nil {
-		return "", errors.New("name_taken")
+		return p.OpenID, ErrNameTaken
 	}
 	if a.OpenPlatform != "" {
 		p.UnionID = s.name("u", a.OpenPlatform, name)
@@ -257,28 +257,6 @@ func (s *Simulator) name(prefix string, parts ...string) string {
 	binary.BigEndian.PutUint64(seed[:], s.opts.Seed)
 	sum := sha256.Sum256(append(seed[:], strings.Join(parts, "\x00")...))
 	return prefix + base64.RawURLEncoding.EncodeToString(sum[:])[:27]
-}
-
-// SetMenu puts a menu at the foot of an account's chat, as the call menu/create
-// does; raw is the call's JSON.
-func (s *Simulator) SetMenu(appID string, raw []byte) error {
-	m := &menu{}
-	if err := json.Unmarshal(raw, m); err != nil {
-		return fmt.Errorf("menu_malformed: %w", err)
-	}
-	if bad := m.check(); bad != nil {
-		return fmt.Errorf("menu_refused: %s", bad.Msg)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.account(appID)
-	if a == nil {
-		return ErrNoAccount
-	}
-	m.ID = fmt.Sprint(s.next())
-	a.menu = m
-	s.changed()
-	return nil
 }
 
 // Block says whether a person refuses the account's messages.

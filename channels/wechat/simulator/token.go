@@ -11,10 +11,10 @@ const (
 
 // token is one access token. Plain and stable ones are families of their own.
 type token struct {
-	value  string
-	stable bool
-	until  time.Time // its natural end
-	dead   time.Time // when it was replaced or taken back; zero if not
+	Value  string
+	Stable bool
+	Until  time.Time // its natural end
+	Dead   time.Time // when it was replaced or taken back; zero if not
 }
 
 func (s *Simulator) plainToken(c *call) any {
@@ -28,8 +28,8 @@ func (s *Simulator) plainToken(c *call) any {
 	}
 	now := s.now()
 	for _, t := range a.tokens {
-		if !t.stable && t.dead.IsZero() {
-			t.dead = now.Add(overlap)
+		if !t.Stable && t.Dead.IsZero() {
+			t.Dead = now.Add(overlap)
 		}
 	}
 	return s.issue(a, false)
@@ -57,7 +57,7 @@ func (s *Simulator) stableToken(c *call) any {
 		return s.forceToken(a, now)
 	}
 	for _, t := range a.tokens {
-		if t.stable && t.dead.IsZero() && now.Before(t.until.Add(-overlap)) {
+		if t.Stable && t.Dead.IsZero() && now.Before(t.Until.Add(-overlap)) {
 			return granted(t, now)
 		}
 	}
@@ -86,8 +86,8 @@ func (s *Simulator) forceToken(a *account, now time.Time) any {
 
 func (s *Simulator) killTokens(a *account, now time.Time) {
 	for _, t := range a.tokens {
-		if t.stable && t.dead.IsZero() {
-			t.dead = now
+		if t.Stable && t.Dead.IsZero() {
+			t.Dead = now
 		}
 	}
 }
@@ -123,17 +123,17 @@ func (s *Simulator) issue(a *account, stable bool) any {
 	now := s.now()
 	kept := a.tokens[:0]
 	for _, t := range a.tokens {
-		if now.Before(t.until.Add(24 * time.Hour)) { // a while longer, to call it expired
+		if now.Before(t.Until.Add(24 * time.Hour)) { // a while longer, to call it expired
 			kept = append(kept, t)
 		}
 	}
-	t := &token{value: s.text(136), stable: stable, until: now.Add(tokenLife)}
+	t := &token{Value: s.text(136), Stable: stable, Until: now.Add(tokenLife)}
 	a.tokens = append(kept, t)
 	return granted(t, now)
 }
 
 func granted(t *token, now time.Time) any {
-	return map[string]any{"access_token": t.value, "expires_in": int(t.until.Sub(now).Seconds())}
+	return map[string]any{"access_token": t.Value, "expires_in": int(t.Until.Sub(now).Seconds())}
 }
 
 // authorize finds the account of a token.
@@ -145,10 +145,10 @@ func (s *Simulator) authorize(value string) (*account, *apiError) {
 	for _, a := range s.accounts {
 		for _, t := range a.tokens {
 			switch {
-			case t.value != value:
-			case !t.dead.IsZero() && !now.Before(t.dead):
+			case t.Value != value:
+			case !t.Dead.IsZero() && !now.Before(t.Dead):
 				return nil, fail(40001)
-			case !now.Before(t.until):
+			case !now.Before(t.Until):
 				return nil, fail(42001)
 			default:
 				return a, nil
