@@ -305,7 +305,7 @@ func (s *Service) saveTx(tx *store.Tx, c *Customer, now time.Time) error {
 	if len(attributes) > maxAttributesSize {
 		return tooLong("attributes", maxAttributesSize)
 	}
-	rows, err := tx.Query(qValues, c.ID)
+	rows, err := tx.Query(qValues, c.ID, c.ID)
 	values, err := store.Collect(rows, err, func(r store.Row) (string, error) {
 		var v string
 		return v, r.Scan(&v)

@@ -102,6 +102,12 @@ func TestMergeByHandAndItsUndo(t *testing.T) {
 		c := get(t, h, b.Customer)
 		same(t, "who answers to the absorbed id", c.ID, a.Customer)
 		same(t, "profile", profile(c), "Ann|en|Asia/Shanghai|map[city:西安 plan:gold]")
+		for q, want := range map[string]int64{"安": 1, "ann": 1, "b": 1} { // both names, and the follower's id
+			n, err := h.Customers.Count(h.Ctx(), customers.ListFilter{Query: q})
+			if err != nil || n != want {
+				t.Errorf("%q finds %d, %v", q, n, err)
+			}
+		}
 		same(t, "filled", m.Filled, map[string]any{"timezone": "Asia/Shanghai", "attributes.city": "西安"})
 		if m.Kind != customers.ByHand || m.Survivor.ID != a.Customer || m.Absorbed.ID != b.Customer || len(m.Identities) != 1 || *m.Actor.Name != "Boss" || m.Undone != nil {
 			t.Errorf("%+v", m)
@@ -125,6 +131,9 @@ func TestMergeByHandAndItsUndo(t *testing.T) {
 			if h.Number("SELECT count(*) FROM changes WHERE kind = 'customer' AND customer_id = ?", id) == 0 {
 				t.Errorf("nobody was told of %s", id)
 			}
+		}
+		if n, err := h.Customers.Count(h.Ctx(), customers.ListFilter{Query: "安"}); err != nil || n != 1 {
+			t.Errorf("apart, the name finds %d, %v", n, err)
 		}
 		before := h.Dump()
 		again := undo(t, h, m.ID)

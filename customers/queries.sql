@@ -61,7 +61,8 @@ UPDATE identities SET customer_id = ? WHERE id = ?
 UPDATE events SET customer_id = ? WHERE identity_id = ? AND customer_id = ?
 
 -- name: values
-SELECT value FROM identities WHERE customer_id = ? AND kind <> 'visitor' ORDER BY id
+SELECT value FROM identities WHERE customer_id = ? AND kind <> 'visitor'
+UNION ALL SELECT name FROM customers WHERE merged_into = ? AND merged_into > 0 AND name <> ''
 
 -- name: verify-identity
 UPDATE identities SET verified = TRUE WHERE id = ? AND NOT verified

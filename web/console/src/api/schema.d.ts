@@ -1004,6 +1004,15 @@ export interface components {
             /** @enum {string} */
             state: "granted" | "withdrawn";
         };
+        /**
+         * @example {
+         *       "channel": "email",
+         *       "client_key": "c1",
+         *       "purpose": "marketing",
+         *       "source": "Order form",
+         *       "state": "granted"
+         *     }
+         */
         ConsentRequest: {
             /** @description webchat, wechat or email */
             channel: string;
@@ -1468,6 +1477,43 @@ export interface components {
             /** @enum {string} */
             theme?: "system" | "light" | "dark";
         };
+        /**
+         * @example {
+         *       "absorbed": {
+         *         "id": "125048755939442700",
+         *         "label": "#9XK2P",
+         *         "name": null
+         *       },
+         *       "actor": {
+         *         "id": null,
+         *         "kind": "system",
+         *         "name": null
+         *       },
+         *       "at": "2026-01-02T03:10:00Z",
+         *       "filled": {
+         *         "locale": "zh-CN"
+         *       },
+         *       "id": "125048755941539850",
+         *       "identities": [
+         *         {
+         *           "created_at": "2026-01-02T03:04:05.678Z",
+         *           "id": "125048755939442701",
+         *           "kind": "openid",
+         *           "namespace": "125048725679636482",
+         *           "suppressed": null,
+         *           "value": "oGvFb5mY1",
+         *           "verified": true
+         *         }
+         *       ],
+         *       "kind": "bind",
+         *       "survivor": {
+         *         "id": "125048755939442688",
+         *         "label": "Mei",
+         *         "name": "Mei"
+         *       },
+         *       "undone": null
+         *     }
+         */
         Merge: {
             /** @description The record that became part of it; its id still answers */
             absorbed: components["schemas"]["CustomerRef"];
@@ -1502,6 +1548,15 @@ export interface components {
             suggested_survivor_id: string;
             survivor: components["schemas"]["Side"];
         };
+        /**
+         * @example {
+         *       "absorb": "125048755939442700",
+         *       "client_key": "m1",
+         *       "despite": [
+         *         "undone_before"
+         *       ]
+         *     }
+         */
         MergeRequest: {
             /**
              * @description The customer who becomes part of this one
