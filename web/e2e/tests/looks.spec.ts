@@ -49,12 +49,12 @@ async function furnish(browser: Browser): Promise<void> {
   const one = (await api.call<{ items: { id: string; customer: { id: string } }[] }>("GET", "/conversations")).items[0]!;
   await api.call("POST", `/conversations/${one.id}/messages`, { client_key: "1", kind: "text", body: "有的，今天就能发货。", attachment_ids: [] });
   await api.call("POST", `/conversations/${one.id}/messages`, { client_key: "2", kind: "note", body: "Regular customer.", attachment_ids: [] });
-  const account = (await api.call<{ items: { id: string }[] }>("GET", "/accounts")).items[0]!;
+  const accounts = (await api.call<{ items: { id: string }[] }>("GET", "/accounts")).items;
   const lin = await Teammate.signIn(browser, (await api.invite("Lin", "owner")).link);
   cookies = await lin.page.context().cookies();
   await ming.page.context().close();
   await lin.page.context().close();
-  pages = ["/inbox", `/inbox/${one.id}`, "/customers", `/customers/${one.customer.id}`, "/teammates", "/teams", "/accounts", `/accounts/${account.id}`, "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/deliveries", "/tokens", "/preferences"];
+  pages = ["/inbox", `/inbox/${one.id}`, "/customers", `/customers/${one.customer.id}`, "/teammates", "/teams", "/accounts", ...accounts.map((a) => `/accounts/${a.id}`), "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/deliveries", "/tokens", "/preferences"];
 }
 
 for (const look of looks) {
@@ -71,6 +71,18 @@ for (const look of looks) {
     await ming.page.screenshot({ path: `${shots}/${look.name}-widget.png` });
     await accessible(ming.page, "shop with widget");
     await noSidewaysScroll(ming.page);
+
+    for (const [name, url] of Object.entries({ phones: hub.phoneURL, mailbox: hub.mailURL })) {
+      const sandbox = await browser.newContext(options);
+      const page = await sandbox.newPage();
+      await page.goto(url);
+      await expect(page.getByRole("main")).toBeVisible();
+      await expect(page.locator("html")).toHaveAttribute("lang", look.locale);
+      await page.screenshot({ path: `${shots}/${look.name}-${name}.png` });
+      await accessible(page, name);
+      if (phone) await noSidewaysScroll(page);
+      await sandbox.close();
+    }
 
     const context = await browser.newContext({ ...options, storageState: { cookies, origins: [] } });
     const page = await context.newPage();

@@ -73,7 +73,7 @@ function drawPeople() {
       people.append(
         element(
           'button',
-          { type: 'button', 'data-key': key, 'aria-pressed': String(chosen.has(key)), 'aria-label': say(chosen.has(key) ? 'hide' : 'show', { name: person.name }), onclick: () => choose(key) },
+          { type: 'button', 'data-key': key, 'aria-pressed': String(chosen.has(key)), title: say(chosen.has(key) ? 'hide' : 'show', { name: person.name }), onclick: () => choose(key) },
           element('span', { class: 'avatar', 'aria-hidden': 'true' }, [...person.name][0]),
           element('span', { class: 'who' }, element('b', {}, person.name), element('small', {}, last ? last.text || say(last.kind === 'image' ? 'picture_alt' : `event_${last.kind}`, { name: person.name, scene: '' }) : '')),
         ),
