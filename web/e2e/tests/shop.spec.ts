@@ -11,7 +11,7 @@ test("signing in at the shop names the visitor, signing out makes a new one, ano
   const lin = await Teammate.signIn(browser, (await api.invite("Lin", "agent")).link);
   const ming = await Visitor.at(browser, hub.shopURL, { locale: "en" });
   await ming.write("Who am I?");
-  await expect(lin.rows().filter({ hasText: "Who am I?" })).toContainText(/Visitor #\w{5}/);
+  await expect(lin.rows().filter({ hasText: "Who am I?" })).toContainText(/Customer #\w{5}/);
 
   await ming.page.getByTestId("sign-in").click();
   await expect(ming.page.getByTestId("sign-out")).toBeVisible();
@@ -34,7 +34,7 @@ test("signing in at the shop names the visitor, signing out makes a new one, ano
   await ming.open();
   await expect(ming.messages()).toHaveCount(0);
   await ming.write("Somebody else now");
-  await expect(lin.rows().filter({ hasText: "Somebody else now" })).toContainText(/Visitor #\w{5}/);
+  await expect(lin.rows().filter({ hasText: "Somebody else now" })).toContainText(/Customer #\w{5}/);
   await expect(lin.message("Somebody else now")).toHaveCount(0);
 });
 
@@ -79,7 +79,7 @@ test("Chinese on both sides, and either side changes its language without loadin
   await expect(ming.page.getByTestId("input")).toHaveAttribute("placeholder", /消息/);
   await ming.write("请问龙井是今年的新茶吗？");
   const row = hua.rows().filter({ hasText: "请问龙井" });
-  await expect(row).toContainText(/访客 #\w{5}/);
+  await expect(row).toContainText(/客户 #\w{5}/);
   await row.click();
   await hua.reply("是的，清明前采的。");
   await ming.sees("是的，清明前采的。");
