@@ -186,14 +186,49 @@ func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw in
 		in.Thread = append(in.Thread, externalID(from, ref))
 	}
 	in.Conversation = h.conversation(account, m)
-	if in.Automatic {
-		payload, err := json.Marshal(map[string]any{"type": "automatic", "kind": m.Automatic, "report": m.Report})
-		if err != nil {
-			return in, err
-		}
-		in.Payload = payload
+	if m.Automatic == mime.Human && in.Automatic {
+		m.Automatic = mime.Generated
+	}
+	var err error
+	if in.Payload, err = json.Marshal(envelope{"mail", named(m.From), allNamed(m.To), allNamed(m.Cc), m.Subject, m.Automatic, m.Report}); err != nil {
+		return in, err
 	}
 	return in, h.fill(ctx, raw, m, &in)
+}
+
+// envelope is the payload of a mail: what its text does not say.
+type envelope struct {
+	Type      string         `json:"type"`
+	From      string         `json:"from"`
+	To        []string       `json:"to"`
+	Cc        []string       `json:"cc"`
+	Subject   string         `json:"subject"`
+	Automatic mime.Automatic `json:"automatic"` // "" = written by a person
+	Report    *mime.Report   `json:"report,omitempty"`
+}
+
+// maxNamed is how many recipients an envelope names.
+const maxNamed = 20
+
+func named(a mime.Address) string {
+	switch {
+	case a.Address == "":
+		return a.Name
+	case a.Name == "":
+		return a.Address
+	}
+	return a.Name + " <" + a.Address + ">"
+}
+
+// allNamed leaves our reply addresses out: they mean nothing to people.
+func allNamed(list []mime.Address) []string {
+	out := []string{}
+	for _, a := range list {
+		if !IsReply(a.Address) && len(out) < maxNamed {
+			out = append(out, named(a))
+		}
+	}
+	return out
 }
 
 // comesBack tells whether a mail bears the mark of our own machines: it is an

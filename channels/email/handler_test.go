@@ -281,9 +281,9 @@ func TestFilesOfAMail(t *testing.T) {
 		}
 		payload := o.h.Words("SELECT payload FROM messages WHERE body = 'I am away until Monday.'")
 		var extra struct {
-			Payload struct{ Type, Kind string }
+			Payload struct{ Type, From, Automatic string }
 		}
-		if err := json.Unmarshal([]byte(payload), &extra); err != nil || extra.Payload.Type != "automatic" || extra.Payload.Kind != "reply" {
+		if err := json.Unmarshal([]byte(payload), &extra); err != nil || extra.Payload.Type != "mail" || extra.Payload.Automatic != "reply" || extra.Payload.From != "Ming <ming@example.com>" {
 			t.Errorf("%s %v", payload, err)
 		}
 	})

@@ -5,8 +5,8 @@ const MAIL_MAX = 2_400;
 /** Room for what rounding and scroll bars take. */
 const SLACK = 12;
 
-/** Nothing is loaded while measuring, and nothing can run. */
-const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`;
+/** While measuring only the mail's own pictures are loaded, which the hub keeps, and nothing can run. */
+const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:">`;
 
 /**
  * How tall a designed mail is at a width, in pixels. The frame that shows it
