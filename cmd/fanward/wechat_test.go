@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -57,4 +58,34 @@ func TestWechatThroughTheSandbox(t *testing.T) {
 		all := chat()
 		return all[len(all)-1] == "account: 您好"
 	})
+}
+
+// The phones, their platform and the control of both answer this machine alone.
+func TestPhonesAreLocal(t *testing.T) {
+	p := testkit.Program(t)
+	var phones []string
+	testkit.Eventually(t, 10*time.Second, "the phones are named", func() bool {
+		phones = regexp.MustCompile(`phones are at (http://\S+)`).FindStringSubmatch(p.Log())
+		return phones != nil
+	})
+	for _, path := range []string{"/", "/phone/state", "/control/state", "/cgi-bin/getcallbackip", "/mmbiz/x"} {
+		for name, change := range map[string]func(*http.Request){
+			"through a proxy": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.9") },
+			"another host":    func(r *http.Request) { r.Host = "phones.example" },
+		} {
+			r, err := http.NewRequest(http.MethodGet, phones[1]+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(r)
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusForbidden {
+				t.Errorf("%s %s: %d", path, name, response.StatusCode)
+			}
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/channels/wechat"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
@@ -65,7 +66,7 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	store, err := files.Open(h.cfg.DataDir)
 	must(err)
 	t.Cleanup(func() { _ = store.Close() })
-	registry := channels.NewRegistry(webchat.Adapter{})
+	registry := channels.NewRegistry(webchat.Adapter{}, wechat.NewAdapter(wechat.AdapterOptions{Client: wechat.NewClient(h.clk, nil), Clock: h.clk}))
 	h.accounts = channels.NewAccounts(db, h.clk, src, registry, keys)
 	known := customers.New(db, h.clk, src)
 	must(known.Prepare(ctx))

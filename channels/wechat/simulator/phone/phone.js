@@ -15,6 +15,12 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
+/** Told is what went wrong and has been told to the person already. */
+class Told extends Error {}
+addEventListener('unhandledrejection', (event) => {
+  if (event.reason instanceof Told) event.preventDefault();
+});
+
 /** call posts to the simulator; what goes wrong is told and rejected. */
 export async function call(path, body, method = 'POST') {
   const raw = body instanceof Blob;
@@ -23,13 +29,13 @@ export async function call(path, body, method = 'POST') {
     response = await fetch(path, { method, body: raw || body === undefined ? body : JSON.stringify(body) });
   } catch {
     tell(say('offline'));
-    throw new Error('offline');
+    throw new Told('offline');
   }
   const answer = await response.json().catch(() => ({ error: `HTTP ${response.status}` }));
   if (!response.ok) {
     const code = String(answer.error).split(':')[0];
     tell(known(`error_${code}`) ? say(`error_${code}`) : say('error_other', { code }));
-    throw new Error(code);
+    throw new Told(code);
   }
   tell('');
   return answer;
