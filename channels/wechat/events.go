@@ -104,6 +104,7 @@ func (h *Handler) recognise(ctx context.Context, acc *channels.Account, openID s
 		}
 		return err
 	}
+	h.adapter.report(ctx, acc, nil)
 	if f.UnionID == "" {
 		return nil
 	}

@@ -209,6 +209,7 @@ func (h *Handler) fetch(ctx context.Context, acc *channels.Account, p *Push) (id
 		}
 		return 0, "", err
 	}
+	h.adapter.report(ctx, acc, nil)
 	id, err = h.files.KeepFile(ctx, owner(acc, p.From), fileName(p), bytes.NewReader(data), h.fileBytes)
 	if k := fault.KindOf(err); err != nil && (k == fault.TooLarge || k == fault.Invalid) {
 		return 0, "failed", nil
