@@ -16,20 +16,19 @@ import (
 )
 
 // keepSmall makes a mail durable that was read whole.
-func (s *session) keepSmall(ctx context.Context, h *mime.Mail, body []byte) error {
+func (s *session) keepSmall(ctx context.Context, h *mime.Mail, body []byte) (key string, err error) {
+	key = mailKey(h, s.from, sha256.Sum256(body))
 	for _, to := range s.to {
-		in := Incoming{Account: to.account, Key: mailKey(h, s.from, sha256.Sum256(body)), Lane: s.lane(h)}
-		in.Body = append(s.trace(to), body...)
-		if err := s.r.o.Keep(ctx, in); err != nil {
-			return err
+		if err := s.r.o.Keep(ctx, Incoming{Account: to.account, Key: key, Lane: s.lane(h), Body: append(s.trace(to), body...)}); err != nil {
+			return "", err
 		}
 	}
-	return nil
+	return key, nil
 }
 
 // keepLarge streams a mail into a file. Further accounts get files of their
 // own, so that each may be deleted by itself.
-func (s *session) keepLarge(ctx context.Context, h *mime.Mail, head []byte, rest io.Reader) error {
+func (s *session) keepLarge(ctx context.Context, h *mime.Mail, head []byte, rest io.Reader) (key string, err error) {
 	sum := sha256.New()
 	content := io.TeeReader(io.MultiReader(bytes.NewReader(head), rest), sum)
 	var keys []string
@@ -44,28 +43,28 @@ func (s *session) keepLarge(ctx context.Context, h *mime.Mail, head []byte, rest
 		stored, err := s.r.o.Files.Put(ctx, io.MultiReader(bytes.NewReader(trace), content), "mail.eml", s.r.o.MaxBytes+int64(len(trace)))
 		if err != nil {
 			undo()
-			return err
+			return "", err
 		}
 		keys = append(keys, stored.Key)
 		first, err := s.r.o.Files.Open(ctx, keys[0])
 		if err != nil {
 			undo()
-			return err
+			return "", err
 		}
 		defer first.Close()
 		if _, err := first.Seek(skip, io.SeekStart); err != nil {
 			undo()
-			return err
+			return "", err
 		}
 		content = first
 	}
-	key := mailKey(h, s.from, [sha256.Size]byte(sum.Sum(nil)))
+	key = mailKey(h, s.from, [sha256.Size]byte(sum.Sum(nil)))
 	for i, to := range s.to {
 		if err := s.r.o.Keep(ctx, Incoming{Account: to.account, Key: key, Lane: s.lane(h), BlobKey: keys[i]}); err != nil {
-			return err // the files are swept when no row has come to refer to them
+			return "", err // the files are swept when no row has come to refer to them
 		}
 	}
-	return nil
+	return key, nil
 }
 
 // mailKey is the same for every repeat of a mail: the Message-ID of its

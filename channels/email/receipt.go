@@ -190,7 +190,8 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Data takes the mail; nil is the acknowledgement.
+// Data takes the mail. Its acknowledgement names the key under which it is
+// kept.
 func (s *session) Data(body io.Reader) error {
 	began := s.r.o.Clock.Now()
 	head, err := io.ReadAll(io.LimitReader(body, inlineBytes+1))
@@ -208,16 +209,17 @@ func (s *session) Data(body io.Reader) error {
 	}
 	ctx, cancel := context.WithTimeout(s.r.base, keepTime)
 	defer cancel()
+	var key string
 	if len(head) <= inlineBytes {
-		err = s.keepSmall(ctx, h, head)
+		key, err = s.keepSmall(ctx, h, head)
 	} else {
-		err = s.keepLarge(ctx, h, head, body)
+		key, err = s.keepLarge(ctx, h, head, body)
 	}
 	if err != nil {
 		return s.failed(err)
 	}
 	s.r.o.Log.Debug("mail received", "accounts", len(s.to), "bytes", len(head), "took", s.r.o.Clock.Now().Sub(began))
-	return nil
+	return reply(250, 2, 0, 0, "Kept as "+key)
 }
 
 // failed answers what went wrong: the sender's size, or our storage.

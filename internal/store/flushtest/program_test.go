@@ -2,18 +2,23 @@ package flushtest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"github.com/gorilla/websocket"
 
 	"github.com/fanward/fanward/internal/testkit"
@@ -25,7 +30,7 @@ const origin = "https://shop.example"
 const perWay = 15
 
 // Whatever way an acknowledgement takes (a visitor's HTTP answer, a visitor's
-// socket, a teammate's HTTP answer), it follows the flush.
+// socket, a teammate's HTTP answer, an SMTP server's), it follows the flush.
 func TestProgramAcknowledgesAfterTheFlush(t *testing.T) {
 	for _, wrong := range programTrace(t) {
 		t.Error(wrong)
@@ -35,8 +40,8 @@ func TestProgramAcknowledgesAfterTheFlush(t *testing.T) {
 // One level is enough here (it flushes at checkpoints only); the store's own
 // test has both.
 func TestProgramWithLessDurabilityIsCaught(t *testing.T) {
-	if wrong := programTrace(t, "-ldflags", weaken+"NORMAL"); len(wrong) < 5*perWay/2 {
-		t.Errorf("with synchronous=NORMAL only %d of %d acknowledgements look early: %v", len(wrong), 5*perWay, wrong)
+	if wrong := programTrace(t, "-ldflags", weaken+"NORMAL"); len(wrong) < 6*perWay/2 {
+		t.Errorf("with synchronous=NORMAL only %d of %d acknowledgements look early: %v", len(wrong), 6*perWay, wrong)
 	}
 }
 
@@ -45,9 +50,14 @@ func TestProgramWithLessDurabilityIsCaught(t *testing.T) {
 func programTrace(t *testing.T, flags ...string) []string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "trace")
-	p := testkit.Program(t, testkit.WithTracer(tracer(t, out)...), testkit.WithBinary(testkit.Build(t, "./cmd/fanward", flags...)))
+	port, err := testkit.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	p := testkit.Program(t, testkit.WithEnv("FANWARD_EMAIL_SMTP_ADDR", post), testkit.WithTracer(tracer(t, out)...), testkit.WithBinary(testkit.Build(t, "./cmd/fanward", flags...)))
 	owner := signIn(t, p)
-	var account struct{ Key string }
+	var account struct{ ID, Key string }
 	owner.call("POST", p.URL+"/api/v1/accounts", map[string]any{"channel": "webchat", "name": "Shop", "config": map[string]any{"origins": []string{origin}}}, &account)
 	base := p.URL + "/channels/webchat/" + account.Key
 
@@ -60,9 +70,13 @@ func programTrace(t *testing.T, flags ...string) []string {
 			keys = append(keys, marker(fmt.Sprintf("http-%d", v), i), marker(fmt.Sprintf("socket-%d", v), i))
 		}
 	}
+	wg.Go(func() { mailsBySMTP(t, post, perWay) })
+	for i := range perWay {
+		keys = append(keys, mailKey(i))
+	}
 	wg.Wait()
 	var list struct{ Items []struct{ ID string } }
-	owner.call("GET", p.URL+"/api/v1/conversations?view=all", nil, &list)
+	owner.call("GET", p.URL+"/api/v1/conversations?view=all&account_id="+account.ID, nil, &list)
 	if len(list.Items) != 4 {
 		t.Fatalf("%d conversations", len(list.Items))
 	}
@@ -75,6 +89,28 @@ func programTrace(t *testing.T, flags ...string) []string {
 		t.Fatalf("the program ended with %v", err)
 	}
 	return check(readTrace(t, out), keys)
+}
+
+// mailKey is how the acknowledgement of mail i names it.
+func mailKey(i int) string {
+	sum := sha256.Sum256([]byte("ming@example.com\n" + marker("mail", i) + "@example.com"))
+	return hex.EncodeToString(sum[:])
+}
+
+func mailsBySMTP(t *testing.T, addr string, n int) {
+	c, err := smtp.Dial(addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+	for i := range n {
+		raw := "From: ming@example.com\r\nTo: help@tea.example\r\nMessage-ID: <" + marker("mail", i) + "@example.com>\r\n\r\nhello\r\n"
+		if err := c.SendMail("ming@example.com", []string{"help@tea.example"}, strings.NewReader(raw)); err != nil {
+			t.Error(err)
+			return
+		}
+	}
 }
 
 func marker(way string, i int) string { return fmt.Sprintf("marker-%s-%04d-end", way, i) }
