@@ -7,11 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -89,6 +91,23 @@ type Accounts struct {
 	// forgotten counts invalidations, so that a row read before one is not
 	// cached after it.
 	forgotten int
+	auditor   Auditor
+}
+
+// Auditor keeps the audit trail; auth.Service is one.
+type Auditor interface {
+	AuditTx(tx *store.Tx, by auth.Principal, action, object string, details map[string]any) error
+}
+
+// OnAudit names who keeps the audit trail. Call it while the program starts.
+func (a *Accounts) OnAudit(auditor Auditor) { a.auditor = auditor }
+
+// auditTx notes who did what to an account; details hold no secrets.
+func (a *Accounts) auditTx(tx *store.Tx, by auth.Principal, action string, id ids.ID, details map[string]any) error {
+	if a.auditor == nil {
+		return nil
+	}
+	return a.auditor.AuditTx(tx, by, "account."+action, "account/"+id.String(), details)
 }
 
 // NewAccounts returns the account store.
@@ -103,6 +122,8 @@ type New struct {
 	Config  json.RawMessage
 	Secrets Secrets
 	Sandbox bool
+	// By is who connects it; the zero value is the program itself.
+	By auth.Principal
 }
 
 // Create stores a new active account.
@@ -131,6 +152,9 @@ func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 		if _, err := tx.Exec(qInsert, acc.ID, acc.Channel, acc.Name, acc.Key, string(acc.Status), acc.Sandbox, string(acc.Config), acc.sealedCredentials, now, now); err != nil {
 			return err
 		}
+		if err := a.auditTx(tx, n.By, "created", acc.ID, map[string]any{"channel": acc.Channel, "name": acc.Name}); err != nil {
+			return err
+		}
 		return announce(tx, acc, acc.CreatedAt)
 	})
 	if err != nil {
@@ -146,6 +170,8 @@ type Patch struct {
 	// Secrets replace those of the same name; an empty value takes one away.
 	Secrets Secrets
 	Status  *Status
+	// By is who changes it; the zero value is the program itself.
+	By auth.Principal
 }
 
 // Update applies a patch.
@@ -155,7 +181,11 @@ func (a *Accounts) Update(ctx context.Context, id ids.ID, p Patch) (*Account, er
 		if acc, err = scanAccount(tx.QueryRow(qLock, id)); err != nil {
 			return missing(err)
 		}
+		before := *acc
 		if err := a.apply(acc, p); err != nil {
+			return err
+		}
+		if err := a.auditTx(tx, p.By, "changed", acc.ID, p.differences(&before, acc)); err != nil {
 			return err
 		}
 		now := a.clk.Now()
@@ -171,6 +201,24 @@ func (a *Accounts) Update(ctx context.Context, id ids.ID, p Patch) (*Account, er
 		return nil, err
 	}
 	return acc, nil
+}
+
+// differences are the audit's account of a change: secrets by name only.
+func (p Patch) differences(before, after *Account) map[string]any {
+	out := map[string]any{}
+	if before.Name != after.Name {
+		out["name"] = after.Name
+	}
+	if before.Status != after.Status {
+		out["status"] = after.Status
+	}
+	if string(before.Config) != string(after.Config) {
+		out["config"] = after.Config
+	}
+	if len(p.Secrets) > 0 {
+		out["secrets"] = slices.Sorted(maps.Keys(p.Secrets))
+	}
+	return out
 }
 
 func (a *Accounts) apply(acc *Account, p Patch) error {

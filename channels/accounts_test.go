@@ -11,7 +11,10 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/channelstest"
 	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/seal"
+	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/store/feed"
 	"github.com/fanward/fanward/internal/testkit/house"
 )
@@ -84,7 +87,7 @@ func TestAccountsRefuse(t *testing.T) {
 			t.Error("something was stored")
 		}
 		for _, err := range []error{
-			with(h.Accounts.Get(h.Ctx(), 9)), with(h.Accounts.ByKey(h.Ctx(), "nobody's")), with(h.Accounts.Update(h.Ctx(), 9, channels.Patch{})), with(h.Accounts.NewSecret(h.Ctx(), 9)),
+			with(h.Accounts.Get(h.Ctx(), 9)), with(h.Accounts.ByKey(h.Ctx(), "nobody's")), with(h.Accounts.Update(h.Ctx(), 9, channels.Patch{})), with(h.Accounts.NewSecret(h.Ctx(), h.Boss, 9)),
 		} {
 			house.Refused(t, err, "not_found", "")
 		}
@@ -149,11 +152,11 @@ func TestSecrets(t *testing.T) {
 		if _, ok, err := h.Accounts.Secret(h.Account); ok || err != nil {
 			t.Errorf("%v %v", ok, err)
 		}
-		first, err := h.Accounts.NewSecret(h.Ctx(), h.Account.ID)
+		first, err := h.Accounts.NewSecret(h.Ctx(), h.Boss, h.Account.ID)
 		if err != nil || len(first) != 64 {
 			t.Fatalf("%q %v", first, err)
 		}
-		second, err := h.Accounts.NewSecret(h.Ctx(), h.Account.ID)
+		second, err := h.Accounts.NewSecret(h.Ctx(), h.Boss, h.Account.ID)
 		if err != nil || first == second {
 			t.Fatal(err)
 		}
@@ -190,4 +193,88 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("%v %v", a, err)
 	}
 	house.Refused(t, with(r.Adapter("fax")), "unknown_channel", "channel")
+}
+
+// trail notes what is audited.
+type trail []string
+
+func (t *trail) AuditTx(_ *store.Tx, by auth.Principal, action, object string, details map[string]any) error {
+	*t = append(*t, fmt.Sprint(by.Name, " ", action, " ", object, " ", details))
+	return nil
+}
+
+// Who connects, changes or gives a new secret to an account stands in the audit
+// trail, and no secret does.
+func TestAccountsAreAudited(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		var told trail
+		h.Accounts.OnAudit(&told)
+		defer h.Accounts.OnAudit(nil)
+		acc, err := h.Accounts.Create(h.Ctx(), channels.New{Channel: channelstest.ProviderChannel, Name: "Post", Secrets: channels.Secrets{"key": "hush"}, By: h.Boss})
+		if err != nil {
+			t.Fatal(err)
+		}
+		off := channels.Disabled
+		if _, err := h.Accounts.Update(h.Ctx(), acc.ID, channels.Patch{Name: ptr("Post 2"), Status: &off, Secrets: channels.Secrets{"key": "hush hush"}, By: h.Boss}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Accounts.NewSecret(h.Ctx(), h.Boss, acc.ID); err != nil {
+			t.Fatal(err)
+		}
+		object := "account/" + acc.ID.String()
+		want := trail{
+			"Boss account.created " + object + " map[channel:scripted name:Post]",
+			"Boss account.changed " + object + " map[name:Post 2 secrets:[key] status:disabled]",
+			"Boss account.secret_made " + object + " map[]",
+		}
+		if fmt.Sprint(told) != fmt.Sprint(want) {
+			t.Errorf("told\n%v\nwant\n%v", told, want)
+		}
+		// The credentials are sealed, and bound to their account.
+		if h.Number("SELECT count(*) FROM accounts WHERE sealed_credentials LIKE '%hush%' OR config LIKE '%hush%'")+h.Number("SELECT count(*) FROM changes WHERE payload LIKE '%hush%'") != 0 {
+			t.Error("a credential is stored in the clear")
+		}
+		again, err := h.Accounts.Get(h.Ctx(), acc.ID)
+		if err != nil || fmt.Sprint(again.SecretNames) != "[key]" {
+			t.Fatalf("%+v %v", again, err)
+		}
+		if secrets, err := h.Accounts.Secrets(again); err != nil || secrets["key"] != "hush hush" {
+			t.Errorf("%v %v", secrets, err)
+		}
+		other := h.NewAccount("Other", nil)
+		h.Run("UPDATE accounts SET sealed_credentials = (SELECT a.sealed_credentials FROM accounts a WHERE a.id = ?) WHERE id = ?", acc.ID, other.ID)
+		copied, err := h.Accounts.Get(h.Ctx(), other.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Accounts.Secrets(copied); err != seal.ErrBroken {
+			t.Errorf("credentials copied to another account open: %v", err)
+		}
+	})
+}
+
+// Health is told once for each change, and stays until the next.
+func TestHealth(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		told := func() int64 {
+			return h.Number("SELECT count(*) FROM changes WHERE kind = 'account' AND account_id = ?", h.Account.ID)
+		}
+		before := told()
+		for range 3 {
+			if err := h.Accounts.Report(h.Ctx(), h.Account.ID, channels.Health{Code: "wechat_ip_refused", Params: fault.Params{"ip": "192.0.2.1"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		acc, err := h.Accounts.Get(h.Ctx(), h.Account.ID)
+		if err != nil || acc.Health.OK || acc.Health.Code != "wechat_ip_refused" || acc.Health.Since == nil || told() != before+1 {
+			t.Errorf("%+v %v, told %d times", acc.Health, err, told()-before)
+		}
+		if err := h.Accounts.Report(h.Ctx(), h.Account.ID, channels.Health{OK: true}); err != nil {
+			t.Fatal(err)
+		}
+		if acc, err = h.Accounts.Get(h.Ctx(), h.Account.ID); err != nil || !acc.Health.OK || told() != before+2 {
+			t.Errorf("%+v %v", acc.Health, err)
+		}
+		house.Refused(t, h.Accounts.Report(h.Ctx(), 9, channels.Health{}), "not_found", "")
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -23,7 +24,7 @@ func credentialsPurpose(id ids.ID) string { return "account/" + id.String() + "/
 // NewSecret makes, seals and stores a new identity secret and returns it in
 // the hex form that shops put into their configuration; it cannot be read
 // back later. The old one stops working at once.
-func (a *Accounts) NewSecret(ctx context.Context, id ids.ID) (string, error) {
+func (a *Accounts) NewSecret(ctx context.Context, by auth.Principal, id ids.ID) (string, error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return "", err
@@ -37,6 +38,9 @@ func (a *Accounts) NewSecret(ctx context.Context, id ids.ID) (string, error) {
 		}
 		now := a.clk.Now()
 		if _, err := tx.Exec(qSecret, sealed, clock.Millis(now), id); err != nil {
+			return err
+		}
+		if err := a.auditTx(tx, by, "secret_made", id, nil); err != nil {
 			return err
 		}
 		acc.HasSecret = true

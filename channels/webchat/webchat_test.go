@@ -195,7 +195,7 @@ func TestIdentify(t *testing.T) {
 			}
 		}
 		refusedWith(claim("", "u1"), "identity_refused", "") // the account has no secret
-		secret, err := h.Accounts.NewSecret(h.Ctx(), h.Account.ID)
+		secret, err := h.Accounts.NewSecret(h.Ctx(), h.Boss, h.Account.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +251,7 @@ func TestIdentify(t *testing.T) {
 // says so, and a disabled one refuses all, also those who hold an old view of it.
 func TestRulesHoldAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *house.House) {
-		secret, err := h.Accounts.NewSecret(h.Ctx(), h.Account.ID)
+		secret, err := h.Accounts.NewSecret(h.Ctx(), h.Boss, h.Account.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

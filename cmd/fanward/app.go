@@ -120,6 +120,7 @@ func (a *app) join(ctx context.Context) error {
 		return err
 	}
 	a.customers.OnAudit(a.auth)
+	a.accounts.OnAudit(a.auth)
 	a.intake = intake.New(intake.Options{DB: d.DB, Clock: clk, IDs: d.ids, Accounts: a.accounts, Holder: d.node.Name, Log: obs.Component(a.log, "intake")})
 	loader := new(lateLoader)
 	a.outbox = outbox.New(outbox.Options{

@@ -11,6 +11,7 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/channels/wechat"
+	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/web/sandbox"
 )
 
@@ -108,7 +109,7 @@ func (a *app) sandboxAccount(ctx context.Context, origins []string) (*channels.A
 	if secret, ok, err := a.accounts.Secret(account); err != nil || ok {
 		return account, secret, err
 	}
-	secret, err := a.accounts.NewSecret(ctx, account.ID)
+	secret, err := a.accounts.NewSecret(ctx, auth.System, account.ID)
 	return account, []byte(secret), err
 }
 

@@ -58,7 +58,7 @@ func (s *Server) addAccounts() {
 		id: "createAccount", method: http.MethodPost, path: path, tag: "accounts", access: needs(auth.AccountsManage), status: http.StatusCreated,
 		summary: "Connect a channel",
 	}, func(ctx context.Context, in *struct{ Body newAccount }) (*answer[*channels.Account], error) {
-		return answered(s.o.Accounts.Create(ctx, channels.New{Channel: in.Body.Channel, Name: in.Body.Name, Config: in.Body.Config.RawMessage, Secrets: in.Body.Secrets}))
+		return answered(s.o.Accounts.Create(ctx, channels.New{Channel: in.Body.Channel, Name: in.Body.Name, Config: in.Body.Config.RawMessage, Secrets: in.Body.Secrets, By: principal(ctx)}))
 	})
 	add(s, operation{
 		id: "updateAccount", method: http.MethodPatch, path: path + "/{id}", tag: "accounts", access: needs(auth.AccountsManage),
@@ -68,7 +68,7 @@ func (s *Server) addAccounts() {
 		Body accountPatch `nameHint:"AccountPatch"`
 	}) (*answer[*channels.Account], error) {
 		return answered(s.o.Accounts.Update(ctx, in.ID.ID, channels.Patch{
-			Name: in.Body.Name.pointer(), Config: in.Body.Config.Value.RawMessage, Secrets: in.Body.Secrets.Value, Status: in.Body.Status.pointer(),
+			Name: in.Body.Name.pointer(), Config: in.Body.Config.Value.RawMessage, Secrets: in.Body.Secrets.Value, Status: in.Body.Status.pointer(), By: principal(ctx),
 		}))
 	})
 	add(s, operation{
@@ -83,14 +83,14 @@ func (s *Server) addAccounts() {
 		summary: "Switch an account off; its conversations stay",
 	}, func(ctx context.Context, in *ByID) (*nothing, error) {
 		off := channels.Disabled
-		_, err := s.o.Accounts.Update(ctx, in.ID.ID, channels.Patch{Status: &off})
+		_, err := s.o.Accounts.Update(ctx, in.ID.ID, channels.Patch{Status: &off, By: principal(ctx)})
 		return nil, err
 	})
 	add(s, operation{
 		id: "newIdentitySecret", method: http.MethodPost, path: path + "/{id}/identity-secret", tag: "accounts", access: needs(auth.AccountsManage),
 		status: http.StatusCreated, summary: "Make a new identity secret; the old one stops working at once",
 	}, func(ctx context.Context, in *ByID) (*answer[newSecret], error) {
-		secret, err := s.o.Accounts.NewSecret(ctx, in.ID.ID)
+		secret, err := s.o.Accounts.NewSecret(ctx, principal(ctx), in.ID.ID)
 		return answered(newSecret{secret}, err)
 	})
 }
