@@ -32,9 +32,9 @@ func (p *parser) headers(h textproto.Header) {
 		m.From = sender[0]
 	}
 	m.ReplyTo, m.To, m.Cc = p.addresses(h, "Reply-To"), p.addresses(h, "To"), p.addresses(h, "Cc")
-	m.ReturnPath = strings.Trim(strings.TrimSpace(h.Get("Return-Path")), "<>")
+	m.ReturnPath = text.CleanLine(strings.Trim(strings.TrimSpace(cut(h.Get("Return-Path"))), "<>"))
 	for _, v := range limited(h.Values("Delivered-To"), 10) {
-		m.Delivered = append(m.Delivered, strings.ToLower(strings.Trim(strings.TrimSpace(v), "<>")))
+		m.Delivered = append(m.Delivered, strings.ToLower(text.CleanLine(strings.Trim(strings.TrimSpace(cut(v)), "<>"))))
 	}
 	m.Subject = subject(h.Get("Subject"))
 	if ids := messageIDs(h.Get("Message-Id"), 1); len(ids) > 0 {
@@ -158,7 +158,7 @@ func splitAddresses(v string) (out []string) {
 	return append(out, v[start:])
 }
 
-var idForm = regexp.MustCompile(`<\s*([^<>\s]{1,250})\s*>`)
+var idForm = regexp.MustCompile(`<\s*([^<>\s\x00-\x1f\x7f]{1,250})\s*>`)
 
 // messageIDs finds up to n message ids; of more, the last n: the nearest ones.
 func messageIDs(v string, n int) (out []string) {
@@ -167,7 +167,7 @@ func messageIDs(v string, n int) (out []string) {
 		out = append(out, strings.ToValidUTF8(m[1], ""))
 	}
 	if out == nil { // some programs leave the brackets out
-		if id := strings.TrimSpace(v); id != "" && len(id) <= 250 && !strings.ContainsAny(id, " \t<>") {
+		if id := strings.TrimSpace(v); id != "" && len(id) <= 250 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == '<' || r == '>' || r == 0x7f }) {
 			out = []string{strings.ToValidUTF8(id, "")}
 		}
 	}
