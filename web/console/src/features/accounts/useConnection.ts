@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
+import { ApiError } from "@/api/http";
 import { keys } from "@/api/keys";
 import type { Account, CheckStep } from "@/api/types";
 import { fieldProblems } from "@/i18n/problem";
@@ -20,6 +21,11 @@ export interface Checked {
   steps: CheckStep[];
   /** What was tried, to tell when it has been changed since. */
   of: string;
+}
+
+/** Whether a refusal is told at the form's own fields. */
+function atFields(error: unknown): boolean {
+  return error instanceof ApiError && error.fields.length > 0 && error.fields.every((f) => /^(name|config\.|secrets\.)/.test(f.field));
 }
 
 /** A channel account's form: what is typed, what is wrong with it, what trying it found. */
@@ -77,7 +83,8 @@ export function useConnection<C extends object>({ channel, fresh, account }: Opt
       }),
     dirty: typed !== JSON.stringify(start),
     problems: { ...fieldProblems(check.error), ...fieldProblems(save.error) },
-    refusal: save.error ?? check.error,
+    /** What no field of the form says already. */
+    refusal: atFields(save.error ?? check.error) ? null : (save.error ?? check.error),
     /** What the last try found, unless the form says something else by now. */
     steps: checked?.of === typed ? checked.steps : null,
     checking: check.isPending,

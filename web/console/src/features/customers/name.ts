@@ -1,8 +1,8 @@
 import { i18n } from "@/i18n";
 
-/** What to call a customer: the name, or "Visitor" with the code that tells nameless ones apart. */
+/** What to call a customer: the name, or "Customer" with the code that tells nameless ones apart. */
 export function customerName(customer: { name?: string | null; label: string }): string {
-  return customer.name ? customer.name : i18n.t("customers.visitor", { code: customer.label });
+  return customer.name ? customer.name : i18n.t("customers.nameless", { code: customer.label });
 }
 
 /** The letters of a nameless customer's face: the first of its code, so that neighbours differ. */

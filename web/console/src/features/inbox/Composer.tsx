@@ -12,11 +12,11 @@ import { AttachIcon, Button, CaretIcon, Dropdown, LockIcon, SendIcon, WarningIco
 import type { ConversationActions } from "./actions";
 import { AllowanceLine, WindowClosed } from "./AllowanceLine";
 import { useDraft } from "./drafts";
-import { limitsFor, room } from "./limits";
+import { limitsFor, messagesIn, room } from "./limits";
 import { MailHead } from "./MailHead";
 import { useTellTyping, useTellView } from "./presence";
 import { useAccounts, useLimits, useTeammates } from "./queries";
-import { useSending } from "./send";
+import { messagesOf, useSending } from "./send";
 import { sendAct } from "./send-key";
 import { addUploads, takeUploads, uploadsOf, useUploads } from "./uploads";
 import { UploadList } from "./UploadList";
@@ -90,10 +90,12 @@ export function Composer({ conversation, actions, ref }: Props) {
   const note = kind === "note";
   const limits = limitsFor(conversation.channel, note, house);
   const left = room(body, limits);
+  const needed = messagesIn(body, uploads.length, limits);
+  const tooMany = !note && standing.state === "open" && needed > standing.left;
   const closed = !note && standing.state === "closed";
   const uploading = uploads.some((u) => !u.attachment);
   const disabledAccount = !note && account?.status === "disabled";
-  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount && !closed;
+  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount && !closed && !tooMany;
 
   useTellView(id, body.trim() !== "" && !note ? "replying" : "viewing");
   useTellTyping(id, typing && !note && body !== "");
@@ -111,7 +113,7 @@ export function Composer({ conversation, actions, ref }: Props) {
     const writing = { conversationId: id, body, kind, attachments: takeUploads(list), andResolve };
     stopTyping();
     clear();
-    void send(writing).then((sent) => {
+    void send(messagesOf(writing, limits.apart ?? false)).then((sent) => {
       if (sent && andResolve) actions.toldResolved();
     });
     input.current?.focus();
@@ -158,17 +160,13 @@ export function Composer({ conversation, actions, ref }: Props) {
       {label}
     </button>
   );
-  const hint = disabledAccount
-    ? t("composer.accountDisabled")
-    : left < 0
-      ? t("composer.over", { count: -left })
-      : left <= NEAR_LIMIT
-        ? t("composer.left", { count: left })
-        : phone
-          ? ""
-          : enterSends
-            ? t("composer.hintEnter")
-            : t("composer.hintMod", { key: `${modKey} Enter` });
+  const keysHint = phone ? "" : enterSends ? t("composer.hintEnter") : t("composer.hintMod", { key: `${modKey} Enter` });
+  const hint = (): string => {
+    if (disabledAccount) return t("composer.accountDisabled");
+    if (tooMany) return t("composer.needs", { count: needed, left: standing.left });
+    if (left < 0) return t("composer.over", { count: -left });
+    return left <= NEAR_LIMIT ? t("composer.left", { count: left }) : keysHint;
+  };
 
   return (
     <div
@@ -241,8 +239,8 @@ export function Composer({ conversation, actions, ref }: Props) {
                 event.target.value = "";
               }}
             />
-            <span className="composer-hint num" data-tone={left < 0 || disabledAccount ? "danger" : undefined} role={left <= NEAR_LIMIT ? "status" : undefined}>
-              {hint}
+            <span className="composer-hint num" data-tone={left < 0 || disabledAccount || tooMany ? "danger" : undefined} role={left <= NEAR_LIMIT ? "status" : undefined}>
+              {hint()}
             </span>
             <Button type="primary" data-testid="composer-send" disabled={!sendable} icon={phone ? <SendIcon /> : undefined} onClick={() => submit(false)} aria-label={note ? t("composer.addNote") : t("composer.send")}>
               {phone ? null : note ? t("composer.addNote") : t("composer.send")}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { limitsFor, room } from "./limits";
+import { limitsFor, messagesIn, room } from "./limits";
 
 const house = { body: 10_000, file_bytes: 25 * 1024 * 1024, files: 10 };
 
@@ -27,4 +27,11 @@ test("a channel narrows replies, never notes", () => {
   expect(limitsFor("wechat", true, house)).toEqual(house);
   expect(limitsFor("wechat", false, house)).toMatchObject({ bodyBytes: 2_048, file_bytes: 2 * 1024 * 1024 });
   expect(limitsFor("wechat", false, { ...house, file_bytes: 1_000 }).file_bytes).toBe(1_000);
+});
+
+test("where each picture is a message of its own, each one counts", () => {
+  const wechat = limitsFor("wechat", false, house);
+  expect(messagesIn("Here", 2, wechat)).toBe(3);
+  expect(messagesIn(" ", 2, wechat)).toBe(2);
+  expect(messagesIn("Here", 2, limitsFor("email", false, house))).toBe(1);
 });

@@ -8,12 +8,14 @@ export interface ChannelLimits extends Limits {
   bodyBytes?: number;
   /** The types of files it takes; every type without it. */
   types?: readonly string[];
+  /** A text and each file are messages of their own there, and each one counts. */
+  apart?: boolean;
 }
 
 const megabyte = 1024 * 1024;
 
 const narrower: Record<string, Partial<ChannelLimits>> = {
-  wechat: { bodyBytes: 2_048, file_bytes: 2 * megabyte, types: ["image/jpeg", "image/png", "image/gif"] },
+  wechat: { bodyBytes: 2_048, file_bytes: 2 * megabyte, types: ["image/jpeg", "image/png", "image/gif"], apart: true },
 };
 
 /** What one message of a conversation may carry; notes are not bound by the channel. */
@@ -50,4 +52,9 @@ export function room(body: string, limits: Pick<ChannelLimits, "body" | "bodyByt
     over++;
   }
   return Math.min(free, -over);
+}
+
+/** How many of the channel's messages a text with files makes. */
+export function messagesIn(body: string, files: number, limits: Pick<ChannelLimits, "apart">): number {
+  return limits.apart ? (body.trim() === "" ? 0 : 1) + files : 1;
 }

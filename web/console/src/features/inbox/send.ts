@@ -14,6 +14,14 @@ export interface Writing {
   andResolve: boolean;
 }
 
+/** A writing as the messages that the channel makes of it: apart, the text comes first, then each file; only the last one resolves. */
+export function messagesOf(writing: Writing, apart: boolean): Writing[] {
+  if (!apart) return [writing];
+  const parts = writing.attachments.map<Writing>((file) => ({ ...writing, body: "", attachments: [file] }));
+  if (writing.body.trim() !== "") parts.unshift({ ...writing, attachments: [] });
+  return parts.map((part, i) => ({ ...part, andResolve: writing.andResolve && i === parts.length - 1 }));
+}
+
 /** A key that no two messages share, also where crypto.randomUUID is missing (plain http). */
 export function newClientKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -55,14 +63,14 @@ export function useSending() {
   const { feed } = useRealtime();
   return useMemo(
     () => ({
-      send: (writing: Writing) =>
-        post(feed, {
-          ...writing,
-          clientKey: newClientKey(),
-          createdAt: new Date().toISOString(),
-          state: "sending",
-          problem: null,
-        }),
+      /** Sends one after the other, in their order; answers whether all were taken. All are shown at once. */
+      send: async (writings: Writing[]) => {
+        const entries = writings.map<Pending>((writing) => ({ ...writing, clientKey: newClientKey(), createdAt: new Date().toISOString(), state: "sending", problem: null }));
+        for (const entry of entries) putPending(entry);
+        let all = true;
+        for (const entry of entries) all = (await post(feed, entry)) && all;
+        return all;
+      },
       retry: (entry: Pending) => post(feed, entry),
       discard: (entry: Pending) => dropPending(entry.clientKey),
       /** Sends, one after the other, what failed only for want of a connection. */
