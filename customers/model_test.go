@@ -18,11 +18,10 @@ import (
 // sheet of paper, and clips hold sheets together. It knows nothing of records,
 // survivors or homes of customers.
 type model struct {
-	sheet    map[string]int // of each identity
-	sheets   int
-	clips    []clip
-	taken    map[string]bool   // browser or address + person that a teammate has parted
-	signedIn map[string]string // by browser
+	sheet  map[string]int // of each identity
+	sheets int
+	clips  []clip
+	taken  map[string]bool // browser or address + person that a teammate has parted
 }
 
 type clip struct {
@@ -32,7 +31,7 @@ type clip struct {
 }
 
 func newModel() *model {
-	return &model{sheet: map[string]int{}, taken: map[string]bool{}, signedIn: map[string]string{}}
+	return &model{sheet: map[string]int{}, taken: map[string]bool{}}
 }
 
 func (m *model) meet(identity string) int {
