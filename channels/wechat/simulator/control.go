@@ -26,6 +26,9 @@ func (s *Simulator) Control() http.Handler {
 	mux.HandleFunc("GET /control/outbox", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]any{"items": s.Outbox(r.FormValue("app_id"), r.FormValue("openid"))}, nil)
 	})
+	mux.HandleFunc("GET /control/pushes", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, map[string]any{"items": s.Pushes(r.FormValue("app_id"))}, nil)
+	})
 	mux.HandleFunc("GET /control/allowance", func(w http.ResponseWriter, r *http.Request) {
 		a, err := s.AllowanceOf(r.FormValue("app_id"), r.FormValue("openid"))
 		reply(w, a, err)

@@ -52,6 +52,9 @@ func TestControl(t *testing.T) {
 	if _, body := s.do("GET", "/control/outbox?app_id="+app+"&openid="+s.ming, ""); !strings.Contains(body, "回复") {
 		t.Errorf("%s", body)
 	}
+	if _, body := s.do("GET", "/control/pushes?app_id="+app, ""); strings.Count(body, `"verdict":"acknowledged"`) != 2 {
+		t.Errorf("%s", body)
+	}
 	if _, body := s.do("GET", "/control/allowance?app_id="+app+"&openid="+s.ming, ""); !strings.Contains(body, `"left":7`) {
 		t.Errorf("%s", body)
 	}

@@ -364,8 +364,8 @@ func (s *Simulator) say(p *person, l Line) *Line {
 }
 
 const (
-	maxLines  = 400
-	maxPushes = 400
+	maxLines  = 1000
+	maxPushes = 2000
 )
 
 // machine is the computer's own clock.
