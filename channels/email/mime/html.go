@@ -68,7 +68,7 @@ func strict() *bluemonday.Policy {
 // pictures wait; the quoted part of the letter is folded into <details>. It
 // fails for HTML that cannot be read, with an empty result.
 func Sanitise(source string) (Shown, error) {
-	root, err := html.Parse(strings.NewReader(source))
+	root, err := parseTree(source)
 	if err != nil {
 		return Shown{}, err
 	}

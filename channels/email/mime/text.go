@@ -19,7 +19,7 @@ func unescape(s string) string {
 // splitText is the text of HTML in two parts where the sender's program marks
 // the quoted one; quoted is empty where it does not.
 func splitText(source string) (body, quoted string) {
-	root, err := html.Parse(strings.NewReader(source))
+	root, err := parseTree(source)
 	if err != nil {
 		return tokenText(source), ""
 	}
@@ -34,7 +34,7 @@ func splitText(source string) (body, quoted string) {
 // TextOf is the text of HTML as a person would read it: a line per block,
 // quotes marked with ">", nothing of what is hidden.
 func TextOf(source string) string {
-	root, err := html.Parse(strings.NewReader(source))
+	root, err := parseTree(source)
 	if err != nil {
 		return tokenText(source)
 	}
