@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -318,5 +320,42 @@ func TestMailboxPage(t *testing.T) {
 	}
 	if policy := response.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
 		t.Errorf("policy %q", policy)
+	}
+}
+
+// The mailbox answers this machine alone, directly: not another Host, and not
+// through a proxy.
+func TestMailboxIsGuarded(t *testing.T) {
+	p := newPost(t)
+	target, err := url.Parse(p.page.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(httputil.NewSingleHostReverseProxy(target))
+	t.Cleanup(proxy.Close)
+	for _, path := range []string{"/", "/api/mailbox", "/api/changes?newest=x", "/mailbox.js"} {
+		for _, test := range []struct{ base, host, reason string }{
+			{p.page.URL, "", ""}, {p.page.URL, "mail.example.com", "host"}, {proxy.URL, "localhost", "forwarded"}, {proxy.URL, "mail.example.com", "host"},
+		} {
+			r, err := http.NewRequest(http.MethodGet, test.base+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.host != "" {
+				r.Host = test.host
+			}
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.reason == "" {
+				_ = response.Body.Close()
+				if response.StatusCode >= 400 {
+					t.Errorf("%s: %d", path, response.StatusCode)
+				}
+				continue
+			}
+			expect(t, response, test.reason)
+		}
 	}
 }
