@@ -2,10 +2,8 @@ package email
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -123,15 +121,6 @@ func (p *peers) drain() {
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
-}
-
-func (p *peers) closeAll() {
-	p.mu.Lock()
-	open := slices.Collect(maps.Keys(p.all))
-	p.mu.Unlock()
-	for _, c := range open {
-		_ = c.Close()
-	}
 }
 
 // guardedListener admits connections within the limits.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -76,6 +78,10 @@ type Receipt struct {
 	// base ends what is under way when the server is shut down hard.
 	base   context.Context
 	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	draining bool
+	busy     sync.WaitGroup
 }
 
 const (
@@ -113,13 +119,33 @@ func (r *Receipt) Serve(l net.Listener) error {
 }
 
 // Shutdown lets mails that are being taken finish until ctx ends, then cuts
-// the lines: what was not acknowledged comes again.
+// every line, idle ones at once: what was not acknowledged comes again.
 func (r *Receipt) Shutdown(ctx context.Context) {
 	defer r.cancel()
 	r.peers.drain()
-	if err := r.server.Shutdown(ctx); err != nil {
-		r.peers.closeAll()
+	r.mu.Lock()
+	r.draining = true
+	r.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		r.busy.Wait()
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
 	}
+	_ = r.server.Close()
+}
+
+// begin counts a mail that is being taken; false once the server goes down.
+func (r *Receipt) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.draining {
+		r.busy.Add(1)
+	}
+	return !r.draining
 }
 
 // smtpLog takes what the server reports: broken lines, mostly.
@@ -142,14 +168,31 @@ type session struct {
 	from    string
 	to      []recipient
 	unknown int
+	// taking is true from the beginning of a mail until it has been answered.
+	taking atomic.Bool
 }
 
 func (r *Receipt) session(c *smtp.Conn) (smtp.Session, error) {
 	return &session{r: r, conn: c, peer: peerOf(c.Conn().RemoteAddr())}, nil
 }
 
-func (s *session) Reset()        { s.from, s.to = "", nil }
-func (s *session) Logout() error { return nil }
+// Reset follows every answer to a mail.
+func (s *session) Reset() {
+	s.from, s.to = "", nil
+	s.answered()
+}
+
+// Logout follows the end of the line.
+func (s *session) Logout() error {
+	s.answered()
+	return nil
+}
+
+func (s *session) answered() {
+	if s.taking.CompareAndSwap(true, false) {
+		s.r.busy.Done()
+	}
+}
 
 func reply(code int, class, subject, detail int, message string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{class, subject, detail}, Message: message}
@@ -193,6 +236,10 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 // Data takes the mail. Its acknowledgement names the key under which it is
 // kept.
 func (s *session) Data(body io.Reader) error {
+	if !s.r.begin() {
+		return reply(421, 4, 3, 2, "The server is restarting, try again in a minute")
+	}
+	s.taking.Store(true)
 	began := s.r.o.Clock.Now()
 	head, err := io.ReadAll(io.LimitReader(body, inlineBytes+1))
 	if err != nil {

@@ -29,6 +29,8 @@ type station struct {
 	addr  string
 	files *files.Store
 
+	receipt *email.Receipt
+
 	mu   sync.Mutex
 	kept []email.Incoming
 	fail error
@@ -60,6 +62,7 @@ func newStation(t *testing.T, change func(*email.ReceiptOptions)) *station {
 		change(&o)
 	}
 	r := email.NewReceipt(o)
+	s.receipt = r
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -326,6 +329,46 @@ func TestReceiptSecuresTheLine(t *testing.T) {
 	}
 	if kept := s.all(); len(kept) != 1 || !bytes.Contains(kept[0].Body, []byte("with ESMTPS")) {
 		t.Errorf("%d kept", len(kept))
+	}
+}
+
+// A mail that is being taken is finished when the server goes down; a line on
+// which nothing happens does not delay it.
+func TestReceiptShutsDown(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	s := newStation(t, func(o *email.ReceiptOptions) {
+		keep := o.Keep
+		o.Keep = func(ctx context.Context, in email.Incoming) error {
+			close(begun)
+			<-release
+			return keep(ctx, in)
+		}
+	})
+	idle := s.dial()
+	sent, down := make(chan error, 1), make(chan struct{})
+	go func() { sent <- s.send("ming@example.com", []string{"help@tea.example"}, simple("1@x", "in time")) }()
+	<-begun
+	go func() {
+		defer close(down)
+		s.receipt.Shutdown(context.Background())
+	}()
+	testkit.Eventually(t, 5*time.Second, "no new line is taken", func() bool {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			return true
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		answer, _ := io.ReadAll(c)
+		return strings.HasPrefix(string(answer), "421 4.3.2")
+	})
+	close(release)
+	if err := <-sent; err != nil {
+		t.Errorf("the mail: %v", err)
+	}
+	<-down
+	if err := idle.Noop(); err == nil || len(s.all()) != 1 {
+		t.Errorf("the idle line: %v, %d kept", err, len(s.all()))
 	}
 }
 
