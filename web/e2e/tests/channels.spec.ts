@@ -151,7 +151,7 @@ test("WeChat, the shop and the mailbox are one customer to whoever answers, and 
     await lin.page.getByTestId("merge-despite").click();
     await lin.page.getByTestId("merge-submit").click();
     await expect.poll(async () => (await people()).length).toBe(1);
-    const joined = lin.page.locator("[data-testid=merge-entry]:not([data-undone])").first();
+    const joined = lin.page.locator("[data-testid=merge-entry]:not([data-undone])").filter({ hasText: "merged" });
     await joined.getByTestId("merge-undo").click();
     await lin.page.getByRole("dialog").getByRole("button", { name: "Undo" }).click();
     await expect.poll(async () => (await people()).length).toBe(2);

@@ -1,9 +1,9 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
 import { useDeferredValue, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { Customer, Merge } from "@/api/types";
+import type { Customer, Merge, Page } from "@/api/types";
 import { newClientKey } from "@/features/inbox/send";
 import { ago } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
@@ -80,6 +80,8 @@ function Compare({ one, other, onBack, onMerged }: CompareProps) {
   const merge = useMutation({
     mutationFn: () => api.merge(stays, { absorb: goes, client_key: key.current, despite: serious.map((o) => o.code) }),
     onSuccess: (done) => {
+      // The log shows it at once; what else has changed is asked for.
+      cache.setQueryData<InfiniteData<Page<Merge>>>(keys.merges(stays), (log) => log && { ...log, pages: log.pages.map((page, i) => (i === 0 ? { ...page, items: [done, ...page.items] } : page)) });
       for (const id of [one, other]) feed.touchCustomer(id);
       void cache.invalidateQueries({ queryKey: keys.customers });
       onMerged(done);
