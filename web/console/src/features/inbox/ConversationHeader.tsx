@@ -60,7 +60,7 @@ function StatusTag({ conversation }: { conversation: Conversation }) {
   if (conversation.status === "resolved") return <Tag tone="ok">{t("inbox.resolved")}</Tag>;
   if (conversation.status === "snoozed" && conversation.snoozed_until) {
     return (
-      <span title={full(conversation.snoozed_until)}>
+      <span className="pane-snoozed" title={full(conversation.snoozed_until)}>
         <Tag tone="warn">{t("snoozeState.until", { time: soon(conversation.snoozed_until, Date.now()) })}</Tag>
       </span>
     );
