@@ -250,6 +250,20 @@ func TestTroubles(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		// Whoever resolves the conversation has settled it; it is trouble again when
+		// the conversation is opened.
+		for _, step := range []struct {
+			to   inbox.Status
+			left int
+		}{{inbox.Resolved, 1}, {inbox.Open, 2}} {
+			if _, err := h.Inbox.Update(h.Ctx(), h.Boss, list[0].ConversationID, inbox.Update{Status: &step.to}); err != nil {
+				t.Fatal(err)
+			}
+			left, err := h.Inbox.Troubles(h.Ctx(), h.Boss, inbox.TroubleFilter{Limit: 10})
+			if err != nil || len(left) != step.left {
+				t.Errorf("%s: %d left, %v", step.to, len(left), err)
+			}
+		}
 		outsider := h.Boss
 		outsider.Role, outsider.Scope = "agent", "assigned"
 		outsider.ID = 5

@@ -13,7 +13,8 @@ import (
 )
 
 // Trouble is a delivery that failed or of which nobody knows whether it reached
-// the customer: a person decides what becomes of it.
+// the customer: a person decides what becomes of it. Resolving the conversation
+// settles it, too.
 type Trouble struct {
 	Delivery       Delivery      `json:"delivery"`
 	MessageID      ids.ID        `json:"message_id"`
@@ -70,7 +71,7 @@ func (b *Inbox) CountTroubles(ctx context.Context, p auth.Principal, f TroubleFi
 
 func troubled(s *store.Builder, p auth.Principal, f TroubleFilter) {
 	s.Add(`FROM deliveries d JOIN conversations c ON c.id = d.conversation_id JOIN customers k ON k.id = c.customer_id JOIN messages m ON m.id = d.message_id
-WHERE d.state IN ('failed', 'unknown')`)
+WHERE d.state IN ('failed', 'unknown') AND c.status <> 'resolved'`)
 	if f.State != "" {
 		s.Add("AND d.state = ?", f.State)
 	}

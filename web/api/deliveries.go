@@ -29,7 +29,7 @@ func (s *Server) addDeliveries() {
 	add(s, operation{
 		id: "listDeliveries", method: http.MethodGet, path: root + "/deliveries", tag: "inbox", access: needs(auth.InboxRead),
 		summary:     "Deliveries that need a person, newest first",
-		description: "failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees.",
+		description: "failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees and that are not resolved.",
 	}, s.listDeliveries)
 	add(s, operation{
 		id: "liftSuppression", method: http.MethodDelete, path: root + "/identities/{id}/suppression", tag: "customers", access: needs(auth.CustomersWrite), status: http.StatusNoContent,

@@ -400,7 +400,7 @@ export interface paths {
         };
         /**
          * Deliveries that need a person, newest first
-         * @description failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees.
+         * @description failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees and that are not resolved.
          */
         get: operations["listDeliveries"];
         put?: never;

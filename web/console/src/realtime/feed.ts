@@ -38,6 +38,8 @@ export interface FeedEvents {
   delivery?(delivery: Delivery): void;
   /** The own read cursor was moved in some tab; back when it was marked unread. */
   cursor?(conversationId: string, from: number, to: number): void;
+  /** Something happened to a conversation; the activity's code. */
+  activity?(code: string): void;
 }
 
 /**
@@ -115,6 +117,7 @@ export class Feed {
         this.putMessage(change.data.message);
         this.touchCustomer(c.customer.id);
         this.events.message?.(change.data.message, c);
+        if (change.data.message.activity) this.events.activity?.(change.data.message.activity.code);
         return;
       }
       case "conversation":

@@ -46,16 +46,24 @@ export function useTroubleSync(): void {
   const { feed } = useRealtime();
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    feed.events.delivery = (delivery) => {
-      if (!concernsTrouble(delivery, cache.getQueryData<number>(keys.troubleCount) ?? 0)) return;
+    const known = () => cache.getQueryData<number>(keys.troubleCount) ?? 0;
+    const askSoon = () => {
       timer ??= setTimeout(() => {
         timer = undefined;
         void cache.invalidateQueries({ queryKey: keys.deliveries });
       }, ASK_AFTER);
     };
+    feed.events.delivery = (delivery) => {
+      if (concernsTrouble(delivery, known())) askSoon();
+    };
+    // Whoever resolves a conversation has settled what was left in it.
+    feed.events.activity = (code) => {
+      if (code === "reopened" || (code === "resolved" && known() > 0)) askSoon();
+    };
     return () => {
       clearTimeout(timer);
       delete feed.events.delivery;
+      delete feed.events.activity;
     };
   }, [cache, feed]);
 }
