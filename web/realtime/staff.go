@@ -148,16 +148,18 @@ func (s *staffSocket) hello(after *string) {
 	if resumed {
 		position = from // what is replayed comes behind it: the client may be cut in the middle
 	}
-	s.send(newFrame(encode(map[string]any{
+	hello := newFrame(encode(map[string]any{
 		"t": "hello", "position": position.String(), "resumed": resumed, "server_time": h.o.Clock.Now(), "node": h.o.Node, "online": h.hints.online(),
-	})))
+	}))
+	// All at once: whoever has read the greeting hears every hint.
+	h.mu.Lock()
+	s.send(hello)
 	for _, f := range replay {
 		s.send(f)
 	}
 	if position.Before(start) {
 		s.send(positionFrame(start))
 	}
-	h.mu.Lock()
 	for _, f := range s.pending {
 		s.send(f)
 	}

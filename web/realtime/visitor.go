@@ -140,9 +140,8 @@ func (s *visitorSocket) hello(ctx context.Context, f clientFrame) {
 		"t": "hello", "server_time": h.o.Clock.Now(), "node": h.o.Node, "conversation": thread.Current, "messages": thread.Messages,
 		"has_more": thread.More, "reset": reset,
 	}
-	s.send(newFrame(encode(hello)))
-	s.send(newFrame(encode(map[string]any{"t": "online", "teammates": len(h.hints.online())})))
-	if s.begin() {
+	online := map[string]any{"t": "online", "teammates": len(h.hints.online())}
+	if s.begin(newFrame(encode(hello)), newFrame(encode(online))) {
 		h.customerPresence(ctx, s, true)
 	}
 }
@@ -172,12 +171,16 @@ func (s *visitorSocket) knows(at inbox.Place) bool {
 	return slices.ContainsFunc(s.told, func(t inbox.Place) bool { return t.Conversation == at.Conversation && at.Seq <= t.Seq })
 }
 
-// begin sends what has waited for the hello and lets changes through from here
-// on. first is true for the customer's first socket.
-func (s *visitorSocket) begin() (first bool) {
+// begin sends the greeting and what has waited for it, and lets changes through
+// from here on, all at once: whoever has read the greeting hears every hint.
+// first is true for the customer's first socket.
+func (s *visitorSocket) begin(greeting ...*frame) (first bool) {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for _, f := range greeting {
+		s.send(f)
+	}
 	for _, w := range s.pending {
 		if !s.knows(w.place) {
 			s.send(w.frame)
