@@ -66,6 +66,8 @@ type hint struct {
 type hints struct {
 	hub *Hub
 
+	// telling orders what is told of viewers; it comes before every other lock.
+	telling *sync.Mutex
 	mu      *sync.Mutex
 	viewers map[ids.ID]map[ids.ID]look // conversation → teammate
 	nodes   map[string]nodePresence
@@ -84,7 +86,7 @@ type nodePresence struct {
 }
 
 func newHints(h *Hub) hints {
-	return hints{hub: h, mu: new(sync.Mutex), viewers: map[ids.ID]map[ids.ID]look{}, nodes: map[string]nodePresence{}, changed: make(chan struct{}, 1)}
+	return hints{hub: h, telling: new(sync.Mutex), mu: new(sync.Mutex), viewers: map[ids.ID]map[ids.ID]look{}, nodes: map[string]nodePresence{}, changed: make(chan struct{}, 1)}
 }
 
 func (s *hints) now() time.Time { return s.hub.o.Machine.Now() }
@@ -212,12 +214,20 @@ func (s *hints) setView(h hint) {
 }
 
 func (s *hints) tellViewers(place conversationPlace) {
-	s.hub.toStaffWhoSee(place, newFrame(encode(map[string]any{"t": "viewers", "conversation_id": place.Conversation, "viewers": s.viewersOf(place.Conversation)})))
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.hub.toStaffWhoSee(place, s.viewersFrame(place.Conversation))
 }
 
 type viewer struct {
 	Teammate ids.ID `json:"teammate_id"`
 	Mode     string `json:"mode"`
+}
+
+// viewersFrame is who looks at a conversation now; telling is held until it is
+// sent, so that nobody hears an older state after a newer one.
+func (s *hints) viewersFrame(conversation ids.ID) *frame {
+	return newFrame(encode(map[string]any{"t": "viewers", "conversation_id": conversation, "viewers": s.viewersOf(conversation)}))
 }
 
 func (s *hints) viewersOf(conversation ids.ID) []viewer {
@@ -307,11 +317,14 @@ func (s *staffSocket) view(ctx context.Context, f clientFrame) {
 	if mode == "" {
 		mode = modeViewing
 	}
-	hs.publish(hint{Kind: hintView, Teammate: s.principal.ID, Mode: mode, Place: place})
 	if first {
-		// The others are not told again, but this socket has to hear who is here.
-		s.send(newFrame(encode(map[string]any{"t": "viewers", "conversation_id": id, "viewers": hs.viewersOf(id)})))
+		// The others are not told again, but this socket has to hear who is here;
+		// what its own coming makes of that follows.
+		hs.telling.Lock()
+		s.send(hs.viewersFrame(id))
+		hs.telling.Unlock()
 	}
+	hs.publish(hint{Kind: hintView, Teammate: s.principal.ID, Mode: mode, Place: place})
 }
 
 // typing shows the customer that somebody answers.

@@ -117,6 +117,7 @@ func TestPresence(t *testing.T) {
 	lin, mei := h.Teammate(auth.Principal{Role: auth.Agent}), h.Teammate(auth.Principal{Role: auth.Agent})
 	v, token := h.browser()
 	h.send(t, v, "1", "hello")
+	h.settled(t)
 	c, _ := h.visitor(t, token, nil)
 	if f := c.next("online"); f.Teammates != 0 {
 		t.Errorf("%s", f.text)
