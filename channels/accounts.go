@@ -91,16 +91,11 @@ type Accounts struct {
 	// forgotten counts invalidations, so that a row read before one is not
 	// cached after it.
 	forgotten int
-	auditor   Auditor
-}
-
-// Auditor keeps the audit trail; auth.Service is one.
-type Auditor interface {
-	AuditTx(tx *store.Tx, by auth.Principal, action, object string, details map[string]any) error
+	auditor   auth.Auditor
 }
 
 // OnAudit names who keeps the audit trail. Call it while the program starts.
-func (a *Accounts) OnAudit(auditor Auditor) { a.auditor = auditor }
+func (a *Accounts) OnAudit(auditor auth.Auditor) { a.auditor = auditor }
 
 // auditTx notes who did what to an account; details hold no secrets.
 func (a *Accounts) auditTx(tx *store.Tx, by auth.Principal, action string, id ids.ID, details map[string]any) error {
@@ -185,8 +180,10 @@ func (a *Accounts) Update(ctx context.Context, id ids.ID, p Patch) (*Account, er
 		if err := a.apply(acc, p); err != nil {
 			return err
 		}
-		if err := a.auditTx(tx, p.By, "changed", acc.ID, p.differences(&before, acc)); err != nil {
-			return err
+		if changed := p.differences(&before, acc); len(changed) > 0 {
+			if err := a.auditTx(tx, p.By, "changed", acc.ID, changed); err != nil {
+				return err
+			}
 		}
 		now := a.clk.Now()
 		if _, err := tx.Exec(qUpdate, acc.Name, string(acc.Status), string(acc.Config), acc.sealedCredentials, clock.Millis(now), acc.ID); err != nil {

@@ -12,7 +12,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 )
 
@@ -245,20 +244,4 @@ type Adapter interface {
 	// Send hands one message to the provider. It must honour ctx and return a
 	// *SendError when it fails. It is never called when CommitSends is true.
 	Send(ctx context.Context, out Outbound) (Sent, error)
-}
-
-// Checker is an Adapter that can try a configuration before it is stored: it
-// takes the steps of a connection in their order and ends at the first that
-// fails. Nothing is sent to any customer.
-type Checker interface {
-	Check(ctx context.Context, config json.RawMessage, secrets Secrets) []Step
-}
-
-// Step is one step of a check.
-type Step struct {
-	// Name is the step's key in the catalogue, "account.step.<channel>.<name>".
-	Name   string       `json:"name"`
-	OK     bool         `json:"ok"`
-	Code   string       `json:"code,omitempty" doc:"What went wrong, a code of the error catalogue"`
-	Params fault.Params `json:"params,omitempty"`
 }

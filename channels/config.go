@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/locale"
 )
 
 // DecodeConfig reads an account's configuration into to, which holds the
@@ -53,6 +54,20 @@ func jsonType(t reflect.Type) string {
 		return "number"
 	}
 	return "object"
+}
+
+// Words is a text in both languages.
+type Words struct {
+	En string `json:"en"`
+	Zh string `json:"zh-CN"`
+}
+
+// In is the text in a language, or in the other one where that is empty.
+func (w Words) In(lang string) string {
+	if lang == locale.English && w.En != "" || w.Zh == "" {
+		return w.En
+	}
+	return w.Zh
 }
 
 // Check refuses secrets that are not among known, and those of required that

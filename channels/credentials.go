@@ -11,7 +11,6 @@ import (
 
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
-	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
@@ -118,37 +117,4 @@ func (a *Accounts) Secrets(acc *Account) (Secrets, error) {
 		return nil, err
 	}
 	return s, json.Unmarshal(plain, &s)
-}
-
-// Check tries a configuration without storing it. id, when not 0, is the account
-// whose stored credentials stand in for those that n does not give. A channel
-// that has nothing to try answers without steps.
-func (a *Accounts) Check(ctx context.Context, id ids.ID, n New) ([]Step, error) {
-	adapter, err := a.registry.Adapter(n.Channel)
-	if err != nil {
-		return nil, err
-	}
-	secrets := Secrets{}
-	if id != 0 {
-		acc, err := a.Get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if acc.Channel != n.Channel {
-			return nil, fault.AtField("channel", "channel_differs", fault.Params{"channel": acc.Channel})
-		}
-		if secrets, err = a.Secrets(acc); err != nil {
-			return nil, err
-		}
-	}
-	maps.Copy(secrets, n.Secrets)
-	config, err := adapter.Configure(n.Config, secrets)
-	if err != nil {
-		return nil, err
-	}
-	checker, ok := adapter.(Checker)
-	if !ok {
-		return []Step{}, nil
-	}
-	return checker.Check(ctx, config, secrets), nil
 }

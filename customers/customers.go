@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -85,7 +86,7 @@ type Service struct {
 	names   map[string]int64
 	moved   []Moved
 	parted  []Parted
-	auditor Auditor
+	auditor auth.Auditor
 }
 
 // Moved tells a domain that an identity and what came through it now belong to

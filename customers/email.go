@@ -1,8 +1,6 @@
 package customers
 
 import (
-	"net/mail"
-	"strings"
 	"time"
 
 	"github.com/fanward/fanward/internal/auth"
@@ -12,12 +10,11 @@ import (
 	"github.com/fanward/fanward/internal/text"
 )
 
-// EmailKey is the identity of an address: plain, in lower case. ok is false for
+// EmailKey is the identity of an address, whatever its spelling. ok is false for
 // what is no address.
 func EmailKey(address string) (k Key, ok bool) {
-	s := strings.ToLower(text.CleanLine(address))
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || a.Name != "" || len(s) > maxEmail {
+	s, ok := text.Email(address)
+	if !ok {
 		return Key{}, false
 	}
 	return Key{KindEmail, Installation, s}, true

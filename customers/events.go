@@ -24,6 +24,7 @@ const (
 	EventMessageRead         = "Message Read"
 	EventMessageFailed       = "Message Failed"
 	EventMessageUnknown      = "Message Unknown" // nobody knows whether it arrived
+	EventIdentityErased      = "Identity Erased" // what came through one identity was removed
 )
 
 // Event is one thing a customer did, or that was done for them.
@@ -54,7 +55,7 @@ var (
 )
 
 var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
-	EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown}
+	EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased}
 
 // Prepare gives the house's own event names their numbers, so that storing one
 // costs no look-up. Call it once before the service is used.

@@ -58,13 +58,8 @@ func actorOf(p auth.Principal) Actor {
 	return Actor{"teammate", p.ID, optional(p.Name)}
 }
 
-// Auditor keeps the audit trail; auth.Service is one.
-type Auditor interface {
-	AuditTx(tx *store.Tx, by auth.Principal, action, object string, details map[string]any) error
-}
-
 // OnAudit names who keeps the audit trail. Call it while the program starts.
-func (s *Service) OnAudit(a Auditor) { s.auditor = a }
+func (s *Service) OnAudit(a auth.Auditor) { s.auditor = a }
 
 func (s *Service) auditTx(tx *store.Tx, by auth.Principal, action string, customer ids.ID, details map[string]any) error {
 	if s.auditor == nil {

@@ -164,8 +164,9 @@ func announceTx(tx *store.Tx, ch change, now time.Time) error {
 	return feed.Append(tx, f)
 }
 
-// checkBody cleans a message's text and holds it to the limit.
-func (b *Inbox) checkBody(body string, limit, uploads int) (string, error) {
+// checkBody cleans a message's text and holds it to the limit. It may be empty
+// where the message says something else: files, or more than text.
+func (b *Inbox) checkBody(body string, limit, uploads int, more bool) (string, error) {
 	if limit == 0 || limit > b.maxBody {
 		limit = b.maxBody
 	}
@@ -173,7 +174,7 @@ func (b *Inbox) checkBody(body string, limit, uploads int) (string, error) {
 	var bad []fault.Field
 	if n := text.Length(body); n > limit {
 		bad = append(bad, fault.Field{Field: "body", Code: "body_too_long", Params: fault.Params{"max": limit, "length": n}})
-	} else if n == 0 && uploads == 0 {
+	} else if n == 0 && uploads == 0 && !more {
 		bad = append(bad, fault.Field{Field: "body", Code: "body_empty"})
 	}
 	if uploads > maxAttachments {

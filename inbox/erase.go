@@ -11,10 +11,6 @@ import (
 
 const eraseChunk = 200
 
-// EventErased stands in the timeline of somebody of whom a channel's data was
-// erased.
-const EventErased = "Identity Erased"
-
 // EraseIdentity removes what came from a person through one identity: the words
 // and files of their messages, their events, what the provider brought. That
 // something was written, our own answers and the customer's record stay; the
@@ -119,5 +115,5 @@ func (b *Inbox) entombTx(tx *store.Tx, account *channels.Account, who customers.
 	if _, err := tx.Exec(queries.Get("forget-inbound"), account.ID, i.Value); err != nil {
 		return err
 	}
-	return b.customers.TrackTx(tx, customers.Track{Customer: owner, Identity: who.Identity, Name: EventErased, At: now, Properties: map[string]any{"channel": account.Channel, "account_id": account.ID}}, now)
+	return b.customers.TrackTx(tx, customers.Track{Customer: owner, Identity: who.Identity, Name: customers.EventIdentityErased, At: now, Properties: map[string]any{"channel": account.Channel, "account_id": account.ID}}, now)
 }

@@ -56,15 +56,12 @@ func (b *Inbox) noteTx(tx *store.Tx, h channels.Happening, caps channels.Capabil
 // tellThreadTx shows in the person's conversation, if there is one, what they
 // did and what it allows.
 func (b *Inbox) tellThreadTx(tx *store.Tx, h channels.Happening, caps channels.Capabilities, who customers.Resolved, now time.Time) error {
-	c, err := scanConversation(tx.QueryRow(qOfIdentity, who.Identity, h.Account.ID))
-	if !caps.PerIdentity {
-		c, err = scanConversation(tx.QueryRow(qThread, who.Customer, h.Account.ID, who.Identity, who.Identity))
-	}
-	if isNoRows(err) {
-		return grantTx(tx, nil, who.Identity, h.Grants, h.At, now)
-	}
+	c, err := latestTx(tx, caps, h.Account.ID, who)
 	if err != nil {
 		return err
+	}
+	if c == nil {
+		return grantTx(tx, nil, who.Identity, h.Grants, h.At, now)
 	}
 	counted := c.place()
 	if err := grantTx(tx, c, who.Identity, h.Grants, h.At, now); err != nil {

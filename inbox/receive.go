@@ -34,7 +34,7 @@ func (b *Inbox) Receive(ctx context.Context, in channels.Inbound) (channels.Rece
 		return channels.Received{}, err
 	}
 	caps := adapter.Capabilities()
-	if in.Body, err = b.checkBody(in.Body, caps.MaxBody, len(in.Attachments)); err != nil && (in.Payload == nil || fault.CodeOf(err) != "body_empty") {
+	if in.Body, err = b.checkBody(in.Body, caps.MaxBody, len(in.Attachments), in.Payload != nil); err != nil {
 		return channels.Received{}, err
 	}
 	if in.ExternalID == "" {
@@ -148,22 +148,29 @@ func inboundKey(account *channels.Account, externalID string) string {
 	return "in:" + account.ID.String() + ":" + externalID
 }
 
-// threadTx locks the conversation that a message belongs to, or opens one. Where
-// devices share a thread, those do on which the customer has signed in: nobody
-// writes into a conversation that their device does not show.
+// latestTx locks the conversation in which a person goes on, on an account; nil
+// before the first. Where devices share a thread, those do on which the customer
+// has signed in: nobody writes into a conversation that their device does not
+// show.
+func latestTx(tx *store.Tx, caps channels.Capabilities, account ids.ID, who customers.Resolved) (*Conversation, error) {
+	find := func() store.Row { return tx.QueryRow(qThread, who.Customer, account, who.Identity, who.Identity) }
+	if caps.PerIdentity {
+		find = func() store.Row { return tx.QueryRow(qOfIdentity, who.Identity, account) }
+	}
+	c, err := scanConversation(find())
+	if isNoRows(err) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// threadTx locks the conversation that a message belongs to, or opens one.
 // counted is nil for a new conversation. The customer's lock, which the caller
 // holds, keeps two quick messages from opening two.
 func (b *Inbox) threadTx(tx *store.Tx, in channels.Inbound, caps channels.Capabilities, who customers.Resolved, now time.Time) (*Conversation, *place, error) {
 	found, err := b.answeredTx(tx, in, who)
 	if err == nil && found == nil && !in.NewThread {
-		if caps.PerIdentity {
-			found, err = scanConversation(tx.QueryRow(qOfIdentity, who.Identity, in.Account.ID))
-		} else {
-			found, err = scanConversation(tx.QueryRow(qThread, who.Customer, in.Account.ID, who.Identity, who.Identity))
-		}
-		if isNoRows(err) {
-			found, err = nil, nil
-		}
+		found, err = latestTx(tx, caps, in.Account.ID, who)
 	}
 	if err != nil {
 		return nil, nil, err

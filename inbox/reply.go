@@ -69,7 +69,7 @@ func (b *Inbox) writeTx(tx *store.Tx, p auth.Principal, id ids.ID, w Write) (*Me
 	if w.Kind == KindText {
 		limit = adapter.Capabilities().MaxBody
 	}
-	body, err := b.checkBody(w.Body, limit, len(w.Attachments))
+	body, err := b.checkBody(w.Body, limit, len(w.Attachments), false)
 	if err != nil {
 		return nil, err
 	}

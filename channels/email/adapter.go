@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/internal/clock"
@@ -41,16 +40,12 @@ type Adapter struct {
 	TLS *tls.Config
 
 	accounts Accounts
-
-	mu sync.Mutex
-	// told is the health that was last reported of each account.
-	told map[ids.ID]string
 }
 
 // NewAdapter makes the adapter. Attach gives it the accounts, which are made
 // after it.
 func NewAdapter(s Signer, clk clock.Clock, log *slog.Logger) *Adapter {
-	return &Adapter{signer: s, clk: clk, log: log, told: map[ids.ID]string{}}
+	return &Adapter{signer: s, clk: clk, log: log}
 }
 
 // Attach is called once, before the first Send.
@@ -100,7 +95,7 @@ func (a *Adapter) Send(ctx context.Context, out channels.Outbound) (channels.Sen
 	}
 	l := a.letter(c, out)
 	err = a.server(c, secrets).send(ctx, c.Address, l.To, func(w io.Writer) error { return l.Write(ctx, w) })
-	a.report(ctx, out.Account.ID, err)
+	a.report(ctx, out.Account, err)
 	if err != nil {
 		return channels.Sent{}, err
 	}
@@ -145,7 +140,7 @@ func messageIDOf(external string) string { return external[strings.LastIndexByte
 
 // report tells the account's health when it has changed: what one mail or one
 // recipient met with says nothing about the account.
-func (a *Adapter) report(ctx context.Context, account ids.ID, err error) {
+func (a *Adapter) report(ctx context.Context, account *channels.Account, err error) {
 	h := channels.Health{OK: true}
 	var e *channels.SendError
 	if errors.As(err, &e) {
@@ -156,16 +151,11 @@ func (a *Adapter) report(ctx context.Context, account ids.ID, err error) {
 			return
 		}
 	}
-	a.mu.Lock()
-	last, known := a.told[account]
-	same := known && last == h.Code
-	a.told[account] = h.Code
-	a.mu.Unlock()
-	if same {
+	if h.OK && account.Health.OK {
 		return
 	}
-	if err := a.accounts.Report(context.WithoutCancel(ctx), account, h); err != nil {
-		a.log.Error("store a mail account's health", "account_id", account, "error", err)
+	if err := a.accounts.Report(context.WithoutCancel(ctx), account.ID, h); err != nil {
+		a.log.Error("store a mail account's health", "account_id", account.ID, "error", err)
 	}
 }
 

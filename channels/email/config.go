@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/text"
 )
@@ -41,10 +39,9 @@ type SMTP struct {
 }
 
 const (
-	maxName    = 80
-	maxAddress = 254
-	maxLocal   = 64
-	maxUser    = 255
+	maxName  = 80
+	maxLocal = 64
+	maxUser  = 255
 )
 
 var (
@@ -66,7 +63,7 @@ func (c *Config) check(hasPassword bool) error {
 	add := func(field, code string, params fault.Params) {
 		bad = append(bad, fault.Field{Field: field, Code: code, Params: params})
 	}
-	c.Address, c.Name, c.Domain = canonical(c.Address), text.CleanLine(c.Name), strings.ToLower(strings.TrimSpace(c.Domain))
+	c.Address, c.Name, c.Domain = text.FoldEmail(c.Address), text.CleanLine(c.Name), strings.ToLower(strings.TrimSpace(c.Domain))
 	switch {
 	case c.Address == "":
 		add("config.address", "required", nil)
@@ -131,24 +128,11 @@ func loopback(host string) bool {
 // command and a header: ASCII, without quotes or comments.
 func validAddress(s string) bool {
 	local, domain, ok := cutLast(s)
-	if !ok || len(s) > maxAddress || len(local) > maxLocal || !localPart.MatchString(local) || !hostName.MatchString(domain) || net.ParseIP(domain) != nil {
+	if !ok || len(s) > text.MaxEmail || len(local) > maxLocal || !localPart.MatchString(local) || !hostName.MatchString(domain) || net.ParseIP(domain) != nil {
 		return false
 	}
 	a, err := mail.ParseAddress(s)
 	return err == nil && a.Address == s && a.Name == ""
-}
-
-// canonical is an address as it is compared: lower case, and a domain of other
-// letters in its ASCII form.
-func canonical(address string) string {
-	local, domain, ok := cutLast(strings.ToLower(strings.TrimSpace(address)))
-	if !ok {
-		return local
-	}
-	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
-		domain = ascii
-	}
-	return local + "@" + domain
 }
 
 func cutLast(s string) (local, domain string, ok bool) {

@@ -133,8 +133,8 @@ func (h *Handler) parse(ctx context.Context, raw intake.Raw) (*mime.Mail, error)
 // senderAddress is whom the mail says it is from: the From line, else the envelope.
 func senderAddress(m *mime.Mail) string {
 	for _, a := range []string{m.From.Address, m.ReturnPath} {
-		a = canonical(a)
-		if local, domain, ok := cutLast(a); ok && local != "" && domain != "" && len(a) <= maxAddress && !strings.ContainsAny(a, " \t<>\"") {
+		a = text.FoldEmail(a)
+		if local, domain, ok := cutLast(a); ok && local != "" && domain != "" && len(a) <= text.MaxEmail && !strings.ContainsAny(a, " \t<>\"") {
 			return a
 		}
 	}

@@ -28,30 +28,24 @@ const (
 	maxGreet   = 500
 )
 
-// Words is a text in both languages.
-type Words struct {
-	En string `json:"en"`
-	Zh string `json:"zh-CN"`
-}
-
 // Config is a web chat account's configuration.
 type Config struct {
 	// Origins that may carry the widget: "https://shop.example", or "*" for any.
-	Origins         []string `json:"origins"`
-	Color           string   `json:"color" doc:"#rrggbb"`
-	Greeting        Words    `json:"greeting"`
-	Title           Words    `json:"title"`
-	Position        string   `json:"position" enum:"right,left"`
-	DefaultLocale   string   `json:"default_locale" enum:"en,zh-CN"`
-	RequireIdentity bool     `json:"require_identity" doc:"Only visitors whom the site has identified may write"`
+	Origins         []string       `json:"origins"`
+	Color           string         `json:"color" doc:"#rrggbb"`
+	Greeting        channels.Words `json:"greeting"`
+	Title           channels.Words `json:"title"`
+	Position        string         `json:"position" enum:"right,left"`
+	DefaultLocale   string         `json:"default_locale" enum:"en,zh-CN"`
+	RequireIdentity bool           `json:"require_identity" doc:"Only visitors whom the site has identified may write"`
 }
 
 // DefaultConfig is what a new account has where nothing is said.
 func DefaultConfig() Config {
 	return Config{
 		Origins: []string{}, Color: "#1f6feb", Position: "right", DefaultLocale: "en",
-		Title:    Words{En: "Chat with us", Zh: "在线咨询"},
-		Greeting: Words{En: "Hello. How can we help?", Zh: "您好，有什么可以帮您？"},
+		Title:    channels.Words{En: "Chat with us", Zh: "在线咨询"},
+		Greeting: channels.Words{En: "Hello. How can we help?", Zh: "您好，有什么可以帮您？"},
 	}
 }
 

@@ -35,20 +35,6 @@ var secretNames = []string{SecretApp, SecretToken, SecretKey, SecretPrevious}
 
 const maxWelcome = 600
 
-// Words is a text in both languages.
-type Words struct {
-	En string `json:"en"`
-	Zh string `json:"zh-CN"`
-}
-
-// In is the text in a language, or in the other one where that is empty.
-func (w Words) In(lang string) string {
-	if lang == locale.English && w.En != "" || w.Zh == "" {
-		return w.En
-	}
-	return w.Zh
-}
-
 // Config is a WeChat account's configuration.
 type Config struct {
 	AppID string `json:"app_id"`
@@ -63,8 +49,8 @@ type Config struct {
 	// following, as WeChat's terms demand.
 	EraseOnUnsubscribe bool `json:"erase_on_unsubscribe"`
 	// Welcome answers a follow; empty: nothing does.
-	Welcome       Words  `json:"welcome"`
-	DefaultLocale string `json:"default_locale" enum:"en,zh-CN" doc:"The followers' language; WeChat does not tell it"`
+	Welcome       channels.Words `json:"welcome"`
+	DefaultLocale string         `json:"default_locale" enum:"en,zh-CN" doc:"The followers' language; WeChat does not tell it"`
 	// OpenPlatform names the 开放平台 that the account is bound to: accounts of
 	// the same one know a person under the same unionid. Empty: the
 	// installation has only one.

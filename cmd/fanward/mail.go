@@ -164,12 +164,7 @@ func (a *app) startMailbox(ctx context.Context) (_ *mailSide, err error) {
 	m := &mailSide{listener: listener, box: sandbox.NewMailbox(sandbox.MailboxOptions{
 		HubSMTP: a.post.listener.Addr().String(), Company: sandbox.Person{Name: account.Name, Address: sandboxAddress}, Now: a.db.clk.Now,
 	})}
-	m.server = &http.Server{Handler: sandbox.Guard(m.box.Handler()), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
-	go func() {
-		if err := m.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.fail(fmt.Errorf("serve the mailbox: %w", err))
-		}
-	}()
+	m.server = a.serveLocal(listener, m.box.Handler(), "the mailbox")
 	go func() {
 		if err := m.box.ServeSMTP(answers); err != nil {
 			a.fail(fmt.Errorf("take the sandbox's answers: %w", err))
@@ -181,25 +176,12 @@ func (a *app) startMailbox(ctx context.Context) (_ *mailSide, err error) {
 // sandboxMail is the sandbox's mail account, which sends to a port of this
 // machine.
 func (a *app) sandboxMail(ctx context.Context, port int) (*channels.Account, error) {
-	account, found, err := a.accounts.Sandbox(ctx, email.Channel)
-	if err != nil {
-		return nil, err
-	}
-	c := email.Config{Address: sandboxAddress, Name: "Lin's Tea · 林记茶铺"}
-	if found {
-		if c, err = email.ParseConfig(account.Config); err != nil {
-			return nil, err
-		}
-	}
-	c.SMTP = email.SMTP{Host: "127.0.0.1", Port: port, TLS: email.TLSNone} // the port differs from start to start
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	if found {
-		return a.accounts.Update(ctx, account.ID, channels.Patch{Config: raw})
-	}
-	return a.accounts.Create(ctx, channels.New{Channel: email.Channel, Name: "Lin's Tea · 林记茶铺", Config: raw, Sandbox: true})
+	return a.sandboxAccount(ctx, email.Channel, nil, func(stored json.RawMessage) (any, error) {
+		c := email.Config{Address: sandboxAddress, Name: "Lin's Tea · 林记茶铺"}
+		err := channels.DecodeConfig(stored, &c)
+		c.SMTP = email.SMTP{Host: "127.0.0.1", Port: port, TLS: email.TLSNone} // the port differs from start to start
+		return c, err
+	})
 }
 
 func (m *mailSide) url() string { return "http://" + m.listener.Addr().String() }

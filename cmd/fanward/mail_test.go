@@ -19,18 +19,8 @@ import (
 // inbox, and back into the same thread.
 func TestMailThroughTheSandbox(t *testing.T) {
 	p := testkit.Program(t)
-	var box []string
-	testkit.Eventually(t, 10*time.Second, "the mailbox is named", func() bool {
-		box = regexp.MustCompile(`mailbox is at (http://\S+)`).FindStringSubmatch(p.Log())
-		return box != nil
-	})
-	create := exec.Command(testkit.Binary(t), "token", "create", "--role", "owner", "--name", "test")
-	create.Env = []string{"FANWARD_DATA_DIR=" + p.Dir, "PATH=/usr/bin"}
-	token, err := create.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := story{t: t, hub: p.URL, box: box[1], token: strings.TrimSpace(string(token))}
+	s := tell(t, p)
+	s.box = page(t, p, "mailbox is at")
 
 	s.write(map[string]string{"subject": "订单 1042", "text": "还没收到。"})
 	var conversation map[string]any
@@ -63,6 +53,29 @@ func TestMailThroughTheSandbox(t *testing.T) {
 		quoted, _ := last["quoted"].(string)
 		return last["body"] == "谢谢" && strings.Contains(quoted, "> 明天送到。")
 	})
+}
+
+// page is the address of one of the sandbox's pages, as the program names it.
+func page(t *testing.T, p *testkit.Process, words string) string {
+	t.Helper()
+	var named []string
+	testkit.Eventually(t, 10*time.Second, words, func() bool {
+		named = regexp.MustCompile(words + ` (http://\S+)`).FindStringSubmatch(p.Log())
+		return named != nil
+	})
+	return named[1]
+}
+
+// tell begins a story with an owner's token.
+func tell(t *testing.T, p *testkit.Process) story {
+	t.Helper()
+	create := exec.Command(testkit.Binary(t), "token", "create", "--role", "owner", "--name", "test")
+	create.Env = []string{"FANWARD_DATA_DIR=" + p.Dir, "PATH=/usr/bin"}
+	token, err := create.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return story{t: t, hub: p.URL, token: strings.TrimSpace(string(token))}
 }
 
 // story calls the hub and the mailbox as their users do.

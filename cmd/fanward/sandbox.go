@@ -40,7 +40,7 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		return nil, fmt.Errorf("listen on sandbox.shop_addr (FANWARD_SANDBOX_SHOP_ADDR): %w", err)
 	}
 	s := &sandboxSide{listener: listener}
-	account, secret, err := a.sandboxAccount(ctx, s.origins())
+	account, secret, err := a.shopAccount(ctx, s.origins())
 	if err != nil {
 		_ = listener.Close()
 		return nil, err
@@ -55,12 +55,7 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		return nil, err
 	}
 	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, QRHost: wechat.PictureHost(s.phones.url()), IdentitySecret: secret})
-	s.server = &http.Server{Handler: sandbox.Guard(shop), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
-	go func() {
-		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.fail(fmt.Errorf("serve the demo shop: %w", err))
-		}
-	}()
+	s.server = a.serveLocal(listener, shop, "the demo shop")
 	return s, nil
 }
 
@@ -78,31 +73,18 @@ func (s *sandboxSide) stop(ctx context.Context) {
 	s.mail.stop(ctx)
 }
 
-func (a *app) sandboxAccount(ctx context.Context, origins []string) (*channels.Account, []byte, error) {
-	account, found, err := a.accounts.Sandbox(ctx, webchat.Channel)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := webchat.DefaultConfig()
-	if found {
-		if config, err = webchat.ParseConfig(account.Config); err != nil {
-			return nil, nil, err
-		}
-	} else {
+// shopAccount is the web chat account whose widget the shop carries, with its
+// identity secret.
+func (a *app) shopAccount(ctx context.Context, origins []string) (*channels.Account, []byte, error) {
+	account, err := a.sandboxAccount(ctx, webchat.Channel, nil, func(stored json.RawMessage) (any, error) {
+		config := webchat.DefaultConfig()
 		config.Color = "#2f7d4f"
-		config.Title = webchat.Words{En: "Lin's Tea", Zh: "林记茶铺"}
-		config.Greeting = webchat.Words{En: "Welcome. Ask us anything about tea, orders or delivery.", Zh: "欢迎光临。关于茶叶、订单或配送，随时问我们。"}
-	}
-	config.Origins = origins // the shop's port may differ from start to start
-	raw, err := json.Marshal(config)
-	if err != nil {
-		return nil, nil, err
-	}
-	if found {
-		account, err = a.accounts.Update(ctx, account.ID, channels.Patch{Config: raw})
-	} else {
-		account, err = a.accounts.Create(ctx, channels.New{Channel: webchat.Channel, Name: "Lin's Tea · 林记茶铺", Config: raw, Sandbox: true})
-	}
+		config.Title = channels.Words{En: "Lin's Tea", Zh: "林记茶铺"}
+		config.Greeting = channels.Words{En: "Welcome. Ask us anything about tea, orders or delivery.", Zh: "欢迎光临。关于茶叶、订单或配送，随时问我们。"}
+		err := channels.DecodeConfig(stored, &config)
+		config.Origins = origins // the shop's port may differ from start to start
+		return config, err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -111,6 +93,44 @@ func (a *app) sandboxAccount(ctx context.Context, origins []string) (*channels.A
 	}
 	secret, err := a.accounts.NewSecret(ctx, auth.System, account.ID)
 	return account, []byte(secret), err
+}
+
+// sandboxAccount is the sandbox's account of a channel, made at the first start.
+// configure gives its configuration, from the stored one (nil at first): what
+// follows from this start replaces what is stored. secrets are for a new one.
+func (a *app) sandboxAccount(ctx context.Context, channel string, secrets channels.Secrets, configure func(stored json.RawMessage) (any, error)) (*channels.Account, error) {
+	account, found, err := a.accounts.Sandbox(ctx, channel)
+	if err != nil {
+		return nil, err
+	}
+	var stored json.RawMessage
+	if found {
+		stored = account.Config
+	}
+	config, err := configure(stored)
+	if err != nil {
+		return nil, fmt.Errorf("the sandbox's %s account: %w", channel, err)
+	}
+	raw, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return a.accounts.Update(ctx, account.ID, channels.Patch{Config: raw})
+	}
+	return a.accounts.Create(ctx, channels.New{Channel: channel, Name: "Lin's Tea · 林记茶铺", Config: raw, Secrets: secrets, Sandbox: true})
+}
+
+// serveLocal serves one of the sandbox's pages to this machine alone. what names
+// it when it fails.
+func (a *app) serveLocal(listener net.Listener, page http.Handler, what string) *http.Server {
+	server := &http.Server{Handler: sandbox.Guard(page), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("serve %s: %w", what, err))
+		}
+	}()
+	return server
 }
 
 // demoURL is where the demo shop can be visited; "" without sandbox.

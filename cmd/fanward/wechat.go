@@ -16,7 +16,6 @@ import (
 	"github.com/fanward/fanward/channels/wechat/simulator"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/obs"
-	"github.com/fanward/fanward/web/sandbox"
 )
 
 // newWechat makes the WeChat adapter; its accounts may have their API on this
@@ -75,12 +74,7 @@ func (a *app) startPhones(ctx context.Context) (_ *phoneSide, err error) {
 		_ = listener.Close()
 		return nil, err
 	}
-	p.server = &http.Server{Handler: sandbox.Guard(p.sim.Handler()), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
-	go func() {
-		if err := p.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.fail(fmt.Errorf("serve the WeChat phones: %w", err))
-		}
-	}()
+	p.server = a.serveLocal(listener, p.sim.Handler(), "the WeChat phones")
 	return p, nil
 }
 
@@ -116,29 +110,13 @@ func (a *app) furnishPhones(ctx context.Context, p *phoneSide) error {
 
 // sandboxWechat is the sandbox's WeChat account, whose API is at base.
 func (a *app) sandboxWechat(ctx context.Context, base string) (*channels.Account, error) {
-	account, found, err := a.accounts.Sandbox(ctx, wechat.Channel)
-	if err != nil {
-		return nil, err
-	}
-	c := wechat.DefaultConfig()
-	if found {
-		if c, err = wechat.ParseConfig(account.Config); err != nil {
-			return nil, err
-		}
-	} else {
-		c.Welcome = wechat.Words{En: "Welcome to Lin's Tea. Write to us here, a person answers.", Zh: "欢迎关注林记茶铺！有什么想问的，直接留言，客服会回复您。"}
-	}
-	c.AppID, c.APIBase = sandboxAppID, base // the port may differ from start to start
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	if found {
-		return a.accounts.Update(ctx, account.ID, channels.Patch{Config: raw})
-	}
-	return a.accounts.Create(ctx, channels.New{
-		Channel: wechat.Channel, Name: "Lin's Tea · 林记茶铺", Config: raw, Sandbox: true,
-		Secrets: channels.Secrets{wechat.SecretApp: randomHex(16), wechat.SecretToken: randomHex(16), wechat.SecretKey: randomHex(22)[:43]},
+	secrets := channels.Secrets{wechat.SecretApp: randomHex(16), wechat.SecretToken: randomHex(16), wechat.SecretKey: randomHex(22)[:43]}
+	return a.sandboxAccount(ctx, wechat.Channel, secrets, func(stored json.RawMessage) (any, error) {
+		c := wechat.DefaultConfig()
+		c.Welcome = channels.Words{En: "Welcome to Lin's Tea. Write to us here, a person answers.", Zh: "欢迎关注林记茶铺！有什么想问的，直接留言，客服会回复您。"}
+		err := channels.DecodeConfig(stored, &c)
+		c.AppID, c.APIBase = sandboxAppID, base // the port may differ from start to start
+		return c, err
 	})
 }
 

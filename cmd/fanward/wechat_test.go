@@ -2,8 +2,6 @@ package main
 
 import (
 	"net/http"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,23 +13,13 @@ import (
 // answered on the phone.
 func TestWechatThroughTheSandbox(t *testing.T) {
 	p := testkit.Program(t)
-	var phones []string
-	testkit.Eventually(t, 10*time.Second, "the phones are named", func() bool {
-		phones = regexp.MustCompile(`phones are at (http://\S+)`).FindStringSubmatch(p.Log())
-		return phones != nil
-	})
-	create := exec.Command(testkit.Binary(t), "token", "create", "--role", "owner", "--name", "test")
-	create.Env = []string{"FANWARD_DATA_DIR=" + p.Dir, "PATH=/usr/bin"}
-	token, err := create.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := story{t: t, hub: p.URL, token: strings.TrimSpace(string(token))}
-	account := func() map[string]any { return s.list("GET", phones[1]+"/phone/state", nil, "accounts")[0] }
+	phones := page(t, p, "phones are at")
+	s := tell(t, p)
+	account := func() map[string]any { return s.list("GET", phones+"/phone/state", nil, "accounts")[0] }
 	ming := func() map[string]any { return account()["people"].([]any)[0].(map[string]any) }
 	act := func(do map[string]any) {
 		do["app_id"], do["openid"] = account()["app_id"], ming()["openid"]
-		s.call("POST", phones[1]+"/phone/act", do)
+		s.call("POST", phones+"/phone/act", do)
 	}
 	chat := func() (out []string) {
 		for _, one := range ming()["chat"].([]any) {
@@ -63,17 +51,13 @@ func TestWechatThroughTheSandbox(t *testing.T) {
 // The phones, their platform and the control of both answer this machine alone.
 func TestPhonesAreLocal(t *testing.T) {
 	p := testkit.Program(t)
-	var phones []string
-	testkit.Eventually(t, 10*time.Second, "the phones are named", func() bool {
-		phones = regexp.MustCompile(`phones are at (http://\S+)`).FindStringSubmatch(p.Log())
-		return phones != nil
-	})
+	phones := page(t, p, "phones are at")
 	for _, path := range []string{"/", "/phone/state", "/control/state", "/cgi-bin/getcallbackip", "/mmbiz/x"} {
 		for name, change := range map[string]func(*http.Request){
 			"through a proxy": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.9") },
 			"another host":    func(r *http.Request) { r.Host = "phones.example" },
 		} {
-			r, err := http.NewRequest(http.MethodGet, phones[1]+path, nil)
+			r, err := http.NewRequest(http.MethodGet, phones+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

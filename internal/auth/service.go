@@ -89,6 +89,11 @@ func hashSecret(secret string) string {
 // sessionName stands for a session in changes and sockets.
 func sessionName(hash string) string { return hash[:16] }
 
+// Auditor keeps the audit trail; a Service is one.
+type Auditor interface {
+	AuditTx(tx *store.Tx, by Principal, action, object string, details map[string]any) error
+}
+
 // AuditTx notes in the caller's transaction who did what to which object
 // ("customer/17"). details hold no secrets.
 func (s *Service) AuditTx(tx *store.Tx, by Principal, action, object string, details map[string]any) error {

@@ -75,7 +75,9 @@ func TestDeadlockIsRetried(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if runs[0]+runs[1] != 3 || len(results[0]) != 2 || len(results[1]) != 2 {
+	// More than three are possible: the loser may be back at its first row
+	// before the winner has woken up, and then they meet once more.
+	if runs[0]+runs[1] < 3 || len(results[0]) != 2 || len(results[1]) != 2 {
 		t.Errorf("runs %v, results %v", runs, results)
 	}
 	if !present(t, db, "done0") || !present(t, db, "done1") {

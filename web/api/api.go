@@ -162,6 +162,7 @@ func (s *Server) addOperations() {
 	s.addAccounts()
 	s.addConversations()
 	s.addDeliveries()
+	s.addInbound()
 	s.addMessages()
 	s.addCustomers()
 	s.addMerges()

@@ -51,6 +51,12 @@ func (s *Server) addCustomers() {
 		return all(s.o.Customers.Identities(ctx, c.ID))
 	})
 	s.addEvents()
+	add(s, operation{
+		id: "liftSuppression", method: http.MethodDelete, path: root + "/identities/{id}/suppression", tag: "customers", access: needs(auth.CustomersWrite), status: http.StatusNoContent,
+		summary: "Let an identity be written to again that had blocked us or bounced",
+	}, func(ctx context.Context, in *ByID) (*nothing, error) {
+		return nil, s.o.Outbox.Unsuppress(ctx, in.ID.ID)
+	})
 }
 
 // present adds the hint that a socket of the customer is open.

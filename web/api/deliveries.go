@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
@@ -31,24 +30,6 @@ func (s *Server) addDeliveries() {
 		summary:     "Deliveries that need a person, newest first",
 		description: "failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees and that are not resolved.",
 	}, s.listDeliveries)
-	add(s, operation{
-		id: "liftSuppression", method: http.MethodDelete, path: root + "/identities/{id}/suppression", tag: "customers", access: needs(auth.CustomersWrite), status: http.StatusNoContent,
-		summary: "Let an identity be written to again that had blocked us or bounced",
-	}, func(ctx context.Context, in *ByID) (*nothing, error) {
-		return nil, s.o.Outbox.Unsuppress(ctx, in.ID.ID)
-	})
-	add(s, operation{
-		id: "listInbound", method: http.MethodGet, path: root + "/inbound", tag: "accounts", access: needs(auth.AccountsManage),
-		summary: "What arrived and could not be understood, newest first; at most 200",
-	}, func(ctx context.Context, _ *struct{}) (*answer[items[intake.Failed]], error) {
-		return all(s.o.Intake.Failed(ctx, 200))
-	})
-	add(s, operation{
-		id: "retryInbound", method: http.MethodPost, path: root + "/inbound/{id}/retry", tag: "accounts", access: needs(auth.AccountsManage), status: http.StatusNoContent,
-		summary: "Try again to understand something that arrived",
-	}, func(ctx context.Context, in *ByID) (*nothing, error) {
-		return nil, s.o.Intake.Retry(ctx, in.ID.ID)
-	})
 }
 
 func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*answer[Page[inbox.Trouble]], error) {

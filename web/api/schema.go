@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/gin-gonic/gin"
 
+	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
@@ -61,7 +62,7 @@ var tags = []*huma.Tag{
 // names of types that would be too general outside their package.
 var names = map[reflect.Type]string{
 	reflect.TypeFor[webchat.Config](): "WebchatConfig",
-	reflect.TypeFor[webchat.Words]():  "Bilingual",
+	reflect.TypeFor[channels.Words](): "Bilingual",
 	reflect.TypeFor[customers.Ref]():  "CustomerRef",
 	reflect.TypeFor[fault.Field]():    "ProblemField",
 }

@@ -192,11 +192,11 @@ type visitorSessionRequest struct {
 }
 
 type visitorConfig struct {
-	Title         webchat.Words `json:"title"`
-	Greeting      webchat.Words `json:"greeting"`
-	Color         string        `json:"color"`
-	Position      string        `json:"position" enum:"right,left"`
-	DefaultLocale string        `json:"default_locale" enum:"en,zh-CN"`
+	Title         channels.Words `json:"title"`
+	Greeting      channels.Words `json:"greeting"`
+	Color         string         `json:"color"`
+	Position      string         `json:"position" enum:"right,left"`
+	DefaultLocale string         `json:"default_locale" enum:"en,zh-CN"`
 }
 
 type limits struct {
