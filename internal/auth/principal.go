@@ -38,17 +38,27 @@ const (
 	TeammatesManage Permission = "teammates.manage"
 	AccountsManage  Permission = "accounts.manage"
 	TokensManage    Permission = "tokens.manage"
+	TasksRead       Permission = "tasks.read"
+	TasksWrite      Permission = "tasks.write"
+	StagesManage    Permission = "stages.manage" // the stages themselves; moving somebody is customers.write
+	SegmentsRead    Permission = "segments.read"
+	SegmentsManage  Permission = "segments.manage"
+	JourneysRead    Permission = "journeys.read"
+	JourneysManage  Permission = "journeys.manage"
+	TrackingManage  Permission = "tracking.manage" // write keys and the debugger
 )
 
-var everything = []Permission{InboxRead, InboxReply, CustomersRead, CustomersWrite, TeammatesRead, TeammatesManage, AccountsManage, TokensManage}
+var everything = []Permission{InboxRead, InboxReply, CustomersRead, CustomersWrite, TeammatesRead, TeammatesManage, AccountsManage, TokensManage,
+	TasksRead, TasksWrite, StagesManage, SegmentsRead, SegmentsManage, JourneysRead, JourneysManage, TrackingManage}
 
 var granted = map[Role][]Permission{
-	Owner:    everything,
-	Admin:    everything,
-	Manager:  {InboxRead, InboxReply, CustomersRead, CustomersWrite, TeammatesRead},
-	Agent:    {InboxRead, InboxReply, CustomersRead, CustomersWrite, TeammatesRead},
-	Marketer: {CustomersRead, CustomersWrite, TeammatesRead},
-	Viewer:   {InboxRead, CustomersRead, TeammatesRead},
+	Owner: everything,
+	Admin: everything,
+	Manager: {InboxRead, InboxReply, CustomersRead, CustomersWrite, TeammatesRead, TasksRead, TasksWrite,
+		StagesManage, SegmentsRead, SegmentsManage, JourneysRead, JourneysManage},
+	Agent:    {InboxRead, InboxReply, CustomersRead, CustomersWrite, TeammatesRead, TasksRead, TasksWrite, SegmentsRead, JourneysRead},
+	Marketer: {CustomersRead, CustomersWrite, TeammatesRead, TasksRead, TasksWrite, StagesManage, SegmentsRead, SegmentsManage, JourneysRead, JourneysManage, TrackingManage},
+	Viewer:   {InboxRead, CustomersRead, TeammatesRead, TasksRead, SegmentsRead, JourneysRead},
 }
 
 // PermissionsOf lists what a role may do.
