@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -129,38 +130,79 @@ func (v *visitor) thread() string {
 	return v.conversation
 }
 
-// agent is a console's socket.
-func agent(p *program, token string, seen *arrivals) error {
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/api/v1/socket", bearer(token))
+// agent is a console's socket: when it is cut it comes back and resumes after
+// the position it holds, as consoles do.
+type agent struct {
+	p     *program
+	token string
+	seen  *arrivals
+
+	cuts     atomic.Int64 // how often it had to come back
+	position *string
+}
+
+func newAgent(p *program, token string, seen *arrivals) (*agent, error) {
+	a := &agent{p: p, token: token, seen: seen}
+	ws, err := a.connect()
 	if err != nil {
-		return err
-	}
-	if err := ws.WriteJSON(map[string]any{"t": "hello", "after": nil}); err != nil {
-		return err
-	}
-	if _, _, err := ws.ReadMessage(); err != nil {
-		return err
+		return nil, err
 	}
 	go func() {
-		for {
-			_, b, err := ws.ReadMessage()
-			if err != nil {
-				return
-			}
-			at := time.Now()
-			var f struct {
-				Kind string `json:"kind"`
-				Data struct {
-					Message struct {
-						Body      string `json:"body"`
-						Direction string `json:"direction"`
-					} `json:"message"`
-				} `json:"data"`
-			}
-			if json.Unmarshal(b, &f) == nil && f.Kind == "message" && f.Data.Message.Direction == "in" {
-				seen.seen(f.Data.Message.Body, at)
+		for ws != nil {
+			a.listen(ws)
+			a.cuts.Add(1)
+			if ws, err = a.connect(); err != nil {
+				return // the program has ended
 			}
 		}
 	}()
-	return nil
+	return a, nil
+}
+
+func (a *agent) connect() (*websocket.Conn, error) {
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.p.url, "http")+"/api/v1/socket", bearer(a.token))
+	if err != nil {
+		return nil, err
+	}
+	if err := ws.WriteJSON(map[string]any{"t": "hello", "after": a.position}); err != nil {
+		return nil, err
+	}
+	_, b, err := ws.ReadMessage()
+	if err == nil {
+		a.heard(b)
+	}
+	return ws, err
+}
+
+func (a *agent) listen(ws *websocket.Conn) {
+	for {
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		a.heard(b)
+	}
+}
+
+func (a *agent) heard(b []byte) {
+	at := time.Now()
+	var f struct {
+		Position *string `json:"position"`
+		Kind     string  `json:"kind"`
+		Data     struct {
+			Message struct {
+				Body      string `json:"body"`
+				Direction string `json:"direction"`
+			} `json:"message"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(b, &f) != nil {
+		return
+	}
+	if f.Position != nil {
+		a.position = f.Position
+	}
+	if f.Kind == "message" && f.Data.Message.Direction == "in" {
+		a.seen.seen(f.Data.Message.Body, at)
+	}
 }

@@ -62,7 +62,7 @@ func ask(t *table.Table, p *program, token, path, what string) error {
 		return err
 	}
 	r := load.Open(50, 10*time.Second, get)
-	add(t, what, "p99 < 20 ms", r)
+	add(t, what, "p99 < 20 ms", r, 0)
 	return nil
 }
 

@@ -50,9 +50,9 @@ func measurePushes(o options, t *table.Table) error {
 		if err := push("warm")(0); err != nil {
 			return err
 		}
-		add(t, "WeChat push → agent, 500/s", "", load.Open(500, o.duration, seen(atAgent, "seen", push("seen"))))
-		add(t, "WeChat push → durable → acknowledged, 500/s", "", load.Open(500, o.duration, push("push500")))
-		add(t, "WeChat pushes, as many as it takes", "", load.Closed(64, o.duration, push("most")))
+		add(t, "WeChat push → agent, 500/s", "", load.Open(500, o.duration, seen(atAgent, "seen", push("seen"))), 0)
+		add(t, "WeChat push → durable → acknowledged, 500/s", "", load.Open(500, o.duration, push("push500")), 0)
+		add(t, "WeChat pushes, as many as it takes", "", load.Closed(64, o.duration, push("most")), 0)
 		return nil
 	})
 }
@@ -98,9 +98,9 @@ func measureMails(o options, t *table.Table) error {
 		if err := send("warm")(0); err != nil {
 			return err
 		}
-		add(t, "mail in → agent, 300/s", "< 1 s", load.Open(300, o.duration, seen(atAgent, "seen", send("seen"))))
-		add(t, "mail in → durable → 250, 300/s", "300/s", load.Open(300, o.duration, send("mail300")))
-		add(t, "mails in, as many as it takes", "300/s", load.Closed(mailLines, o.duration, send("most")))
+		add(t, "mail in → agent, 300/s", "< 1 s", load.Open(300, o.duration, seen(atAgent, "seen", send("seen"))), 0)
+		add(t, "mail in → durable → 250, 300/s", "300/s", load.Open(300, o.duration, send("mail300")), 0)
+		add(t, "mails in, as many as it takes", "300/s", load.Closed(mailLines, o.duration, send("most")), 0)
 		return nil
 	})
 }
@@ -122,7 +122,7 @@ func withProvider(o options, env []string, measure func(p *program, token string
 		return err
 	}
 	atAgent := newArrivals()
-	if err := agent(p, token, atAgent); err != nil {
+	if _, err := newAgent(p, token, atAgent); err != nil {
 		return err
 	}
 	return measure(p, token, atAgent)

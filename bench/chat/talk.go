@@ -36,7 +36,8 @@ func measureTalk(o options, t *table.Table) error {
 		return err
 	}
 	atAgent, atVisitor := newArrivals(), newArrivals()
-	if err := agent(p, token, atAgent); err != nil {
+	lin, err := newAgent(p, token, atAgent)
+	if err != nil {
 		return err
 	}
 	visitors, err := connect(base, o.visitors, atVisitor)
@@ -66,7 +67,7 @@ func measureTalk(o options, t *table.Table) error {
 			}
 			return await(seen)
 		})
-		add(t, fmt.Sprintf("visitor → durable → agent, %d/s", step.rate), step.target, r)
+		add(t, fmt.Sprintf("visitor → durable → agent, %d/s", step.rate), step.target, r, lin.cuts.Swap(0))
 	}
 	r := load.Open(500, o.duration, func(n int) error {
 		body := fmt.Sprintf("out-%d", n)
@@ -78,12 +79,16 @@ func measureTalk(o options, t *table.Table) error {
 		}
 		return await(seen)
 	})
-	add(t, "agent reply → visitor, 500/s", "p99 < 10 ms", r)
+	add(t, "agent reply → visitor, 500/s", "p99 < 10 ms", r, 0)
 	return nil
 }
 
-func add(t *table.Table, what, target string, r load.Result) {
+// add adds a row; cuts is how often the agent's socket had to come back.
+func add(t *table.Table, what, target string, r load.Result, cuts int64) {
 	note := fmt.Sprintf("%.0f/s done, %d failed, %d dropped", r.Rate(), r.Failed, r.Dropped)
+	if cuts > 0 {
+		note += fmt.Sprintf(", the agent cut %d times", cuts)
+	}
 	if r.First != nil {
 		note += ": " + r.First.Error()
 	}

@@ -14,10 +14,13 @@ import (
 
 // Limits of one socket.
 const (
-	maxFrame     = 64 << 10
-	maxQueue     = 1 << 20 // bytes that may wait for a slow reader
-	helloTimeout = 10 * time.Second
-	writeTimeout = 10 * time.Second
+	maxFrame = 64 << 10
+	// Bytes that may wait for a slow reader. A teammate who sees everything gets
+	// several megabytes in a busy second, and there are few of them.
+	visitorQueue  = 1 << 20
+	teammateQueue = 8 << 20
+	helloTimeout  = 10 * time.Second
+	writeTimeout  = 10 * time.Second
 	// closeWait is how long a client has to answer a close frame.
 	closeWait = time.Second
 	// A client that has said nothing for so long, not even a pong, is gone.
@@ -48,7 +51,8 @@ type conn struct {
 
 	mu    sync.Mutex
 	queue []*frame
-	bytes int // waiting, and being written
+	bytes int // waiting, and being written; at most room
+	room  int
 	// writing is true while a goroutine writes; that one also says goodbye.
 	writing bool
 	closed  bool
@@ -62,8 +66,9 @@ type conn struct {
 // writeBuffers are shared: a socket holds one only while it writes.
 var writeBuffers = &sync.Pool{}
 
-// upgrade turns the request into a socket. The caller has checked the origin.
-func upgrade(w http.ResponseWriter, r *http.Request, o *Options) (*conn, error) {
+// upgrade turns the request into a socket behind which room bytes may wait. The
+// caller has checked the origin.
+func upgrade(w http.ResponseWriter, r *http.Request, o *Options, room int) (*conn, error) {
 	u := websocket.Upgrader{
 		ReadBufferSize: 1024, WriteBufferSize: 4096, WriteBufferPool: writeBuffers, HandshakeTimeout: helloTimeout,
 		CheckOrigin: func(*http.Request) bool { return true },
@@ -73,7 +78,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *Options) (*conn, error) 
 		return nil, err
 	}
 	ws.SetReadLimit(maxFrame)
-	c := &conn{ws: ws, o: o, onGone: func(int) {}}
+	c := &conn{ws: ws, room: room, o: o, onGone: func(int) {}}
 	c.alive()
 	ws.SetPongHandler(func(string) error { c.alive(); return nil })
 	return c, nil
@@ -89,7 +94,7 @@ func (c *conn) send(f *frame) {
 	if c.closed {
 		return
 	}
-	if c.bytes > 0 && c.bytes+f.size > maxQueue {
+	if c.bytes > 0 && c.bytes+f.size > c.room {
 		c.shutLocked(closeTooSlow)
 		return
 	}

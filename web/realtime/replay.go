@@ -14,7 +14,7 @@ const (
 	// replayBytes how large they may be, before a snapshot is cheaper for both
 	// sides. The queue of a socket has room for them and for what comes live.
 	replayLimit = 5000
-	replayBytes = maxQueue / 2
+	replayBytes = teammateQueue / 2
 )
 
 // replay collects what the client missed between from and start. It judges by

@@ -38,7 +38,7 @@ func (h *Hub) ServeTeammate(w http.ResponseWriter, r *http.Request, p auth.Princ
 	if h.refuse(w) {
 		return
 	}
-	c, err := upgrade(w, r, &h.o)
+	c, err := upgrade(w, r, &h.o, teammateQueue)
 	if err != nil {
 		h.handlers.Done()
 		return // gorilla has answered

@@ -20,7 +20,7 @@ import (
 
 const (
 	helloMessages = 200
-	helloBytes    = maxQueue / 4
+	helloBytes    = visitorQueue / 4
 	// What one socket may ask for, beyond which it is cut.
 	framesPerSecond = 20
 	framesBurst     = 60
@@ -57,7 +57,7 @@ func (h *Hub) ServeVisitor(w http.ResponseWriter, r *http.Request, account *chan
 	if h.refuse(w) {
 		return
 	}
-	c, err := upgrade(w, r, &h.o)
+	c, err := upgrade(w, r, &h.o, visitorQueue)
 	if err != nil {
 		h.handlers.Done()
 		return // gorilla has answered

@@ -369,8 +369,8 @@ func TestSlowReader(t *testing.T) {
 	id := h.Receive("v", "0", "hello").Conversation
 	h.settled(t)
 	c, hello := h.staff(t, lin, nil)
-	const messages = 500
-	for i := range messages { // 15 MB: more than the queue and the kernel's buffers
+	const messages = 800
+	for i := range messages { // 24 MB: more than the queue and the kernel's buffers
 		h.Receive("v", fmt.Sprint("m", i), strings.Repeat("好", 9990))
 	}
 	h.settled(t)
