@@ -25,9 +25,10 @@ const (
 	// Stage is true of who stands in one of the stages Values (their keys), when
 	// Duration is given for at least so long.
 	Stage Kind = "stage"
-	// Event compares how often the event Name happened within Window, or what
-	// Property of it sums up to.
-	Event Kind = "event"
+	// Events compares how often the event Name happened within Window, or what
+	// Property of it sums up to. An event counts from its instant on: one with a
+	// date in the future has not happened.
+	Events Kind = "event"
 	// Time compares when the event Name happened for the first or the last time;
 	// false of whom it never happened to.
 	Time Kind = "time"
@@ -43,13 +44,15 @@ const (
 // Op compares.
 type Op string
 
-// The comparisons. A value of another type is never equal, less or more. The
-// negative ones are exact complements: they hold of who has no value at all.
+// The comparisons. Texts are compared folded. A value of another type is never
+// equal, less or more. The negative ones are exact complements: they hold of who
+// has no value at all.
 const (
-	Equals      Op = "equals"
-	NotEquals   Op = "not_equals"
-	In          Op = "in"     // one of Values
-	NotIn       Op = "not_in" // none of Values
+	Equals    Op = "equals"
+	NotEquals Op = "not_equals"
+	In        Op = "in"     // one of Values
+	NotIn     Op = "not_in" // none of Values
+	// Contains: a text within a text, or one of the values of a list.
 	Contains    Op = "contains"
 	NotContains Op = "not_contains"
 	StartsWith  Op = "starts_with"
@@ -74,7 +77,14 @@ const (
 // Measures of an event leaf.
 const (
 	Count = "count"
-	Sum   = "sum"
+	// Sum adds up the numbers that Property has; other events add nothing.
+	Sum = "sum"
+)
+
+// Which of the events a time leaf is about.
+const (
+	First = "first"
+	Last  = "last"
 )
 
 // Node is a node of a tree in the form in which it is stored and sent. Which
