@@ -293,13 +293,13 @@ func TestNoResume(t *testing.T) {
 func TestALongAbsence(t *testing.T) {
 	h := open(t, store.SQLite)
 	_, hello := h.staff(t, h.Boss, nil)
-	for i := range 40 {
+	for i := range 200 { // more than 5 MB
 		h.Receive("v", fmt.Sprint(i), strings.Repeat("好", 9000))
 	}
 	h.settled(t)
 	c, f := h.staff(t, h.Boss, hello.Position)
 	if f.Resumed {
-		t.Error("more than a megabyte is replayed")
+		t.Error("more than half of the queue is replayed")
 	}
 	c.quiet()
 }
