@@ -42,6 +42,8 @@ interface Options {
   query?: Query;
   body?: unknown;
   signal?: AbortSignal;
+  /** Goes on also when the page is closed meanwhile. */
+  keepalive?: boolean;
 }
 
 let acceptLanguage = "en";
@@ -98,6 +100,7 @@ export async function request<T>(method: string, path: string, options: Options 
   const headers = requestHeaders(method);
   const init: RequestInit = { method, headers, credentials: "same-origin" };
   if (options.signal) init.signal = options.signal;
+  if (options.keepalive) init.keepalive = true;
   if (options.body !== undefined) {
     headers["Content-Type"] = "application/json";
     init.body = JSON.stringify(options.body);

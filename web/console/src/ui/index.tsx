@@ -2,7 +2,7 @@ import { Button as AntButton, Input, Tooltip, type ButtonProps } from "antd";
 import { useEffect, useId, useState, type ReactNode } from "react";
 import { serverNow } from "@/api/clock";
 
-export { Badge, Checkbox, Dropdown, Input, Modal, Popover, Segmented, Select, Spin, Switch, Tooltip } from "antd";
+export { AutoComplete, Badge, Checkbox, Drawer, Dropdown, Input, InputNumber, Modal, Popover, Progress, Segmented, Select, Spin, Switch, Tabs, Tooltip } from "antd";
 export type { MenuProps, InputRef } from "antd";
 export { Button } from "antd";
 export { toast, toastError } from "./toast";

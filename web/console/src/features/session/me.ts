@@ -26,7 +26,15 @@ export type Permission =
   | "teammates.read"
   | "teammates.manage"
   | "accounts.manage"
-  | "tokens.manage";
+  | "tokens.manage"
+  | "tasks.read"
+  | "tasks.write"
+  | "stages.manage"
+  | "segments.read"
+  | "segments.manage"
+  | "journeys.read"
+  | "journeys.manage"
+  | "tracking.manage";
 
 export function may(me: Me, permission: Permission): boolean {
   return me.permissions.includes(permission);

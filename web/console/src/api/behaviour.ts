@@ -1,0 +1,117 @@
+/** The shapes and calls of what people do and where they stand: stages, tags, events, tracking, sending rules. */
+import { request } from "./http";
+import type { RuleNode } from "./rule";
+import type { Customer, CustomerEvent, Page } from "./types";
+
+type Items<T> = { items: T[] };
+const enc = encodeURIComponent;
+
+export interface Stage {
+  key: string;
+  name_en: string;
+  name_zh: string;
+  position: number;
+  rule: RuleNode | null;
+  count: number;
+}
+
+export type StageWriting = Pick<Stage, "name_en" | "name_zh" | "rule">;
+
+/** How many went from one stage to another; "" is none. */
+export interface Movement {
+  from: string;
+  to: string;
+  count: number;
+}
+
+export interface StageChange {
+  id: string;
+  from: string;
+  to: string;
+  reason_kind: "manual" | "rule" | "journey" | "merge" | "import";
+  reason: string;
+  actor: { kind: string; id: string | null; name: string | null };
+  at: string;
+}
+
+export interface Tag {
+  name: string;
+  count?: number;
+}
+
+/** What was seen under a name; for choosing instead of typing. */
+export interface ObservedName {
+  name: string;
+  types: string[];
+  examples: string[];
+}
+
+export interface ObservedEvent {
+  name: string;
+  count: number;
+  last_at: string;
+  properties: ObservedName[];
+}
+
+export interface WriteKey {
+  id: string;
+  name: string;
+  kind: "server" | "browser";
+  /** Of a server key only in the answer that made it. */
+  key?: string;
+  created_at: string;
+  last_used_at: string | null;
+  revoked_at: string | null;
+}
+
+export type CallStatus = "accepted" | "duplicate" | "refused" | "adjusted";
+
+/** One call of the tracking API, as the debugger shows it. */
+export interface TrackingCall {
+  id: string;
+  at: string;
+  write_key_id: string | null;
+  type: string;
+  message_id: string;
+  user_id: string;
+  anonymous_id: string;
+  event: string;
+  status: CallStatus;
+  reasons: { code: string; field?: string; params?: Record<string, unknown> }[];
+  customer_id: string | null;
+  body: unknown;
+}
+
+/** When and how often automations may write to somebody. */
+export interface SendingRules {
+  quiet: { enabled: boolean; from: string; to: string };
+  cap: { enabled: boolean; max: number; days: number };
+}
+
+export const behaviourApi = {
+  stages: (signal?: AbortSignal) => request<Items<Stage>>("GET", "/stages", { signal }),
+  createStage: (body: StageWriting & { key: string }) => request<Stage>("POST", "/stages", { body }),
+  updateStage: (key: string, body: Partial<StageWriting>) => request<Stage>("PATCH", `/stages/${enc(key)}`, { body }),
+  deleteStage: (key: string) => request<void>("DELETE", `/stages/${enc(key)}`),
+  orderStages: (keys: string[]) => request<Items<Stage> | void>("PUT", "/stages/order", { body: { keys } }),
+  movement: (from: string, to: string, signal?: AbortSignal) => request<{ cells: Movement[] }>("GET", "/stages/movement", { query: { from, to }, signal }),
+  moveStage: (customer: string, body: { stage: string; reason: string }) => request<Customer>("PUT", `/customers/${enc(customer)}/stage`, { body }),
+  stageChanges: (customer: string, signal?: AbortSignal) => request<Page<StageChange>>("GET", `/customers/${enc(customer)}/stage-changes`, { signal }),
+
+  tags: (signal?: AbortSignal) => request<Items<Tag>>("GET", "/tags", { signal }),
+  changeTags: (customer: string, body: { add: string[]; remove: string[] }) => request<Customer>("PUT", `/customers/${enc(customer)}/tags`, { body }),
+
+  eventNames: (signal?: AbortSignal) => request<Items<ObservedEvent>>("GET", "/event-names", { signal }),
+  attributeNames: (signal?: AbortSignal) => request<Items<ObservedName>>("GET", "/attribute-names", { signal }),
+  events: (query: { name?: string; customer_id?: string; from?: string; to?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+    request<Page<CustomerEvent>>("GET", "/events", { query, signal }),
+
+  writeKeys: (signal?: AbortSignal) => request<Items<WriteKey>>("GET", "/write-keys", { signal }),
+  createWriteKey: (body: { name: string; kind: WriteKey["kind"] }) => request<WriteKey>("POST", "/write-keys", { body }),
+  revokeWriteKey: (id: string) => request<void>("DELETE", `/write-keys/${enc(id)}`),
+  trackingCalls: (query: { status?: string; write_key_id?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+    request<Page<TrackingCall>>("GET", "/tracking/calls", { query, signal }),
+
+  sending: (signal?: AbortSignal) => request<SendingRules>("GET", "/sending", { signal }),
+  saveSending: (body: SendingRules) => request<SendingRules>("PUT", "/sending", { body }),
+};
