@@ -49,7 +49,7 @@ func newPlatform(t *testing.T) (*platform, string) {
 }
 
 // connect makes the account on both sides and lets people follow it.
-func (w *platform) connect(t *testing.T, p *testkit.Process, header http.Header, base string) {
+func (w *platform) connect(t *testing.T, p *testkit.Process, header http.Header, base string, followers int) {
 	t.Helper()
 	var account struct {
 		Key string `json:"key"`
@@ -68,7 +68,7 @@ func (w *platform) connect(t *testing.T, p *testkit.Process, header http.Header,
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range followerCount {
+	for i := range followers {
 		id, err := w.AddPerson(appID, fmt.Sprint("follower ", i))
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +217,7 @@ func TestKilledOverAllChannels(t *testing.T) {
 	p := testkit.Program(t, testkit.WithEnv("FANWARD_EMAIL_SMTP_ADDR", smtpAddr))
 	token := command(t, p, "token", "create", "--role", "owner", "--name", "crash test")
 	header := http.Header{"Authorization": {"Bearer " + token}}
-	wechat.connect(t, p, header, base)
+	wechat.connect(t, p, header, base, followerCount)
 	err = call("POST", p.URL+"/api/v1/accounts", header, map[string]any{
 		"channel": "email", "name": "Mail", "config": map[string]any{"address": "shop@crash.example", "smtp": map[string]any{"host": "127.0.0.1", "port": port, "tls": "none"}},
 	}, nil)
@@ -260,6 +260,7 @@ type conversation struct {
 
 // answered is an outbound message with its fate.
 type answered struct {
+	Seq      int64  `json:"seq"`
 	Body     string `json:"body"`
 	Delivery struct {
 		State     string  `json:"state"`
@@ -285,7 +286,7 @@ func judgeChannels(t *testing.T, p *testkit.Process, header http.Header, lin *te
 	in, out := map[string]int{}, map[string]answered{}
 	read := func() (open int) {
 		in, out = map[string]int{}, map[string]answered{}
-		for _, c := range conversations(t, p, header) {
+		for _, c := range list[conversation](t, p.URL+"/api/v1/conversations?status=all", header) {
 			for _, m := range answersOf(t, p, header, c.ID) {
 				if m.Direction == "in" {
 					in[m.Body]++
@@ -352,32 +353,20 @@ func judgeChannels(t *testing.T, p *testkit.Process, header http.Header, lin *te
 	t.Logf("%d in, %d answers, %d received, %d unknown, %d failed for want of allowance", len(in), len(out), len(received), unknown, failed)
 }
 
-func conversations(t *testing.T, p *testkit.Process, header http.Header) (all []conversation) {
+// answersOf reads a whole thread.
+func answersOf(t *testing.T, p *testkit.Process, header http.Header, id string) (all []answered) {
 	t.Helper()
-	cursor := ""
-	for {
+	for after := int64(0); ; {
 		var page struct {
-			Items []conversation `json:"items"`
-			Next  *string        `json:"next_cursor"`
+			Items []answered `json:"items"`
 		}
-		if err := call("GET", p.URL+"/api/v1/conversations?status=all&limit=200&cursor="+cursor, header, nil, &page); err != nil {
+		if err := call("GET", fmt.Sprintf("%s/api/v1/conversations/%s/messages?after_seq=%d&limit=200", p.URL, id, after), header, nil, &page); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, page.Items...)
-		if page.Next == nil {
+		if len(page.Items) == 0 {
 			return all
 		}
-		cursor = *page.Next
+		all = append(all, page.Items...)
+		after = page.Items[len(page.Items)-1].Seq
 	}
-}
-
-func answersOf(t *testing.T, p *testkit.Process, header http.Header, id string) []answered {
-	t.Helper()
-	var page struct {
-		Items []answered `json:"items"`
-	}
-	if err := call("GET", p.URL+"/api/v1/conversations/"+id+"/messages?after_seq=0&limit=200", header, nil, &page); err != nil {
-		t.Fatal(err)
-	}
-	return page.Items
 }

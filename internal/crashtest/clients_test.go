@@ -253,3 +253,26 @@ func pause(stop chan struct{}) {
 	case <-time.After(time.Duration(20+rand.IntN(60)) * time.Millisecond):
 	}
 }
+
+// list reads every page of a list.
+func list[T any](t *testing.T, url string, header http.Header) (all []T) {
+	t.Helper()
+	if !strings.Contains(url, "?") {
+		url += "?"
+	}
+	cursor := ""
+	for {
+		var page struct {
+			Items []T     `json:"items"`
+			Next  *string `json:"next_cursor"`
+		}
+		if err := call("GET", url+"&limit=200&cursor="+cursor, header, nil, &page); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all
+		}
+		cursor = *page.Next
+	}
+}
