@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/text"
@@ -180,7 +182,7 @@ func (c *checker) stages(n Node, path string) {
 		switch {
 		case !ok:
 			c.add(fault.Field{Field: at(path, "values", i), Code: "rule_needs_text"})
-		case key != "" && c.o.Stage != nil && !c.o.Stage(key):
+		case key != "" && (!storable(key) || c.o.Stage != nil && !c.o.Stage(key)):
 			c.add(fault.Field{Field: at(path, "values", i), Code: "stage_unknown", Params: fault.Params{"stage": text.Preview(key, 40)}})
 		}
 	}
@@ -259,16 +261,21 @@ func (c *checker) key(name, path string) {
 	}
 }
 
-// name checks the name of an event or a tag.
+// name checks the name of an event or a tag; what nobody has is no fault.
 func (c *checker) name(name, path string, limit int) {
 	switch {
-	case strings.TrimSpace(name) == "":
+	case text.CleanLine(name) == "":
 		c.add(fault.Field{Field: path, Code: "required"})
 	case text.Length(name) > limit:
 		c.add(fault.Field{Field: path, Code: "too_long", Params: fault.Params{"max": limit}})
-	case text.Clean(name) != name:
+	case !storable(name):
 		c.add(fault.Field{Field: path, Code: "rule_name_invalid", Params: fault.Params{"max": limit}})
 	}
+}
+
+// storable says whether a database takes a text as a value.
+func storable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 func (c *checker) oneOf(value, path string, allowed ...string) {

@@ -14,7 +14,7 @@ import (
 
 // object reads JSON as a program would that keeps numbers as they were written,
 // or as floats.
-func object(t *testing.T, text string, asWritten bool) map[string]any {
+func object(t testing.TB, text string, asWritten bool) map[string]any {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(text))
 	if asWritten {

@@ -1,0 +1,250 @@
+package rule_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/internal/text"
+	"github.com/fanward/fanward/segments/rule"
+)
+
+// soaking says that the long run is wanted.
+var soaking = os.Getenv("FANWARD_SOAK") == "1"
+
+// known is a person of the oracle as rules see one.
+type known struct {
+	raw    *oracle.Person
+	facts  rule.Facts
+	tags   map[string]bool
+	events map[string][]rule.Event
+}
+
+func know(t testing.TB, p *oracle.Person) *known {
+	t.Helper()
+	k := &known{raw: p, facts: rule.AttributeFacts(object(t, string(p.Attributes), true), p.Name, p.Locale, p.Timezone), tags: map[string]bool{}, events: map[string][]rule.Event{}}
+	for _, tag := range p.Tags {
+		k.tags[text.Fold(tag)] = true
+	}
+	for _, e := range p.Events {
+		k.events[e.Name] = append(k.events[e.Name], rule.Event{At: e.At, Facts: rule.FactsOf(object(t, string(e.Properties), true))})
+	}
+	for _, list := range k.events {
+		slices.SortStableFunc(list, func(a, b rule.Event) int { return cmp.Compare(a.At, b.At) })
+	}
+	return k
+}
+
+func (k *known) Attributes() rule.Facts          { return k.facts }
+func (k *known) CreatedAt() int64                { return k.raw.CreatedAt }
+func (k *known) LastSeenAt() int64               { return k.raw.LastSeenAt }
+func (k *known) HasTag(folded string) bool       { return k.tags[folded] }
+func (k *known) Stage() (string, int64)          { return k.raw.Stage, k.raw.StageSince }
+func (k *known) Events(name string) []rule.Event { return k.events[name] }
+
+func (k *known) Reach(channel, purpose string) (until int64, ok bool) {
+	granted := !rule.NeedsGrant(channel, purpose)
+	for _, c := range k.raw.Consents {
+		if c.Channel == channel && c.Purpose == purpose {
+			if c.State == "withdrawn" {
+				return 0, false
+			}
+			granted = true
+		}
+	}
+	for _, i := range k.raw.Identities {
+		if i.Kind != rule.IdentityKinds[channel] || i.Suppressed || channel == "wechat" && i.OpenUntil == 0 {
+			continue
+		}
+		ok, until = granted, max(until, i.OpenUntil)
+	}
+	return until, ok
+}
+
+// round is one condition with an instant and the people it is asked of.
+type round struct {
+	tree   rule.Node
+	leaves []rule.Node
+	at     int64
+}
+
+func (r round) String() string {
+	raw, _ := json.Marshal(r.tree)
+	return fmt.Sprintf("at %d\n%s", r.at, raw)
+}
+
+func newRound(w *oracle.World, people []*oracle.Person) round {
+	r := round{at: w.Instant(people)}
+	for range 1 + w.IntN(5) {
+		r.leaves = append(r.leaves, w.Leaf(people, r.at))
+	}
+	r.tree = w.Tree(r.leaves)
+	return r
+}
+
+// TestOracle holds the matcher and the SQL of both databases to the oracle: the
+// same trees, people and instants.
+func TestOracle(t *testing.T) {
+	worlds, rounds, crowd := 2, 70, 160
+	if soaking {
+		worlds, rounds = 40, 160
+	}
+	seen := &coverage{}
+	for i := range worlds {
+		w := oracle.NewWorld(uint64(i) + 1)
+		people, absorbed := w.People(crowd)
+		var each []*known
+		for _, p := range people {
+			each = append(each, know(t, p))
+		}
+		list := make([]round, rounds)
+		for i := range list {
+			list[i] = newRound(w, people)
+			seen.add(t, list[i], people)
+		}
+		want := make([][]int64, rounds)
+		for i, r := range list {
+			want[i] = members(t, r, people, each)
+		}
+		for _, engine := range testkit.Engines {
+			db := testkit.Open(t, engine)
+			populate(t, db, people, absorbed)
+			for i, r := range list {
+				holdSQL(t, db, r, want[i], people)
+			}
+		}
+	}
+	seen.enough(t)
+}
+
+// members asks oracle and matcher of everybody and returns for whom it is true.
+func members(t *testing.T, r round, people []*oracle.Person, each []*known) (ids []int64) {
+	t.Helper()
+	if bad := r.tree.Check(rule.CheckOptions{}); len(bad) > 0 && !strings.Contains(found(bad), "rule_unneeded") {
+		t.Fatalf("%s\n%s", found(bad), r)
+	}
+	program, err := rule.Compile(stored(t, r.tree))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, r)
+	}
+	for i, p := range people {
+		want := oracle.Match(r.tree, p, r.at)
+		if want {
+			ids = append(ids, p.ID)
+		}
+		got, until := program.Eval(each[i], r.at)
+		if got != want {
+			t.Fatalf("Eval says %v, the oracle %v, %s\n%s", got, want, r, p)
+		}
+		explained := program.Explain(each[i], r.at)
+		if explained.Match != want || explained.Until != until || explained.Why.Match != want {
+			t.Fatalf("the explanation says %+v, the oracle %v, until %d, %s\n%s", explained, want, until, r, p)
+		}
+	}
+	return ids
+}
+
+// stored is a tree as it comes back from where it is kept.
+func stored(t *testing.T, n rule.Node) rule.Node {
+	t.Helper()
+	raw, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err = rule.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func holdSQL(t *testing.T, db *store.DB, r round, want []int64, people []*oracle.Person) {
+	t.Helper()
+	condition, args, err := rule.SQL(r.tree, rule.Dialect(db.Engine()), r.at)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, r)
+	}
+	var b store.Builder
+	b.Add("SELECT c.id FROM customers c WHERE c.merged_into = 0 AND "+condition, args...)
+	b.Add("ORDER BY c.id")
+	q, args := b.Query()
+	rows, err := db.Reader(context.Background()).Query(q, args...)
+	got, err := store.Collect(rows, err, func(row store.Row) (id int64, err error) { return id, row.Scan(&id) })
+	if err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", db.Engine(), err, r, condition)
+	}
+	if slices.Equal(got, want) {
+		return
+	}
+	for _, p := range people {
+		if slices.Contains(got, p.ID) != slices.Contains(want, p.ID) {
+			t.Fatalf("%s says %v, %s\n%s\n%s", db.Engine(), slices.Contains(got, p.ID), r, condition, p)
+		}
+	}
+	t.Fatalf("%s finds %v, not %v", db.Engine(), got, want)
+}
+
+// coverage counts what the rounds were about.
+type coverage struct {
+	triples, leaves, low, high int
+	of                         map[string]int
+}
+
+func (c *coverage) add(t *testing.T, r round, people []*oracle.Person) {
+	t.Helper()
+	if c.of == nil {
+		c.of = map[string]int{}
+	}
+	c.triples += len(people)
+	for _, n := range r.leaves {
+		c.leaves++
+		if share := oracle.Share(n, people, r.at); share < 20 || share > 80 {
+			t.Fatalf("a leaf is true of %d of a hundred: %s", share, r)
+		}
+		c.of[string(n.Kind)]++
+		if n.Kind == rule.Attribute {
+			c.of["attribute "+string(n.Op)]++
+		}
+		if n.Kind == rule.Events {
+			c.of["event "+n.Measure+" "+string(n.Op)]++
+		}
+		if n.Kind == rule.Time {
+			c.of["time "+n.Which+" "+string(n.Op)]++
+		}
+		for _, f := range n.Where {
+			c.of["where "+string(f.Op)]++
+		}
+	}
+}
+
+// enough holds that the rounds were many and about everything.
+func (c *coverage) enough(t *testing.T) {
+	t.Helper()
+	least := 20_000
+	if soaking {
+		least = 1_000_000
+	}
+	t.Logf("%d triples, %d leaves: %v", c.triples, c.leaves, c.of)
+	if c.triples < least {
+		t.Errorf("only %d triples", c.triples)
+	}
+	for _, kind := range []string{"attribute", "tag", "stage", "event", "time", "dormant", "reachable"} {
+		if c.of[kind] < 5 {
+			t.Errorf("only %d leaves are of the kind %s", c.of[kind], kind)
+		}
+	}
+	for _, op := range []rule.Op{rule.Equals, rule.NotEquals, rule.In, rule.NotIn, rule.Contains, rule.NotContains, rule.StartsWith, rule.EndsWith, rule.Exists, rule.NotExists,
+		rule.AtLeast, rule.MoreThan, rule.AtMost, rule.LessThan, rule.Before, rule.After, rule.WithinLast, rule.MoreThanAgo, rule.WithinNext} {
+		if c.of["attribute "+string(op)]+c.of["where "+string(op)] == 0 {
+			t.Errorf("nothing was compared by %s", op)
+		}
+	}
+}
