@@ -138,6 +138,7 @@ func (s *Service) consentTx(tx *store.Tx, p auth.Principal, c ConsentChange) err
 	if err := s.auditTx(tx, p, "customer.consent", who.ID, map[string]any{"channel": c.Channel, "purpose": c.Purpose, "state": c.State}); err != nil {
 		return err
 	}
+	TouchTx(tx, who.ID)
 	return announce(tx, who, 0, now)
 }
 

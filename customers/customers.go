@@ -17,6 +17,7 @@ import (
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/store/feed"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 //go:embed queries.sql
@@ -37,6 +38,9 @@ const (
 	KindPhone = "phone"
 	// KindOpenID is a follower of a WeChat account; its namespace is the account.
 	KindOpenID = "openid"
+	// KindAnonymous is a browser or program that tracking calls name, before they
+	// say whose it is; its namespace is the installation.
+	KindAnonymous = "anonymous"
 	// KindUnionID is what WeChat calls one person on all accounts of a company;
 	// its namespace is that company's open platform, or the installation.
 	KindUnionID = "unionid"
@@ -53,6 +57,8 @@ type Customer struct {
 	Locale     *string        `json:"locale"`
 	Timezone   *string        `json:"timezone" doc:"IANA name"`
 	Attributes map[string]any `json:"attributes"`
+	Tags       []string       `json:"tags"`
+	Stage      *AtStage       `json:"stage" doc:"null: in no stage"`
 	LastSeenAt *time.Time     `json:"last_seen_at"`
 	CreatedAt  time.Time      `json:"created_at"`
 	Online     bool           `json:"online" doc:"A hint: a socket of this customer is open"`
@@ -86,7 +92,11 @@ type Service struct {
 	names   map[string]int64
 	moved   []Moved
 	parted  []Parted
-	auditor auth.Auditor
+	tracked []func(*store.Tx, Tracked) error
+	staged  []func(*store.Tx, StageChanged) error
+	// stageRules follow the rules of stages.
+	stageRules []func(*store.Tx, string, *rule.Node) error
+	auditor    auth.Auditor
 }
 
 // Moved tells a domain that an identity and what came through it now belong to
@@ -95,6 +105,11 @@ type Moved func(tx *store.Tx, identity, from, to ids.ID) error
 
 // OnMove registers a domain's Moved. Call it while the program starts.
 func (s *Service) OnMove(m Moved) { s.moved = append(s.moved, m) }
+
+// columns are what scan reads, of the customers c.
+const columns = `c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
+  COALESCE((SELECT s.name_en FROM stages s WHERE s.key = c.stage), ''), COALESCE((SELECT s.name_zh FROM stages s WHERE s.key = c.stage), ''),
+  COALESCE((SELECT string_agg(g.name, ',' ORDER BY g.folded_name) FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id), '')`
 
 // New returns the customer service.
 func New(db *store.DB, clk clock.Clock, src *ids.Source) *Service {
@@ -125,7 +140,7 @@ func optional(s string) *string {
 
 // Get returns one customer. A merged record answers with the survivor.
 func (s *Service) Get(ctx context.Context, id ids.ID) (*Customer, error) {
-	return get(s.db.Reader(ctx), queries.Get("get"), id)
+	return get(s.db.Reader(ctx), qGet, id)
 }
 
 func get(q store.Querier, query *store.Query, id ids.ID) (*Customer, error) {
@@ -172,12 +187,18 @@ func scanIdentity(r store.Row) (Identity, error) {
 
 func scan(r store.Row) (*Customer, error) {
 	var c Customer
-	var name, locale, zone string
+	var name, locale, zone, tags string
 	var attributes []byte
-	var seen, created int64
-	if err := r.Scan(&c.ID, &name, &locale, &zone, &attributes, &seen, &created); err != nil {
+	var seen, created, since int64
+	var at AtStage
+	if err := r.Scan(&c.ID, &name, &locale, &zone, &attributes, &seen, &created, &at.Key, &since, &at.NameEN, &at.NameZH, &tags); err != nil {
 		return nil, err
 	}
+	if at.Key != "" {
+		at.Since = clock.FromMillis(since)
+		c.Stage = &at
+	}
+	c.Tags = tagsOf(tags)
 	c.Name, c.Locale, c.Timezone, c.Label = optional(name), optional(locale), optional(zone), Label(c.ID, name)
 	c.CreatedAt = clock.FromMillis(created)
 	if seen > 0 {

@@ -10,8 +10,7 @@ import (
 // EntombTx puts a tombstone in the place of an identity's value, which nobody can
 // search for any more either, and returns whose the identity is.
 func (s *Service) EntombTx(tx *store.Tx, identity ids.ID, tombstone string, now time.Time) (owner ids.ID, err error) {
-	qOwner := queries.Get("owner-of")
-	if err := tx.QueryRow(qOwner, identity).Scan(&owner); err != nil {
+	if err := tx.QueryRow(qOwnerOf, identity).Scan(&owner); err != nil {
 		return 0, err
 	}
 	c, err := lockTx(tx, owner)
@@ -19,7 +18,7 @@ func (s *Service) EntombTx(tx *store.Tx, identity ids.ID, tombstone string, now 
 		return 0, err
 	}
 	var again ids.ID
-	if err := tx.QueryRow(qOwner, identity).Scan(&again); err != nil || again != owner {
+	if err := tx.QueryRow(qOwnerOf, identity).Scan(&again); err != nil || again != owner {
 		return 0, errorOr(err, store.ErrRestart)
 	}
 	if _, err := tx.Exec(queries.Get("entomb"), tombstone, identity); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // The house's own event names.
@@ -25,6 +26,8 @@ const (
 	EventMessageFailed       = "Message Failed"
 	EventMessageUnknown      = "Message Unknown" // nobody knows whether it arrived
 	EventIdentityErased      = "Identity Erased" // what came through one identity was removed
+	EventStageChanged        = "Stage Changed"
+	EventTagsChanged         = "Tags Changed"
 )
 
 // Event is one thing a customer did, or that was done for them.
@@ -44,6 +47,29 @@ type Track struct {
 	Name       string
 	At         time.Time
 	Properties map[string]any
+	// Imported says that it is told for the record: it counts, and starts nothing.
+	Imported bool
+	// Context is what a tracking call says beside the properties; may be nil.
+	Context map[string]any
+}
+
+// Tracked is an event that has just been stored.
+type Tracked struct {
+	Event      ids.ID
+	Customer   ids.ID // whose it is, whatever Track said
+	Identity   ids.ID
+	Name       string
+	At         time.Time
+	ReceivedAt time.Time
+	Properties map[string]any // as JSON is read, numbers perhaps as json.Number
+	Facts      rule.Facts
+	Imported   bool
+}
+
+// OnTracked registers a listener that is called in the transaction of every
+// event. Call it while the program starts.
+func (s *Service) OnTracked(fn func(tx *store.Tx, e Tracked) error) {
+	s.tracked = append(s.tracked, fn)
 }
 
 var (
@@ -51,14 +77,18 @@ var (
 	qInternName  = queries.Get("intern-event-name")
 	qInsertEvent = queries.Get("insert-event")
 
+	qInsertContext = queries.Get("insert-event-context")
+
 	qFirstIdentity = queries.Get("first-identity")
 )
 
 var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
-	EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased}
+	EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased,
+	EventStageChanged, EventTagsChanged}
 
 // Prepare gives the house's own event names their numbers, so that storing one
-// costs no look-up. Call it once before the service is used.
+// costs no look-up, and facts to what an older version stored. Call it once
+// before the service is used.
 func (s *Service) Prepare(ctx context.Context) error {
 	numbers := map[string]int64{}
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
@@ -71,8 +101,10 @@ func (s *Service) Prepare(ctx context.Context) error {
 		}
 		return nil
 	})
-	s.names = numbers
-	return err
+	if s.names = numbers; err != nil {
+		return err
+	}
+	return s.backfillFacts(ctx)
 }
 
 // TrackTx stores an event in the caller's transaction. It belongs to whoever has
@@ -83,22 +115,39 @@ func (s *Service) TrackTx(tx *store.Tx, t Track, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	properties := []byte("{}")
-	if len(t.Properties) > 0 {
-		if properties, err = json.Marshal(t.Properties); err != nil {
-			return err
-		}
+	properties, plain, err := decoded(t.Properties)
+	if err != nil {
+		return err
 	}
 	if t.Identity == 0 {
 		if err := tx.QueryRow(qFirstIdentity, t.Customer).Scan(&t.Identity); err != nil {
 			return err
 		}
 	}
-	n, err := tx.Exec(qInsertEvent, s.ids.Next(), id, clock.Millis(t.At), clock.Millis(now), string(properties), t.Identity)
-	if err == nil && n == 0 {
+	e := Tracked{Event: s.ids.Next(), Identity: t.Identity, Name: t.Name, At: t.At, ReceivedAt: now, Properties: plain, Facts: rule.FactsOf(plain), Imported: t.Imported}
+	err = tx.QueryRow(qInsertEvent, e.Event, id, clock.Millis(t.At), clock.Millis(now), string(properties), e.Facts.JSON(), t.Identity).Scan(&e.Customer)
+	if isNoRows(err) {
 		err = fmt.Errorf("event %q of customer %s: there is no identity %s", t.Name, t.Customer, t.Identity)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if len(t.Context) > 0 {
+		context, err := json.Marshal(t.Context)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(qInsertContext, e.Event, string(context)); err != nil {
+			return err
+		}
+	}
+	TouchTx(tx, e.Customer)
+	for _, fn := range s.tracked {
+		if err := fn(tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) internTx(tx *store.Tx, name string) (int64, error) {

@@ -101,7 +101,7 @@ func (s *Service) identifyTx(tx *store.Tx, device, person Key, t Traits) (out Id
 			return out, err
 		}
 	}
-	c, err := get(tx, queries.Get("get"), who.Customer)
+	c, err := get(tx, qGet, who.Customer)
 	if err != nil {
 		return out, err
 	}
@@ -318,7 +318,8 @@ func (s *Service) saveTx(tx *store.Tx, c *Customer, now time.Time) error {
 	}
 	name := deref(c.Name)
 	c.Label = Label(c.ID, name)
-	_, err = tx.Exec(qUpdate, name, searchText(name, c.ID, values...), deref(c.Locale), deref(c.Timezone), string(attributes), clock.Millis(now), c.ID)
+	TouchTx(tx, c.ID)
+	_, err = tx.Exec(qUpdate, name, searchText(name, c.ID, values...), deref(c.Locale), deref(c.Timezone), string(attributes), c.facts(), clock.Millis(now), c.ID)
 	return err
 }
 

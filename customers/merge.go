@@ -113,9 +113,18 @@ func (s *Service) joinTx(tx *store.Tx, j join, now time.Time) (joined, error) {
 	if _, err := tx.Exec(qRepointOne, j.survivor, at, j.absorbed); err != nil {
 		return out, err
 	}
+	for _, q := range []string{"move-tags", "move-stage-changes"} {
+		if _, err := tx.Exec(queries.Get(q), j.survivor, j.absorbed); err != nil {
+			return out, err
+		}
+	}
 	if err := s.logTx(tx, out.merge, j, moving, now); err != nil {
 		return out, err
 	}
+	if err := s.restageTx(tx, j.survivor, false, now); err != nil {
+		return out, err
+	}
+	TouchTx(tx, j.absorbed)
 	if out.customer, err = s.refreshTx(tx, j.survivor, false, now); err != nil {
 		return out, err
 	}

@@ -22,6 +22,8 @@ type model struct {
 	sheets int
 	clips  []clip
 	taken  map[string]bool // browser or address + person that a teammate has parted
+	tags   map[string]bool // sheet + tag
+	moves  []moved
 }
 
 type clip struct {
@@ -31,7 +33,7 @@ type clip struct {
 }
 
 func newModel() *model {
-	return &model{sheet: map[string]int{}, taken: map[string]bool{}}
+	return &model{sheet: map[string]int{}, taken: map[string]bool{}, tags: map[string]bool{}}
 }
 
 func (m *model) meet(identity string) int {

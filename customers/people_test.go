@@ -25,6 +25,8 @@ func sound(t *testing.T, h *house.House) {
 		"an event is not with its identity":       "SELECT count(*) FROM events e JOIN identities i ON i.id = e.identity_id WHERE e.customer_id <> i.customer_id",
 		"an identity is away from its home":       "SELECT count(*) FROM identities i JOIN customers h ON h.id = i.home_id WHERE i.customer_id <> h.id AND i.customer_id <> h.merged_into",
 		"own fields of somebody who is alone":     "SELECT count(*) FROM customers c WHERE own <> '' AND merged_into = 0 AND NOT EXISTS (SELECT 1 FROM customers m WHERE m.merged_into = c.id)",
+		"a tag is away from its record":           "SELECT count(*) FROM customer_tags l JOIN customers r ON r.id = l.record_id WHERE l.customer_id <> CASE WHEN r.merged_into > 0 THEN r.merged_into ELSE r.id END",
+		"a move is away from its record":          "SELECT count(*) FROM stage_changes l JOIN customers r ON r.id = l.record_id WHERE l.customer_id <> CASE WHEN r.merged_into > 0 THEN r.merged_into ELSE r.id END",
 		"a conversation is not with its identity": "SELECT count(*) FROM conversations c JOIN identities i ON i.id = c.identity_id WHERE c.customer_id <> i.customer_id",
 		"a message is in another's conversation":  "SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id JOIN identities i ON i.id = m.identity_id WHERE m.direction = 'in' AND i.customer_id <> c.customer_id",
 	} {
@@ -43,19 +45,25 @@ func TestAnyOrderYieldsTheSamePeople(t *testing.T) {
 			h.Run("DELETE FROM bind_tokens")
 			h.Run("DELETE FROM merges")
 			h.Run("DELETE FROM events")
+			h.Run("DELETE FROM stage_changes")
+			h.Run("DELETE FROM customer_tags")
 			h.Run("DELETE FROM identities")
 			h.Run("DELETE FROM customers")
 			w := &world{t: t, h: h, m: newModel(), rng: rand.New(rand.NewPCG(uint64(round), 11))}
-			for range 45 {
-				[]func(){w.meet, w.identify, w.identify, w.bind, w.merge, w.undo, w.undo}[w.rng.IntN(7)]()
+			for range 60 {
+				before := w.evident()
+				[]func(){w.meet, w.identify, w.identify, w.bind, w.merge, w.undo, w.undo, w.tag, w.move, w.move}[w.rng.IntN(10)]()
 				if got, want := w.people(), w.m.people(); got != want {
 					w.fail("the people are\n%s\nwant\n%s", got, want)
 				}
+				w.checkStanding()
+				w.checkTouched(before)
 			}
 			sound(t, h)
 			// Without its merges everybody is apart again, in any order.
 			for len(w.m.clips) > 0 {
 				w.undo()
+				w.checkStanding()
 			}
 			if got, want := w.people(), w.m.people(); got != want || h.Number("SELECT count(*) FROM customers WHERE merged_into > 0 OR own <> ''") != 0 {
 				w.fail("the people are\n%s\nwant\n%s", got, want)

@@ -89,7 +89,7 @@ func missingWith(err error) error {
 func side(q store.Querier, id ids.ID) (Side, error) {
 	var out Side
 	var err error
-	if out.Customer, err = get(q, queries.Get("get"), id); err != nil {
+	if out.Customer, err = get(q, qGet, id); err != nil {
 		return out, err
 	}
 	rows, err := q.Query(queries.Get("identities"), id)
@@ -201,11 +201,11 @@ func (s *Service) objections(q store.Querier, survivor, absorbed ids.ID) ([]Obje
 	if at > 0 {
 		out = append(out, Objection{"undone_before", true, fault.Params{"at": clock.FromMillis(at)}})
 	}
-	mine, err := get(q, queries.Get("get"), survivor)
+	mine, err := get(q, qGet, survivor)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := get(q, queries.Get("get"), absorbed)
+	theirs, err := get(q, qGet, absorbed)
 	if err != nil {
 		return nil, err
 	}

@@ -151,9 +151,12 @@ func (p Patch) apply(c *Customer) {
 // ListFilter narrows List.
 type ListFilter struct {
 	// Query is looked for in names, identities and codes, folded.
-	Query  string
-	Before ListPosition
-	Limit  int
+	Query string
+	// Stage is the key of a stage; Tag a tag's name.
+	Stage, Tag string
+	Segment    ids.ID
+	Before     ListPosition
+	Limit      int
 }
 
 // ListPosition is where a page ended: last seen first.
@@ -165,12 +168,12 @@ type ListPosition struct {
 // List lists customers, last seen first.
 func (s *Service) List(ctx context.Context, f ListFilter) ([]*Customer, error) {
 	var b store.Builder
-	b.Add("SELECT id, name, locale, timezone, attributes, last_seen_at, created_at FROM customers")
+	b.Add("SELECT " + columns + " FROM customers c")
 	f.where(&b)
 	if f.Before.ID != 0 {
-		b.Add("AND (last_seen_at, id) < (?, ?)", f.Before.SeenAt, f.Before.ID)
+		b.Add("AND (c.last_seen_at, c.id) < (?, ?)", f.Before.SeenAt, f.Before.ID)
 	}
-	b.Add("ORDER BY last_seen_at DESC, id DESC LIMIT ?", f.Limit)
+	b.Add("ORDER BY c.last_seen_at DESC, c.id DESC LIMIT ?", f.Limit)
 	q, args := b.Query()
 	rows, err := s.db.Reader(ctx).Query(q, args...)
 	return store.Collect(rows, err, scan)
@@ -179,7 +182,7 @@ func (s *Service) List(ctx context.Context, f ListFilter) ([]*Customer, error) {
 // Count is the exact number behind a filter, without its page.
 func (s *Service) Count(ctx context.Context, f ListFilter) (int64, error) {
 	var b store.Builder
-	b.Add("SELECT count(*) FROM customers")
+	b.Add("SELECT count(*) FROM customers c")
 	f.where(&b)
 	q, args := b.Query()
 	var n int64
@@ -187,10 +190,19 @@ func (s *Service) Count(ctx context.Context, f ListFilter) (int64, error) {
 }
 
 func (f ListFilter) where(b *store.Builder) {
-	b.Add("WHERE merged_into = 0")
+	b.Add("WHERE c.merged_into = 0")
+	if f.Stage != "" {
+		b.Add("AND c.stage = ?", f.Stage)
+	}
+	if f.Tag != "" {
+		b.Add("AND EXISTS (SELECT 1 FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id AND g.folded_name = ?)", text.Fold(text.CleanLine(f.Tag)))
+	}
+	if f.Segment != 0 {
+		b.Add("AND EXISTS (SELECT 1 FROM memberships m WHERE m.segment_id = ? AND m.customer_id = c.id)", f.Segment)
+	}
 	if q := text.Fold(text.CleanLine(f.Query)); q != "" {
 		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q)
-		b.Add(`AND search_text LIKE ? ESCAPE '\'`, "%"+escaped+"%")
+		b.Add(`AND c.search_text LIKE ? ESCAPE '\'`, "%"+escaped+"%")
 	}
 }
 

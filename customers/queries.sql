@@ -1,18 +1,23 @@
 -- name: get
-SELECT c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at
+SELECT c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
+  COALESCE((SELECT s.name_en FROM stages s WHERE s.key = c.stage), ''), COALESCE((SELECT s.name_zh FROM stages s WHERE s.key = c.stage), ''),
+  COALESCE((SELECT string_agg(g.name, ',' ORDER BY g.folded_name) FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id), '')
 FROM customers c
 WHERE c.id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?)
 
 -- name: lock
-SELECT id, name, locale, timezone, attributes, last_seen_at, created_at FROM customers
-WHERE id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?) AND merged_into = 0 {lock}
+SELECT c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
+  COALESCE((SELECT s.name_en FROM stages s WHERE s.key = c.stage), ''), COALESCE((SELECT s.name_zh FROM stages s WHERE s.key = c.stage), ''),
+  COALESCE((SELECT string_agg(g.name, ',' ORDER BY g.folded_name) FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id), '')
+FROM customers c
+WHERE c.id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?) AND c.merged_into = 0 {lock}
 
 -- name: by-identity
-SELECT c.id, i.id, i.home_id, i.verified, c.name FROM identities i JOIN customers c ON c.id = i.customer_id
+SELECT c.id, i.id, i.home_id, i.verified, c.name, c.locale FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.kind = ? AND i.namespace = ? AND i.value = ?
 
 -- name: insert
-INSERT INTO customers (id, name, search_text, locale, last_seen_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO customers (id, name, search_text, locale, facts, last_seen_at, created_at, updated_at) VALUES (?, '', ?, ?, ?, ?, ?, ?)
 
 -- name: insert-identity
 INSERT INTO identities (id, customer_id, home_id, proof_id, kind, namespace, value, verified, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -43,13 +48,15 @@ SELECT id FROM event_names WHERE name = ?
 INSERT INTO event_names (name) VALUES (?) ON CONFLICT (name) DO NOTHING
 
 -- name: insert-event (sqlite)
-INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties) SELECT ?, customer_id, id, ?, ?, ?, ? FROM identities WHERE id = ?
+INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties, facts)
+SELECT ?, customer_id, id, ?, ?, ?, ?, ? FROM identities WHERE id = ? RETURNING customer_id
 
 -- name: insert-event (postgres)
-INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties) SELECT ?, customer_id, id, ?, ?, ?, ? FROM identities WHERE id = ? FOR SHARE
+INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties, facts)
+SELECT ?, customer_id, id, ?, ?, ?, ?, ? FROM identities WHERE id = ? FOR SHARE RETURNING customer_id
 
 -- name: update-profile
-UPDATE customers SET name = ?, search_text = ?, locale = ?, timezone = ?, attributes = ?, updated_at = ? WHERE id = ?
+UPDATE customers SET name = ?, search_text = ?, locale = ?, timezone = ?, attributes = ?, facts = ?, updated_at = ? WHERE id = ?
 
 -- name: has-kind
 SELECT value FROM identities WHERE customer_id = ? AND kind = ? AND namespace = ? ORDER BY id LIMIT 1
@@ -61,7 +68,7 @@ UPDATE identities SET customer_id = ? WHERE id = ?
 UPDATE events SET customer_id = ? WHERE identity_id = ? AND customer_id = ?
 
 -- name: values
-SELECT value FROM identities WHERE customer_id = ? AND kind <> 'visitor'
+SELECT value FROM identities WHERE customer_id = ? AND kind NOT IN ('visitor', 'anonymous')
 UNION ALL SELECT name FROM customers WHERE merged_into = ? AND merged_into > 0 AND name <> ''
 
 -- name: verify-identity
@@ -178,10 +185,122 @@ SELECT e.id FROM identities e LEFT JOIN identities d ON d.id = ? AND d.proof_id 
 WHERE e.customer_id = ? AND e.kind = 'external' AND e.verified ORDER BY CASE WHEN d.id IS NULL THEN 1 ELSE 0 END, e.id LIMIT 1
 
 -- name: first-identity
-SELECT COALESCE(min(id), 0) FROM identities WHERE customer_id = ?
+SELECT COALESCE(min(CASE WHEN home_id = customer_id THEN id END), min(id), 0) FROM identities WHERE customer_id = ?
 
 -- name: owner-of
 SELECT customer_id FROM identities WHERE id = ?
 
 -- name: entomb
 UPDATE identities SET value = ?, verified = FALSE, grants = '' WHERE id = ?
+
+-- name: touch (sqlite)
+INSERT INTO touched (customer_id, version) VALUES (?, random()) ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
+
+-- name: touch (postgres)
+INSERT INTO touched (customer_id, version) VALUES (?, pg_current_xact_id()::text::bigint) ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
+
+-- name: count-setting
+SELECT count(*) FROM settings WHERE name = ?
+
+-- name: set-setting
+INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING
+
+-- name: customers-from
+SELECT id, name, locale, timezone, attributes FROM customers WHERE id > ? ORDER BY id LIMIT ?
+
+-- name: set-customer-facts
+UPDATE customers SET facts = ? WHERE id = ?
+
+-- name: events-from
+SELECT id, '', '', '', properties FROM events WHERE id > ? ORDER BY id LIMIT ?
+
+-- name: set-event-facts
+UPDATE events SET facts = ? WHERE id = ?
+
+-- name: tags
+SELECT t.id, t.name, (SELECT count(DISTINCT l.customer_id) FROM customer_tags l WHERE l.tag_id = t.id) FROM tags t ORDER BY t.folded_name
+
+-- name: tag-by-name
+SELECT id FROM tags WHERE folded_name = ?
+
+-- name: intern-tag
+INSERT INTO tags (id, name, folded_name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (folded_name) DO NOTHING
+
+-- name: tag
+INSERT INTO customer_tags (record_id, tag_id, customer_id, at) VALUES (?, ?, ?, ?) ON CONFLICT (record_id, tag_id) DO NOTHING
+
+-- name: untag
+DELETE FROM customer_tags WHERE customer_id = ? AND tag_id IN (SELECT id FROM tags WHERE folded_name = ?)
+
+-- name: move-tags
+UPDATE customer_tags SET customer_id = ? WHERE customer_id = ?
+
+-- name: part-tags
+UPDATE customer_tags SET customer_id = ? WHERE record_id = ?
+
+-- name: move-stage-changes
+UPDATE stage_changes SET customer_id = ? WHERE customer_id = ?
+
+-- name: part-stage-changes
+UPDATE stage_changes SET customer_id = ? WHERE record_id = ?
+
+-- name: stage-positions
+SELECT key, position FROM stages
+
+-- name: set-stage
+UPDATE customers SET stage = ?, stage_since = ? WHERE id = ?
+
+-- name: standing
+SELECT stage, stage_since FROM customers WHERE id = ?
+
+-- name: insert-stage-change
+INSERT INTO stage_changes (id, customer_id, record_id, from_stage, to_stage, reason_kind, reason, ref, actor_kind, actor_id, actor_name, at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: moves
+SELECT id, record_id, to_stage, at FROM stage_changes WHERE reason_kind <> 'merge' AND record_id IN (
+  SELECT id FROM customers WHERE id = ? UNION ALL SELECT id FROM customers WHERE merged_into = ? AND merged_into > 0)
+ORDER BY id
+
+-- name: insert-event-context
+INSERT INTO event_contexts (event_id, context) VALUES (?, ?)
+
+-- name: stages
+SELECT s.key, s.position, s.name_en, s.name_zh, s.rule, (SELECT count(*) FROM customers c WHERE c.stage = s.key AND c.merged_into = 0 AND c.stage <> '')
+FROM stages s ORDER BY s.position, s.key
+
+-- name: lock-stages (sqlite)
+SELECT 1
+
+-- name: lock-stages (postgres)
+SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('customers/stages', 0))) locked
+
+-- name: hold-stage (sqlite)
+SELECT key FROM stages WHERE key = ?
+
+-- name: hold-stage (postgres)
+SELECT key FROM stages WHERE key = ? FOR SHARE
+
+-- name: insert-stage
+INSERT INTO stages (key, position, name_en, name_zh, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: update-stage
+UPDATE stages SET name_en = ?, name_zh = ?, updated_at = ? WHERE key = ?
+
+-- name: set-stage-rule
+UPDATE stages SET rule = ? WHERE key = ?
+
+-- name: delete-stage
+DELETE FROM stages WHERE key = ?
+
+-- name: place-stage
+UPDATE stages SET position = ?, updated_at = ? WHERE key = ?
+
+-- name: count-stage
+SELECT count(*) FROM customers WHERE stage = ? AND merged_into = 0 AND stage <> ''
+
+-- name: movement
+SELECT from_stage, to_stage, count(*) FROM stage_changes WHERE at >= ? AND at < ? AND reason_kind <> 'merge' GROUP BY from_stage, to_stage ORDER BY from_stage, to_stage
+
+-- name: count-stage-changes
+SELECT count(*) FROM stage_changes WHERE customer_id = ?

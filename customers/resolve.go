@@ -10,6 +10,7 @@ import (
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/text"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // Key names an identity.
@@ -26,9 +27,12 @@ type Resolved struct {
 	Verified bool
 	// Created is true when the person was unknown until now.
 	Created bool
+
+	locale string
 }
 
 var (
+	qGet            = queries.Get("get")
 	qByIdentity     = queries.Get("by-identity")
 	qInsertCustomer = queries.Get("insert")
 	qInsertIdentity = queries.Get("insert-identity")
@@ -41,7 +45,7 @@ var (
 // FindTx looks an identity up; ok is false when nobody has it.
 func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
 	var r Resolved
-	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Home, &r.Verified, &r.Name)
+	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Home, &r.Verified, &r.Name, &r.locale)
 	if errors.Is(err, store.ErrNoRows) {
 		return Resolved{}, false, nil
 	}
@@ -65,8 +69,15 @@ func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, n
 		return r, err
 	}
 	at := clock.Millis(now)
-	_, err = tx.Exec(qSeen, at, at, locale, r.Customer)
-	return r, err
+	if _, err := tx.Exec(qSeen, at, at, locale, r.Customer); err != nil {
+		return r, err
+	}
+	TouchTx(tx, r.Customer)
+	if found && r.locale == "" && locale != "" {
+		r.locale = locale
+		return r, s.indexTx(tx, r.Customer, now)
+	}
+	return r, nil
 }
 
 // NameTx gives a person without a name the one that a channel tells; the caller
@@ -79,7 +90,7 @@ func (s *Service) NameTx(tx *store.Tx, r *Resolved, name string, now time.Time) 
 	if err != nil || !changed {
 		return err
 	}
-	c, err := get(tx, queries.Get("get"), r.Customer)
+	c, err := get(tx, qGet, r.Customer)
 	if err != nil {
 		return err
 	}
@@ -116,14 +127,15 @@ func canonicalLocale(s string) string {
 }
 
 func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
-	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Verified: verified, Created: true}
+	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Verified: verified, Created: true, locale: locale}
 	r.Home = r.Customer
 	at := clock.Millis(now)
 	found := searchText("", r.Customer)
-	if k.Kind != KindVisitor {
+	if k.Kind != KindVisitor && k.Kind != KindAnonymous {
 		found = searchText("", r.Customer, k.Value)
 	}
-	if _, err := tx.Exec(qInsertCustomer, r.Customer, "", found, locale, at, at, at); err != nil {
+	facts := rule.AttributeFacts(nil, "", locale, "").JSON()
+	if _, err := tx.Exec(qInsertCustomer, r.Customer, found, locale, facts, at, at, at); err != nil {
 		return r, err
 	}
 	n, err := tx.Exec(qInsertIdentity, r.Identity, r.Customer, r.Home, 0, k.Kind, k.Namespace, k.Value, verified, at)

@@ -84,6 +84,12 @@ func (s *Service) undoTx(tx *store.Tx, p auth.Principal, id ids.ID) error {
 	if err := s.auditTx(tx, p, "customer.merge_undone", rep, map[string]any{"merge_id": id, "separated": as}); err != nil {
 		return err
 	}
+	if err := s.restageTx(tx, rep, false, now); err != nil {
+		return err
+	}
+	if err := s.restageTx(tx, as, true, now); err != nil {
+		return err
+	}
 	stays, err := s.refreshTx(tx, rep, true, now)
 	if err != nil {
 		return err
@@ -108,6 +114,11 @@ func (s *Service) partTx(tx *store.Tx, rep, as ids.ID, leaving []ids.ID, now tim
 		}
 		if _, err := tx.Exec(qRepointOne, to, at, record); err != nil {
 			return nil, err
+		}
+		for _, q := range []string{"part-tags", "part-stage-changes"} {
+			if _, err := tx.Exec(queries.Get(q), as, record); err != nil {
+				return nil, err
+			}
 		}
 	}
 	all, err := identitiesOf(tx, rep)

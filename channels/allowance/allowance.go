@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -235,8 +236,10 @@ func saveTx(tx *store.Tx, identity ids.ID, all []held) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(qSave, string(row), identity)
-	return err
+	if _, err = tx.Exec(qSave, string(row), identity); err != nil {
+		return err
+	}
+	return customers.TouchOwnerTx(tx, identity)
 }
 
 func parse(row string) ([]held, error) {

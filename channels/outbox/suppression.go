@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
@@ -33,8 +34,10 @@ func passSuppressionTx(tx *store.Tx, identity ids.ID) error {
 
 func (o *Outbox) suppress(ctx context.Context, identity ids.ID, code string) error {
 	return o.db.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(qSuppress, code, identity)
-		return err
+		if _, err := tx.Exec(qSuppress, code, identity); err != nil {
+			return err
+		}
+		return customers.TouchOwnerTx(tx, identity)
 	})
 }
 
@@ -45,6 +48,9 @@ func (o *Outbox) Unsuppress(ctx context.Context, identity ids.ID) error {
 		if err == nil && n == 0 {
 			return fault.Missing("identity")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return customers.TouchOwnerTx(tx, identity)
 	})
 }

@@ -159,14 +159,18 @@ func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 	}
 }
 
-// protect runs the closure and turns a panic into its error.
+// protect runs the closure and what it has left for its end, and turns a panic
+// into its error.
 func (db *DB) protect(tx *Tx, fn func(*Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = db.panicked(p)
 		}
 	}()
-	return fn(tx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.runLast()
 }
 
 func serializationFailure(err error) bool {

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -38,6 +41,7 @@ type Row interface{ Scan(dest ...any) error }
 type Tx struct {
 	conn
 	hints []string
+	last  map[lastly]bool
 }
 
 // Hint names a topic to announce after commit. Hints carry no data and may be
@@ -49,6 +53,35 @@ func (tx *Tx) Hint(topic string) {
 		}
 	}
 	tx.hints = append(tx.hints, topic)
+}
+
+// lastly is a statement that waits for the end of the closure.
+type lastly struct {
+	q  *Query
+	id int64
+}
+
+// Finally runs q with id once the closure has succeeded, before the transaction
+// ends: once for each pair, statements by name and ids ascending. It is for rows
+// that transactions write which otherwise have nothing in common: whoever locks
+// them last, and in one order, never waits in a circle.
+func (tx *Tx) Finally(q *Query, id int64) {
+	if tx.last == nil {
+		tx.last = map[lastly]bool{}
+	}
+	tx.last[lastly{q, id}] = true
+}
+
+// runLast runs what Finally has kept.
+func (tx *Tx) runLast() error {
+	for _, l := range slices.SortedFunc(maps.Keys(tx.last), func(a, b lastly) int {
+		return cmp.Or(cmp.Compare(a.q.name, b.q.name), cmp.Compare(a.id, b.id))
+	}) {
+		if _, err := tx.Exec(l.q, l.id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statement is a prepared or plain statement of database/sql.

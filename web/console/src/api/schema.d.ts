@@ -929,6 +929,13 @@ export interface components {
             kind: "teammate" | "token" | "system";
             name: string | null;
         };
+        AtStage: {
+            key: string;
+            name_en: string;
+            name_zh: string;
+            /** Format: date-time */
+            since: string;
+        };
         /**
          * @example {
          *       "content_type": "application/pdf",
@@ -1232,6 +1239,15 @@ export interface components {
          *       "locale": "zh-CN",
          *       "name": "Mei",
          *       "online": true,
+         *       "stage": {
+         *         "key": "member",
+         *         "name_en": "Member",
+         *         "name_zh": "会员",
+         *         "since": "2026-01-02T03:04:05.678Z"
+         *       },
+         *       "tags": [
+         *         "vip"
+         *       ],
          *       "timezone": "Asia/Shanghai"
          *     }
          */
@@ -1251,6 +1267,9 @@ export interface components {
             name: string | null;
             /** @description A hint: a socket of this customer is open */
             online: boolean;
+            /** @description null: in no stage */
+            stage: components["schemas"]["AtStage"] | null;
+            tags: string[];
             /** @description IANA name */
             timezone: string | null;
         };
