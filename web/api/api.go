@@ -168,6 +168,8 @@ func (s *Server) addOperations() {
 	s.addMerges()
 	s.addConsents()
 	s.addTimeline()
+	s.addStages()
+	s.addTags()
 	s.addVisitors()
 	s.addBind()
 	s.addFiles()

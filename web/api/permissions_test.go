@@ -67,6 +67,8 @@ var promised = map[string]string{
 	"previewMerge": "customers.read", "mergeCustomers": "customers.write", "undoMerge": "customers.write", "listMerges": "customers.read", "listContradictions": "customers.read",
 	"listConsents": "customers.read", "setConsent": "customers.write", "listTimeline": "customers.read", "bindVisitor": "visitor",
 	"listIdentities": "customers.read", "listCustomerEvents": "customers.read", "listEvents": "customers.read", "uploadFile": "inbox.reply",
+	"listStages": "customers.read", "createStage": "stages.manage", "updateStage": "stages.manage", "deleteStage": "stages.manage", "orderStages": "stages.manage", "getStageMovement": "customers.read",
+	"moveCustomer": "customers.write", "listStageChanges": "customers.read", "listTags": "customers.read", "changeTags": "customers.write",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",
 	"openVisitorSession": "visitor", "listVisitorMessages": "visitor", "createVisitorMessage": "visitor", "uploadVisitorFile": "visitor",
 }
@@ -92,7 +94,7 @@ func TestPermissions(t *testing.T) {
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			h.t = t
-			c := call{method: op.Method, path: strings.NewReplacer("{id}", "4").Replace(op.Path)}
+			c := call{method: op.Method, path: strings.NewReplacer("{id}", "4", "{key}", "fan").Replace(op.Path)}
 			if op.HasBody {
 				c.body = `{}`
 			}

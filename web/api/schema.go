@@ -16,6 +16,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 const refs = "#/components/schemas/"
@@ -54,6 +55,7 @@ var tags = []*huma.Tag{
 	{Name: "accounts", Description: "Channel accounts"},
 	{Name: "inbox", Description: "Conversations and messages"},
 	{Name: "customers", Description: "Who writes, and what they did"},
+	{Name: "stages", Description: "Where customers stand, and how they move on"},
 	{Name: "files", Description: "Attachments"},
 	{Name: "tokens", Description: "Tokens of programs"},
 	{Name: "visitors", Description: "The browser of a customer on a company's website"},
@@ -65,6 +67,7 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[channels.Words](): "Bilingual",
 	reflect.TypeFor[customers.Ref]():  "CustomerRef",
 	reflect.TypeFor[fault.Field]():    "ProblemField",
+	reflect.TypeFor[rule.Node]():      "Rule",
 }
 
 func schemaName(t reflect.Type, hint string) string {

@@ -145,7 +145,7 @@ describe("conversations", () => {
   });
 
   test("a renamed customer is renamed in the list", () => {
-    feed.apply({ kind: "customer", data: { customer: { id: "c", name: "Ada", label: "Ada", locale: null, timezone: null, attributes: {}, last_seen_at: null, created_at: "", online: true } } });
+    feed.apply({ kind: "customer", data: { customer: { id: "c", name: "Ada", label: "Ada", locale: null, timezone: null, attributes: {}, tags: [], stage: null, last_seen_at: null, created_at: "", online: true } } });
     expect(list().map((c) => c.customer.label)).toEqual(["Ada", "Ada"]);
   });
 });
