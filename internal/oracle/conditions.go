@@ -80,8 +80,19 @@ func (w *World) Instant(people []*Person) int64 {
 	}
 }
 
+// EdgeOf is an instant at which a condition may change for somebody, or a
+// millisecond beside it; t when there is none near now.
+func (w *World) EdgeOf(n rule.Node, people []*Person, t int64) int64 {
+	edges := pick(w, people).Edges(n, w.Now-20*24*hour)
+	end, _ := slices.BinarySearch(edges, w.Now+4*24*hour)
+	if end == 0 {
+		return t
+	}
+	return edges[w.IntN(end)] + []int64{-1, 0, 0, 1}[w.IntN(4)]
+}
+
 func (w *World) duration() string {
-	if w.hint != "" && w.chance(50) {
+	if w.hint != "" && w.chance(70) {
 		return w.hint
 	}
 	return pick(w, durations)
@@ -89,21 +100,22 @@ func (w *World) duration() string {
 
 // Share is of how many hundredths of the people a condition is true.
 func Share(n rule.Node, people []*Person, t int64) int {
-	true_ := 0
+	members := 0
 	for _, p := range people {
 		if Match(n, p, t) {
-			true_++
+			members++
 		}
 	}
-	return 100 * true_ / len(people)
+	return 100 * members / len(people)
 }
 
 // Leaf is a condition that is true of 20 to 80 of a hundred people at t.
 func (w *World) Leaf(people []*Person, t int64) rule.Node {
 	for {
-		make := pick(w, []func([]*Person, int64) rule.Node{w.attribute, w.attribute, w.attribute, w.tag, w.stage, w.count, w.count, w.sum, w.firstOrLast, w.dormant, w.reachable})
+		form := pick(w, []func([]*Person, int64) rule.Node{w.attribute, w.attribute, w.attribute, w.tag, w.stage, w.count, w.count, w.sum, w.firstOrLast, w.dormant, w.reachable})
+		w.wanted = w.op()
 		for range 20 {
-			n := make(people, t)
+			n := form(people, t)
 			if share := Share(n, people, t); share >= 20 && share <= 80 {
 				return n
 			}
@@ -133,6 +145,31 @@ func (w *World) Tree(leaves []rule.Node) rule.Node {
 
 var ops = []rule.Op{rule.Equals, rule.NotEquals, rule.In, rule.NotIn, rule.Contains, rule.NotContains, rule.StartsWith, rule.EndsWith, rule.Exists, rule.NotExists,
 	rule.AtLeast, rule.MoreThan, rule.AtMost, rule.LessThan, rule.Before, rule.After, rule.WithinLast, rule.MoreThanAgo, rule.WithinNext}
+
+// op is a comparison, those with time more often than others.
+func (w *World) op() rule.Op {
+	if w.chance(40) {
+		return pick(w, ops[len(ops)-5:])
+	}
+	return pick(w, ops)
+}
+
+// named picks the name of something that a comparison makes sense of, mostly.
+func (w *World) named(op rule.Op, texts, numbers, instants, others []string) string {
+	of := append(slices.Concat(texts, numbers, instants), others...)
+	if w.chance(20) {
+		return pick(w, of)
+	}
+	switch op {
+	case rule.StartsWith, rule.EndsWith:
+		of = texts
+	case rule.AtLeast, rule.MoreThan, rule.AtMost, rule.LessThan:
+		of = numbers
+	case rule.Before, rule.After, rule.WithinLast, rule.MoreThanAgo, rule.WithinNext:
+		of = instants
+	}
+	return pick(w, of)
+}
 
 // filter compares something of that name with what somebody has under it.
 func (w *World) filter(name string, op rule.Op, values func() any) rule.Filter {
@@ -208,10 +245,11 @@ func (w *World) scalar(values func() any) any {
 }
 
 func (w *World) attribute(people []*Person, _ int64) rule.Node {
-	name := pick(w, []string{"city", "age", "vip", "birthday", "likes", "address.city", "address.floor", `odd 'key' ?$1 {x} %`, "a.b", "客户等级", "missing", "$name", "$locale", "$timezone", "$created_at", "$last_seen_at"})
-	op := pick(w, ops)
-	if name == "$created_at" || name == "$last_seen_at" {
-		op = pick(w, []rule.Op{rule.Exists, rule.NotExists, rule.Before, rule.After, rule.WithinLast, rule.MoreThanAgo, rule.WithinNext})
+	op := w.wanted
+	name := w.named(op, []string{"city", "address.city", "$name", "$locale", "$timezone"}, []string{"age", "address.floor", "a.b"}, []string{"birthday", "$created_at", "$last_seen_at"},
+		[]string{"vip", "likes", `odd 'key' ?$1 {x} %`, "客户等级", "missing"})
+	if on := []rule.Op{rule.Exists, rule.NotExists, rule.Before, rule.After, rule.WithinLast, rule.MoreThanAgo, rule.WithinNext}; (name == "$created_at" || name == "$last_seen_at") && !slices.Contains(on, op) {
+		op = pick(w, on)
 	}
 	f := w.filter(name, op, func() any {
 		p := pick(w, people)
@@ -251,11 +289,14 @@ func (w *World) stage([]*Person, int64) rule.Node {
 func (w *World) events(kind rule.Kind, people []*Person, t int64) rule.Node {
 	n := rule.Node{Kind: kind, Name: pick(w, EventNames)}
 	for w.chance(60) && len(n.Where) < 2 {
-		name := pick(w, []string{"total", "city", "paid", "until", "likes", "shop.id", `odd 'key' ?$1 {x} %`})
-		op := pick(w, ops)
+		op := w.op()
+		if len(n.Where) == 0 {
+			op = w.wanted
+		}
 		if kind == rule.Time && (op == rule.WithinLast || op == rule.WithinNext || op == rule.MoreThanAgo) {
 			op = rule.NotEquals
 		}
+		name := w.named(op, []string{"city"}, []string{"total", "shop.id"}, []string{"until"}, []string{"paid", "likes", `odd 'key' ?$1 {x} %`})
 		n.Where = append(n.Where, w.filter(name, op, func() any {
 			p := pick(w, people)
 			if len(p.Events) == 0 {
@@ -295,7 +336,7 @@ var numberOps = []rule.Op{rule.Equals, rule.NotEquals, rule.AtLeast, rule.MoreTh
 // count compares with how often it happened to somebody.
 func (w *World) count(people []*Person, t int64) rule.Node {
 	n := w.events(rule.Events, people, t)
-	n.Op, n.Value = pick(w, numberOps), float64(len(counted(n, pick(w, people), t)))
+	n.Op, n.Value = pick(w, numberOps), float64(max(len(counted(n, pick(w, people), t)), w.IntN(3)))
 	if w.chance(30) {
 		n.Measure = rule.Count
 	}

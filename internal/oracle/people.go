@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // World makes people and conditions on them, the same for the same seed. Values
@@ -16,7 +18,8 @@ type World struct {
 	*rand.Rand
 	Now int64
 
-	hint string // the duration that led to the latest Instant
+	hint   string  // the duration that led to the latest Instant
+	wanted rule.Op // the comparison that the next leaf is to have
 }
 
 // NewWorld makes a world around an instant.

@@ -12,7 +12,7 @@ import (
 )
 
 // populate stores people in a database as the rest of the house would.
-func populate(t *testing.T, db *store.DB, people, absorbed []*oracle.Person) {
+func populate(t testing.TB, db *store.DB, people, absorbed []*oracle.Person) {
 	t.Helper()
 	supplement(t, db)
 	err := db.Write(context.Background(), func(tx *store.Tx) error {
@@ -33,7 +33,7 @@ func populate(t *testing.T, db *store.DB, people, absorbed []*oracle.Person) {
 }
 
 type populator struct {
-	t     *testing.T
+	t     testing.TB
 	tx    *store.Tx
 	id    int64
 	names map[string]int64
@@ -95,7 +95,7 @@ func (p *populator) person(c *oracle.Person, mergedInto int64) {
 	}
 }
 
-func supplement(t *testing.T, db *store.DB) {
+func supplement(t testing.TB, db *store.DB) {
 	t.Helper()
 	var n int64
 	var b store.Builder

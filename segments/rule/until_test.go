@@ -25,7 +25,7 @@ func TestUntil(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 12 {
+			for range 20 {
 				p := people[w.IntN(len(people))]
 				k := know(t, p)
 				_, until := program.Eval(k, r.at)
@@ -35,6 +35,7 @@ func TestUntil(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					holdEdges(t, w, leaf, program, k)
 					_, until := program.Eval(k, r.at)
 					if want := nextChange(leaf, p, r.at); until != want {
 						t.Fatalf("%+v changes at %d, not %d (%d before), at %d\n%s", leaf, want, until, want-until, r.at, p)
@@ -54,6 +55,27 @@ func TestUntil(t *testing.T) {
 	t.Logf("%d leaves change, %d by their conditions on properties, %d never do", changes, drifting, never)
 	if changes < 500 || never < 500 || drifting < 5 {
 		t.Errorf("too few: %d leaves change, %d by their conditions on properties, %d never do", changes, drifting, never)
+	}
+}
+
+// holdEdges compares with the oracle where the answer for a person may change.
+func holdEdges(t *testing.T, w *oracle.World, n rule.Node, program *rule.Program, k *known) {
+	t.Helper()
+	edges := k.raw.Edges(n, w.Now-200*86_400_000)
+	for range 6 {
+		if len(edges) == 0 {
+			return
+		}
+		edge := edges[w.IntN(len(edges))]
+		for _, at := range []int64{edge - 1, edge, edge + 1} {
+			got, until := program.Eval(k, at)
+			if want := oracle.Match(n, k.raw, at); got != want {
+				t.Fatalf("at %d, the edge %d, Eval says %v, the oracle %v: %+v\n%s", at, edge, got, want, n, k.raw)
+			}
+			if until != 0 && (oracle.Match(n, k.raw, until) == got || oracle.Match(n, k.raw, until-1) != got) {
+				t.Fatalf("at %d, the edge %d, Eval says %v until %d: %+v\n%s", at, edge, got, until, n, k.raw)
+			}
+		}
 	}
 }
 
