@@ -181,7 +181,24 @@ func scalarText(value any) (string, bool) {
 }
 
 // foldText is the form in which texts are compared.
-func foldText(s string) string { return cut(text.Fold(text.CleanLine(s)), maxFactText) }
+func foldText(s string) string {
+	if isPlain(s) { // most are, and folding is dear
+		return cut(strings.ToLower(s), maxFactText)
+	}
+	return cut(text.Fold(text.CleanLine(s)), maxFactText)
+}
+
+// isPlain tells that only letters' case can change when a text is folded.
+func isPlain(s string) bool {
+	space := true
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == ' ' && space {
+			return false
+		}
+		space = s[i] == ' '
+	}
+	return s == "" || !space
+}
 
 func cut(s string, characters int) string {
 	if len(s) <= characters {
