@@ -150,6 +150,10 @@ type Content struct {
 	Files    []OutFile
 	// Subject of the conversation; mail only.
 	Subject string
+	// Unsubscribe is the address at which the recipient takes consent back; mail of
+	// the purpose Marketing only. Locale is the recipient's language, if known.
+	Unsubscribe string
+	Locale      string
 	// InReplyTo is the external id of the customer's newest message before this
 	// one, References those before it, oldest first; empty where there is none.
 	InReplyTo  string
@@ -225,6 +229,14 @@ type Capabilities struct {
 	// PerIdentity keeps one conversation for each identity instead of one for
 	// each customer on the account.
 	PerIdentity bool
+	// Identity is the kind of the identities that can be written to here, and
+	// PerAccount says that each of them belongs to one account, which is its
+	// namespace.
+	Identity   string
+	PerAccount bool
+	// OptIn is true where marketing needs consent that was given; elsewhere it is
+	// enough that none was withdrawn.
+	OptIn bool
 }
 
 // Secrets are an account's credentials by name, such as "app_secret". They are

@@ -139,6 +139,9 @@ func (s *Service) consentTx(tx *store.Tx, p auth.Principal, c ConsentChange) err
 		return err
 	}
 	TouchTx(tx, who.ID)
+	if err := s.consentsNowTx(tx, who.ID); err != nil {
+		return err
+	}
 	return announce(tx, who, 0, now)
 }
 

@@ -21,6 +21,7 @@ const (
 	EventPageViewed          = "Page Viewed"
 	EventCustomerIdentified  = "Customer Identified"
 	EventConversationReplied = "Reply Sent"
+	EventMessageSent         = "Message Sent" // a journey's; answers are EventConversationReplied
 	EventMessageDelivered    = "Message Delivered"
 	EventMessageRead         = "Message Read"
 	EventMessageFailed       = "Message Failed"
@@ -28,6 +29,8 @@ const (
 	EventIdentityErased      = "Identity Erased" // what came through one identity was removed
 	EventStageChanged        = "Stage Changed"
 	EventTagsChanged         = "Tags Changed"
+	EventTaskCreated         = "Task Created"
+	EventTaskCompleted       = "Task Completed"
 )
 
 // Event is one thing a customer did, or that was done for them.
@@ -83,8 +86,8 @@ var (
 )
 
 var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
-	EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased,
-	EventStageChanged, EventTagsChanged}
+	EventMessageSent, EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased,
+	EventStageChanged, EventTagsChanged, EventTaskCreated, EventTaskCompleted}
 
 // Prepare gives the house's own event names their numbers, so that storing one
 // costs no look-up, and facts to what an older version stored. Call it once
@@ -99,7 +102,7 @@ func (s *Service) Prepare(ctx context.Context) error {
 			}
 			numbers[name] = id
 		}
-		return nil
+		return s.backfillConsentsTx(tx)
 	})
 	if s.names = numbers; err != nil {
 		return err
@@ -222,7 +225,7 @@ func (f EventFilter) where(b *store.Builder) {
 		b.Add("AND n.name = ?", f.Name)
 	}
 	if f.OwnOnly {
-		b.Add("AND n.name NOT IN (?, ?, ?, ?, ?, ?, ?, ?)", EventMessageReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied,
+		b.Add("AND n.name NOT IN (?, ?, ?, ?, ?, ?, ?, ?, ?)", EventMessageSent, EventMessageReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied,
 			EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown)
 	}
 	if !f.From.IsZero() {

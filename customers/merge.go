@@ -131,6 +131,9 @@ func (s *Service) joinTx(tx *store.Tx, j join, now time.Time) (joined, error) {
 	if _, err := tx.Exec(queries.Get("set-merge-fields"), string(filled(before, out.customer)), out.merge); err != nil {
 		return out, err
 	}
+	if err := s.consentsNowTx(tx, j.absorbed, j.survivor); err != nil {
+		return out, err
+	}
 	out.browsers = browsers(moving)
 	if err := leaves(tx, j.absorbed, j.survivor, now); err != nil {
 		return out, err

@@ -191,7 +191,7 @@ SELECT COALESCE(min(CASE WHEN home_id = customer_id THEN id END), min(id), 0) FR
 SELECT customer_id FROM identities WHERE id = ?
 
 -- name: entomb
-UPDATE identities SET value = ?, verified = FALSE, grants = '' WHERE id = ?
+UPDATE identities SET value = ?, verified = FALSE, grants = '', open_until = 0 WHERE id = ?
 
 -- name: touch (sqlite)
 INSERT INTO touched (customer_id, version) VALUES (?, random()) ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
@@ -304,3 +304,18 @@ SELECT from_stage, to_stage, count(*) FROM stage_changes WHERE at >= ? AND at < 
 
 -- name: count-stage-changes
 SELECT count(*) FROM stage_changes WHERE customer_id = ?
+
+-- name: forget-consent-now
+DELETE FROM consent_now WHERE customer_id = ?
+
+-- name: insert-consent-now
+INSERT INTO consent_now (customer_id, channel, purpose, state) VALUES (?, ?, ?, ?)
+
+-- name: consent-now
+SELECT state FROM consent_now WHERE customer_id = ? AND channel = ? AND purpose = ?
+
+-- name: who-said
+SELECT DISTINCT CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END FROM consents c JOIN customers k ON k.id = c.customer_id
+
+-- name: take-mark
+DELETE FROM settings WHERE name = ?

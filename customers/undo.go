@@ -90,6 +90,9 @@ func (s *Service) undoTx(tx *store.Tx, p auth.Principal, id ids.ID) error {
 	if err := s.restageTx(tx, as, true, now); err != nil {
 		return err
 	}
+	if err := s.consentsNowTx(tx, rep, as); err != nil {
+		return err
+	}
 	stays, err := s.refreshTx(tx, rep, true, now)
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ type Conversation struct {
 	// Allowance is nil on channels that always allow a reply.
 	Allowance       *allowance.State `json:"allowance" doc:"What may still be sent; null where replies are always allowed"`
 	Subject         *string          `json:"subject" doc:"Of a mail; null on other channels"`
+	Context         *Context         `json:"context" doc:"The message of a journey that the customer answered when the conversation last began"`
 	LastSeq         int64            `json:"last_seq"`
 	InboundCount    int64            `json:"inbound_count"`
 	CustomerReadSeq int64            `json:"customer_read_seq"`
@@ -178,6 +179,9 @@ type Inbox struct {
 	links     Links
 	files     *files.Store
 	maxBody   int
+	listeners []Listener
+
+	taskListeners []TaskChanged
 }
 
 // Options are what the inbox needs from the floors below.

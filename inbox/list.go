@@ -43,7 +43,7 @@ type Position struct {
 
 const columns = `SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants`
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context`
 
 // List returns a page of the conversations that p sees.
 func (b *Inbox) List(ctx context.Context, p auth.Principal, f Filter) ([]*Conversation, error) {

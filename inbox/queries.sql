@@ -1,19 +1,19 @@
 -- name: conversation
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ?
 
 -- name: lock (sqlite)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ?
 
 -- name: lock (postgres)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ? FOR UPDATE OF c
 
 -- name: lock-customer (sqlite)
@@ -25,7 +25,7 @@ SELECT k.id FROM customers k WHERE k.id = (SELECT c.customer_id FROM conversatio
 -- name: lock-latest-of-customer (sqlite)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ?
   AND (c.identity_id = ? OR c.identity_id IN (
     SELECT d.id FROM identities me JOIN identities mine ON mine.id = me.proof_id AND mine.customer_id = me.customer_id
@@ -35,7 +35,7 @@ ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
 -- name: lock-latest-of-customer (postgres)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ?
   AND (c.identity_id = ? OR c.identity_id IN (
     SELECT d.id FROM identities me JOIN identities mine ON mine.id = me.proof_id AND mine.customer_id = me.customer_id
@@ -45,14 +45,14 @@ ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
 -- name: lock-latest-of-identity (sqlite)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
 WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
 
 -- name: lock-latest-of-identity (postgres)
 SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
-  c.last_message, c.version, c.created_at, c.subject, i.grants
+  c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
 WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
 
@@ -270,3 +270,79 @@ INSERT INTO noted (dedup_key, customer_id, identity_id, at) VALUES (?, ?, ?, ?) 
 
 -- name: of-team
 SELECT id FROM conversations WHERE team_id = ? AND team_id > 0 ORDER BY status, last_activity_at DESC LIMIT ?
+
+-- name: account-channel
+SELECT channel FROM accounts WHERE id = ?
+
+-- name: newest-outreach
+SELECT x.delivery_id, x.subject, x.body, x.source, x.sent_at, d.conversation_id, x.answered_by
+FROM identities i JOIN delivery_contents x ON x.identity_id = i.id JOIN deliveries d ON d.id = x.delivery_id
+WHERE i.customer_id = ? AND x.account_id = ? AND x.sent_at > ? ORDER BY x.sent_at DESC, x.delivery_id DESC LIMIT 1
+
+-- name: mark-answered
+UPDATE delivery_contents SET answered_by = ? WHERE delivery_id = ?
+
+-- name: set-context
+UPDATE conversations SET context = ? WHERE id = ?
+
+-- name: insert-task
+INSERT INTO tasks (id, title, note, customer_id, conversation_id, account_id, assignee_id, team_id, due_at, remind_at, state, source, dedup_key,
+  created_by_kind, created_by_id, created_by_name, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: task-by-key
+SELECT id FROM tasks WHERE dedup_key = ?
+
+-- name: task
+SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+  t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version
+FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END
+WHERE t.id = ?
+
+-- name: lock-task (sqlite)
+SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+  t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version
+FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END
+WHERE t.id = ?
+
+-- name: lock-task (postgres)
+SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+  t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version
+FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END
+WHERE t.id = ? FOR UPDATE OF t
+
+-- name: save-task
+UPDATE tasks SET title = ?, note = ?, assignee_id = ?, team_id = ?, due_at = ?, remind_at = ?, reminded_at = ?, escalated_at = ?, state = ?,
+  outcome = ?, outcome_note = ?, done_key = ?, completed_at = ?, completed_by = ?, completed_name = ?, version = ? WHERE id = ?
+
+-- name: task-conversation
+SELECT customer_id, account_id FROM conversations WHERE id = ?
+
+-- name: task-customer
+SELECT r.id, r.name FROM customers k JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END WHERE k.id = ?
+
+-- name: newest-conversation
+SELECT id, account_id FROM conversations WHERE customer_id = ? ORDER BY last_activity_at DESC, id DESC LIMIT 1
+
+-- name: responsible
+SELECT c.assignee_id FROM conversations c JOIN teammates t ON t.id = c.assignee_id AND t.disabled_at = 0
+WHERE c.customer_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
+
+-- name: lock-choice (sqlite)
+SELECT 1
+
+-- name: lock-choice (postgres)
+SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('inbox/least-tasks', 0))) locked
+
+-- name: least-tasks
+SELECT p.id FROM teammates p
+WHERE p.disabled_at = 0 AND (? = 0 AND p.role = 'agent' OR p.id IN (SELECT m.teammate_id FROM team_members m WHERE m.team_id = ?))
+ORDER BY CASE WHEN p.availability = 'available' THEN 0 ELSE 1 END, (SELECT count(*) FROM tasks t WHERE t.assignee_id = p.id AND t.state = 'open'), p.id LIMIT 1
+
+-- name: due-tasks
+SELECT t.id FROM tasks t WHERE t.state = 'open' AND t.remind_at > 0 AND t.reminded_at = 0 AND t.remind_at <= ?
+UNION SELECT t.id FROM tasks t WHERE t.state = 'open' AND t.due_at > 0 AND t.escalated_at = 0 AND t.due_at <= ? LIMIT ?
+
+-- name: next-task
+SELECT COALESCE(min(n.at), 0) FROM (SELECT min(t.remind_at) AS at FROM tasks t WHERE t.state = 'open' AND t.remind_at > 0 AND t.reminded_at = 0
+  UNION ALL SELECT min(t.due_at) FROM tasks t WHERE t.state = 'open' AND t.due_at > 0 AND t.escalated_at = 0) n

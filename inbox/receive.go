@@ -77,8 +77,18 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	if err := grantTx(tx, c, who.Identity, in.Grants, now, now); err != nil {
 		return channels.Received{}, err
 	}
+	var answers *outreach
+	if !in.Automatic {
+		if answers, err = answersTx(tx, in.Account.ID, who.Customer, now); err != nil {
+			return channels.Received{}, err
+		}
+	}
 	if !in.Automatic || counted == nil {
+		anew := c.Status != Open
 		if err := b.wakeTx(tx, c, counted != nil, now); err != nil {
+			return channels.Received{}, err
+		}
+		if err := b.contextTx(tx, c, answers, anew, now); err != nil {
 			return channels.Received{}, err
 		}
 	}
@@ -117,9 +127,15 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 		return channels.Received{}, err
 	}
 	if counted == nil || counted.status != Open {
-		err = visitorStateTx(tx, c, now) // the customer's other tabs see it open
+		if err := visitorStateTx(tx, c, now); err != nil { // the customer's other tabs see it open
+			return channels.Received{}, err
+		}
 	}
-	return channels.Received{Customer: who.Customer, Identity: who.Identity, Conversation: c.ID, Message: e.ID, Seq: e.Seq, Body: e.Body, At: now}, err
+	out := channels.Received{Customer: who.Customer, Identity: who.Identity, Conversation: c.ID, Message: e.ID, Seq: e.Seq, Body: e.Body, At: now}
+	if in.Automatic {
+		return out, nil
+	}
+	return out, b.heardTx(tx, c, out, answers)
 }
 
 // firstOf finds what an earlier message with the same key led to.
@@ -179,16 +195,22 @@ func (b *Inbox) threadTx(tx *store.Tx, in channels.Inbound, caps channels.Capabi
 		at := found.place()
 		return found, &at, nil
 	}
+	c, err := b.openTx(tx, in.Account.Channel, in.Account.ID, who, Open, in.Subject, now)
+	return c, nil, err
+}
+
+// openTx opens a conversation.
+func (b *Inbox) openTx(tx *store.Tx, channel string, account ids.ID, who customers.Resolved, status Status, subject string, now time.Time) (*Conversation, error) {
 	c := &Conversation{
-		ID: b.ids.Next(), Channel: in.Account.Channel, AccountID: in.Account.ID, Customer: customers.NewRef(who.Customer, who.Name),
-		IdentityID: who.Identity, Status: Open, Subject: optionalString(in.Subject), LastActivityAt: now, CreatedAt: now,
+		ID: b.ids.Next(), Channel: channel, AccountID: account, Customer: customers.NewRef(who.Customer, who.Name),
+		IdentityID: who.Identity, Status: status, Subject: optionalString(subject), LastActivityAt: now, CreatedAt: now,
 	}
 	if err := tx.QueryRow(qNextNumber).Scan(&c.Number); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ms := now.UnixMilli()
-	_, err = tx.Exec(qInsertConv, c.ID, c.Number, c.AccountID, c.Channel, who.Customer, c.IdentityID, string(Open), in.Subject, ms, ms)
-	return c, nil, err
+	_, err := tx.Exec(qInsertConv, c.ID, c.Number, c.AccountID, c.Channel, who.Customer, c.IdentityID, string(status), subject, ms, ms)
+	return c, err
 }
 
 // answeredTx locks the conversation that the message says it answers; nil when

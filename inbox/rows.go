@@ -27,11 +27,11 @@ var (
 func scanConversation(r store.Row) (*Conversation, error) {
 	var c Conversation
 	var customer ids.ID
-	var name, last, subject, grants string
+	var name, last, subject, grants, context string
 	var snoozed, waiting, inbound, activity, window, created int64
 	err := r.Scan(&c.ID, &c.Number, &c.AccountID, &c.Channel, &customer, &name, &c.IdentityID, &c.Status, &c.AssigneeID, &c.TeamID, &snoozed, &waiting,
 		&c.firstReplyAt, &inbound, &activity, &window, &c.LastSeq, &c.InboundCount, &c.CustomerReadSeq, &c.agentReadSeq,
-		&last, &c.Version, &created, &subject, &grants)
+		&last, &c.Version, &created, &subject, &grants, &context)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +42,12 @@ func scanConversation(r store.Row) (*Conversation, error) {
 	c.Customer = customers.NewRef(customer, name)
 	c.SnoozedUntil, c.WaitingSince, c.LastInboundAt, c.ReplyWindowUntil = optionalTime(snoozed), optionalTime(waiting), optionalTime(inbound), optionalTime(window)
 	c.LastActivityAt, c.CreatedAt = clock.FromMillis(activity), clock.FromMillis(created)
+	if context != "" {
+		c.Context = new(Context)
+		if err := json.Unmarshal([]byte(context), c.Context); err != nil {
+			return nil, err
+		}
+	}
 	if last != "" {
 		c.LastMessage = new(LastMessage)
 		err = json.Unmarshal([]byte(last), c.LastMessage)

@@ -28,6 +28,8 @@ var (
 	queries = store.Load("allowance", queriesSQL)
 	qLock   = queries.Get("lock")
 	qSave   = queries.Get("save")
+
+	qGranted = queries.Get("granted")
 )
 
 // MaxAutomated is how much of a message's grant automations may spend, so that
@@ -236,10 +238,70 @@ func saveTx(tx *store.Tx, identity ids.ID, all []held) error {
 	if err != nil {
 		return err
 	}
-	if _, err = tx.Exec(qSave, string(row), identity); err != nil {
+	if _, err = tx.Exec(qSave, string(row), openUntil(all), identity); err != nil {
 		return err
 	}
 	return customers.TouchOwnerTx(tx, identity)
+}
+
+// openUntil is when the last of the grants ends that have something for
+// automations, in milliseconds; 0 when none has.
+func openUntil(all []held) (until int64) {
+	for _, g := range all {
+		if g.Left > 0 && (g.Trigger != channels.TriggerMessage || g.Automated < MaxAutomated) {
+			until = max(until, g.Until)
+		}
+	}
+	return until
+}
+
+// Refusal is the code with which an automation's message would be refused at an
+// instant, of the grants in an identity's row; "" when one may go out.
+func Refusal(row string, now time.Time) (string, error) {
+	all, err := parse(row)
+	if err != nil {
+		return "", err
+	}
+	all = running(all, now)
+	switch {
+	case openUntil(all) > 0:
+		return "", nil
+	case len(all) == 0:
+		return Closed, nil
+	}
+	for _, g := range all {
+		if g.Left > 0 {
+			return Reserved, nil
+		}
+	}
+	return Spent, nil
+}
+
+// Backfill works out open_until of the grants that were there before the column
+// was; repeating it does no harm.
+func Backfill(tx *store.Tx) error {
+	type one struct {
+		id  ids.ID
+		row string
+	}
+	rows, err := tx.Query(qGranted)
+	found, err := store.Collect(rows, err, func(r store.Row) (one, error) {
+		var o one
+		return o, r.Scan(&o.id, &o.row)
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range found {
+		all, err := parse(o.row)
+		if err != nil {
+			return err
+		}
+		if err := saveTx(tx, o.id, all); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func parse(row string) ([]held, error) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/ids"
 )
 
@@ -22,7 +23,7 @@ type Provider struct {
 	Name string
 	// Deduplicates and Allowance are the capabilities; with Allowance there is one
 	// conversation for each identity.
-	Deduplicates, Allowance bool
+	Deduplicates, Allowance, OptIn bool
 	// Script decides what happens to a message; nil accepts it. It may block.
 	Script func(ctx context.Context, out channels.Outbound) error
 
@@ -44,7 +45,8 @@ func (p *Provider) Channel() string {
 
 // Capabilities implements channels.Adapter.
 func (p *Provider) Capabilities() channels.Capabilities {
-	return channels.Capabilities{MaxBody: 5000, Deduplicates: p.Deduplicates, Allowance: p.Allowance, PerIdentity: p.Allowance}
+	return channels.Capabilities{MaxBody: 5000, Deduplicates: p.Deduplicates, Allowance: p.Allowance, PerIdentity: p.Allowance,
+		Identity: customers.KindVisitor, PerAccount: true, OptIn: p.OptIn}
 }
 
 // ProviderConfig is a Provider's configuration.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 )
@@ -56,7 +57,9 @@ func (*Adapter) Channel() string { return Channel }
 
 // Capabilities implements channels.Adapter. A mail server does not recognise a
 // repeat, whatever its Message-ID.
-func (*Adapter) Capabilities() channels.Capabilities { return channels.Capabilities{MaxBody: MaxBody} }
+func (*Adapter) Capabilities() channels.Capabilities {
+	return channels.Capabilities{MaxBody: MaxBody, Identity: customers.KindEmail, OptIn: true}
+}
 
 // Configure implements channels.Adapter.
 func (*Adapter) Configure(raw json.RawMessage, secrets channels.Secrets) (json.RawMessage, error) {

@@ -103,7 +103,7 @@ func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 	var claimed []job
 	err := d.o.db.Write(ctx, func(tx *store.Tx) error {
 		now := d.o.clk.Now()
-		rows, err := tx.Query(qClaim, account, clock.Millis(now), room, d.o.holder, clock.Millis(now.Add(d.o.limits.Lease)), clock.Millis(now))
+		rows, err := tx.Query(qClaim, account, clock.Millis(now), clock.Millis(now), room, d.o.holder, clock.Millis(now.Add(d.o.limits.Lease)), clock.Millis(now))
 		claimed, err = store.Collect(rows, err, scanJob)
 		return err
 	})
@@ -224,6 +224,12 @@ func (o *Outbox) rescueOne(ctx context.Context, l lost) error {
 				return err
 			}
 		}
-		return o.changed(tx, l.enqueued(state, code, now), now)
+		if l.message == 0 && state == channels.Queued {
+			// What was under way certainly has not gone out, or goes out again.
+			if err := sentTx(tx, l.id, time.Time{}); err != nil {
+				return err
+			}
+		}
+		return o.tellTx(tx, l.enqueued(state, code, now), now)
 	})
 }

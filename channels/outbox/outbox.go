@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -57,6 +58,12 @@ type Outbox struct {
 	log      *slog.Logger
 	changed  Changed
 	limits   Limits
+	poster   Poster
+	zone     *time.Location
+	auditor  auth.Auditor
+	outreach []OutreachTold
+	// unsubscribe is the address at which an identity takes consent back.
+	unsubscribe func(identity ids.ID, channel string) string
 }
 
 // Options are what an Outbox needs. Zero Limits mean DefaultLimits.
@@ -71,6 +78,15 @@ type Options struct {
 	Holder string
 	Log    *slog.Logger
 	Limits Limits
+	// Poster shows outreach in threads.
+	Poster Poster
+	// Zone is that of people of whom none is known; nil means UTC.
+	Zone *time.Location
+	// Unsubscribe makes the signed address at which an identity takes its consent
+	// to marketing on a channel back; nil: mails carry none.
+	Unsubscribe func(identity ids.ID, channel string) string
+	// Auditor keeps changes of the sending rules; may be nil.
+	Auditor auth.Auditor
 }
 
 // Limits bound the dispatcher.
@@ -97,7 +113,11 @@ func New(o Options) *Outbox {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
 	return &Outbox{
+		poster: o.Poster, zone: o.Zone, unsubscribe: o.Unsubscribe, auditor: o.Auditor,
 		db: o.DB, clk: o.Clock, ids: o.IDs, registry: o.Registry, accounts: o.Accounts, loader: o.Loader, holder: o.Holder, log: o.Log, limits: o.Limits,
 		changed: func(*store.Tx, channels.Enqueued, time.Time) error { return nil },
 	}
@@ -153,7 +173,7 @@ func (o *Outbox) RetryTx(tx *store.Tx, id ids.ID, now time.Time) (channels.Enque
 		return d, fault.New(fault.Conflict, "delivery_not_retryable", fault.Params{"state": string(d.State)})
 	}
 	tx.Hint(Topic)
-	return d, o.changed(tx, d, now)
+	return d, o.tellTx(tx, d, now)
 }
 
 func scanEnqueued(r store.Row) (channels.Enqueued, error) {

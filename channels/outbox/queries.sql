@@ -23,7 +23,8 @@ WITH due AS MATERIALIZED (
   WHERE d.state = 'queued' AND d.account_id = ? AND d.next_at <= ?
     AND NOT EXISTS (
       SELECT 1 FROM deliveries e
-      WHERE e.lane = d.lane AND (e.state IN ('claimed', 'sending') OR e.state = 'queued' AND (e.seq, e.id) < (d.seq, d.id)))
+      WHERE e.lane = d.lane AND (e.state IN ('claimed', 'sending') OR e.state = 'queued' AND (e.seq, e.id) < (d.seq, d.id)
+        AND (e.conversation_id <> 0 OR e.next_at <= ?)))
   ORDER BY d.next_at, d.id LIMIT ? {skip_locked})
 UPDATE deliveries SET state = 'claimed', leased_by = ?, lease_until = ?, updated_at = ?
 WHERE id IN (SELECT due.id FROM due)
@@ -72,3 +73,64 @@ WHERE d.state IN ('claimed', 'sending') AND d.id > ? AND (d.lease_until < ? OR d
 
 -- name: rescue
 UPDATE deliveries SET state = ?, error_code = ?, next_at = ?, updated_at = ?, lease_until = 0 WHERE id = ? AND state = ? AND lease_until = ?
+
+-- name: setting
+SELECT value FROM settings WHERE name = ?
+
+-- name: set-setting
+INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: take-mark
+DELETE FROM settings WHERE name = ?
+
+-- name: lock-recipient (sqlite)
+SELECT k.id, k.timezone, i.suppressed FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ?
+
+-- name: lock-recipient (postgres)
+SELECT k.id, k.timezone, i.suppressed FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ? FOR UPDATE OF k
+
+-- name: cap-count
+SELECT count(*) FROM identities i JOIN delivery_contents x ON x.identity_id = i.id
+WHERE i.customer_id = ? AND x.sent_at > ? AND x.purpose = 'marketing' AND x.delivery_id <> ?
+
+-- name: insert-content
+INSERT INTO delivery_contents (delivery_id, identity_id, account_id, channel, purpose, subject, body, source, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: content
+SELECT x.identity_id, i.customer_id, x.channel, x.purpose, x.subject, x.body, x.source, x.created_at, x.sent_at FROM delivery_contents x JOIN identities i ON i.id = x.identity_id WHERE x.delivery_id = ?
+
+-- name: content-sent
+UPDATE delivery_contents SET sent_at = ?, held_until = 0 WHERE delivery_id = ?
+
+-- name: content-held
+UPDATE delivery_contents SET held_until = ? WHERE delivery_id = ?
+
+-- name: address
+SELECT i.kind, i.namespace, i.value, i.verified, k.locale FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ?
+
+-- name: refuse
+UPDATE deliveries SET state = 'failed', error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'
+
+-- name: hold
+UPDATE deliveries SET next_at = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'
+
+-- name: posted
+UPDATE deliveries SET state = 'sent', attempt = attempt + 1, conversation_id = ?, message_id = ?, seq = ?, lane = ?, error_code = '', updated_at = ?, lease_until = 0 WHERE id = ?
+
+-- name: account-status
+SELECT a.id, a.status FROM deliveries d JOIN accounts a ON a.id = d.account_id WHERE d.id = ?
+
+-- name: unclaim
+UPDATE deliveries SET state = 'queued', lease_until = 0, updated_at = ? WHERE id = ? AND state = 'claimed' AND leased_by = ? AND lease_until = ?
+
+-- name: person
+SELECT CASE WHEN merged_into > 0 THEN merged_into ELSE id END FROM customers WHERE id = ?
+
+-- name: ways
+SELECT i.id, i.namespace, i.suppressed, i.open_until, i.grants FROM identities i
+WHERE i.customer_id = ? AND i.kind = ?
+ORDER BY i.open_until DESC, i.verified DESC, (SELECT COALESCE(max(c.last_activity_at), 0) FROM conversations c WHERE c.identity_id = i.id) DESC, i.id DESC LIMIT 100
+
+-- name: channel-accounts
+SELECT a.id, COALESCE((SELECT max(c.last_activity_at) FROM conversations c WHERE c.customer_id = ? AND c.account_id = a.id), 0) AS used
+FROM accounts a WHERE a.channel = ? AND a.status = 'active' ORDER BY used DESC, a.id

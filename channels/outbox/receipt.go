@@ -70,7 +70,7 @@ func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, r Rece
 			}
 		}
 		d.State, d.ErrorCode, d.UpdatedAt = state, code, now
-		return o.changed(tx, d, now)
+		return o.tellTx(tx, d, now)
 	})
 	return found, err
 }

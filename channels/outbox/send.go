@@ -42,7 +42,17 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 		return errors.Join(err, o.settle(ctx, j, channels.Queued, fault.CodeOf(err), "", o.clk.Now().Add(backoff(1))))
 	}
 	caps := adapter.Capabilities()
+	if caps.CommitSends {
+		if err := o.show(ctx, j); err != nil {
+			return errors.Join(err, o.settle(ctx, j, channels.Queued, fault.CodeOf(err), "", o.clk.Now().Add(backoff(1))))
+		}
+		return nil
+	}
 	mine, err := o.begin(ctx, &j, caps)
+	var waits *held
+	if errors.As(err, &waits) {
+		return o.settle(ctx, j, channels.Queued, QuietHours, "", waits.until)
+	}
 	if fault.KindOf(err) == fault.Conflict {
 		return o.settle(ctx, j, channels.Failed, fault.CodeOf(err), "", o.clk.Now())
 	}
@@ -75,7 +85,11 @@ func (o *Outbox) prepare(ctx context.Context, j job) (channels.Adapter, channels
 		return nil, out, &channels.SendError{Outcome: channels.Refused, Code: fault.CodeOf(err), Err: err}
 	}
 	out.Account = account
-	out.Content, err = o.loader.LoadOutbound(ctx, j.message, j.identity)
+	if j.message == 0 {
+		out.Content, err = o.loadOutreach(o.db.Reader(ctx), j, j.purpose == channels.Marketing)
+	} else {
+		out.Content, err = o.loader.LoadOutbound(ctx, j.message, j.identity)
+	}
 	return adapter, out, hopeless(err)
 }
 
@@ -95,9 +109,11 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
 		next.attempt, next.lease = j.attempt+1, clock.Millis(now.Add(o.limits.Lease))
-		if caps.Allowance {
+		var to recipient
+		if caps.Allowance || j.message == 0 {
 			// Before anything else: everybody locks the customer first.
-			if err := allowance.LockTx(tx, j.identity); err != nil {
+			var err error
+			if to, err = lockRecipientTx(tx, j.identity); err != nil {
 				return err
 			}
 		}
@@ -110,7 +126,12 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 		if err != nil || !mine {
 			return err
 		}
-		if err := passSuppressionTx(tx, j.identity); err != nil {
+		if j.message == 0 {
+			err = o.beginOutreachTx(tx, j, caps, to, now)
+		} else {
+			err = passSuppressionTx(tx, j.identity)
+		}
+		if err != nil {
 			return err
 		}
 		if caps.Allowance {
@@ -124,7 +145,7 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 		if _, err := tx.Exec(qAttempt, j.id, next.attempt, clock.Millis(now)); err != nil {
 			return err
 		}
-		return o.changed(tx, next.enqueued(channels.Sending, "", now), now)
+		return o.tellTx(tx, next.enqueued(channels.Sending, "", now), now)
 	})
 	if mine && err == nil {
 		*j = next
@@ -241,8 +262,34 @@ func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState
 		if _, err := tx.Exec(qEnded, clock.Millis(now), string(state), code, j.id, j.attempt); err != nil {
 			return err
 		}
-		return o.changed(tx, j.enqueued(state, code, now), now)
+		if j.message == 0 && (state == channels.Queued || state == channels.Failed) {
+			if err := o.unsentTx(tx, j, state, code, due); err != nil {
+				return err
+			}
+		}
+		return o.tellTx(tx, j.enqueued(state, code, now), now)
 	})
+}
+
+// beginOutreachTx judges an outreach and counts it.
+func (o *Outbox) beginOutreachTx(tx *store.Tx, j *job, caps channels.Capabilities, to recipient, now time.Time) error {
+	c, err := contentOf(tx, j.id)
+	if err != nil {
+		return err
+	}
+	if err := o.passTx(tx, wish{delivery: j.id, identity: j.identity, channel: c.channel, purpose: j.purpose, optIn: caps.OptIn}, to, now); err != nil {
+		return err
+	}
+	return sentTx(tx, j.id, now)
+}
+
+// unsentTx takes an outreach out of the count that certainly did not go out.
+func (o *Outbox) unsentTx(tx *store.Tx, j job, state channels.DeliveryState, code string, due time.Time) error {
+	if err := sentTx(tx, j.id, time.Time{}); err != nil || state != channels.Queued || code != QuietHours {
+		return err
+	}
+	_, err := tx.Exec(qContentHeld, clock.Millis(due), j.id)
+	return err
 }
 
 // accountTx puts the allowance right once the outcome is known: what certainly

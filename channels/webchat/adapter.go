@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/text"
 )
@@ -57,7 +58,7 @@ func (Adapter) Channel() string { return Channel }
 
 // Capabilities implements channels.Adapter.
 func (Adapter) Capabilities() channels.Capabilities {
-	return channels.Capabilities{CommitSends: true, Deduplicates: true, MaxBody: MaxBody}
+	return channels.Capabilities{CommitSends: true, Deduplicates: true, MaxBody: MaxBody, Identity: customers.KindVisitor, PerAccount: true}
 }
 
 // Send implements channels.Adapter. Nothing is ever left to send.

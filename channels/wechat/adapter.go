@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 )
@@ -67,7 +68,7 @@ func (a *Adapter) Channel() string { return Channel }
 
 // Capabilities implements channels.Adapter.
 func (a *Adapter) Capabilities() channels.Capabilities {
-	return channels.Capabilities{MaxBody: MaxBody, Allowance: true, PerIdentity: true}
+	return channels.Capabilities{MaxBody: MaxBody, Allowance: true, PerIdentity: true, Identity: customers.KindOpenID, PerAccount: true}
 }
 
 // login opens what an account signs in with.

@@ -125,12 +125,17 @@ func (a *app) join(ctx context.Context) error {
 	loader := new(lateLoader)
 	a.outbox = outbox.New(outbox.Options{
 		DB: d.DB, Clock: clk, IDs: d.ids, Registry: registry, Accounts: a.accounts, Loader: loader, Holder: d.node.Name, Log: obs.Component(a.log, "outbox"),
+		Poster: loader, Zone: a.config.Location(), Auditor: a.auth,
 	})
+	if err := a.outbox.Prepare(ctx); err != nil {
+		return err
+	}
 	a.inbox = inbox.New(inbox.Options{
 		DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Registry: registry, Outbox: a.outbox, Links: links, Files: a.files, MaxBody: a.config.Limits.BodyChars,
 	})
 	loader.Inbox = a.inbox
 	a.outbox.OnChange(a.inbox.DeliveryChangedTx)
+	a.outbox.OnOutreach(a.inbox.OutreachChangedTx)
 	pushes := a.joinWechat(wechatAdapter)
 	a.joinMail(mailAdapter)
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
@@ -210,6 +215,11 @@ func (a *app) start(ctx context.Context) error {
 		a.intake.Run(work, arrived, a.db.Engine() == store.SQLite)
 	})
 	a.background.Go(func() { a.wakeSnoozed(work) })
+	due, undue := a.db.bus.Subscribe(inbox.TaskTopic, 1)
+	a.background.Go(func() {
+		defer undue()
+		a.tasksDue(work, due)
+	})
 	a.background.Go(func() { a.watchWatermark(work) })
 	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.clk, a.log, func() { a.fail(errLeaseLost) }) })
 	if err := a.jobs.Start(work); err != nil {

@@ -126,6 +126,28 @@ func (a *app) wakeSnoozed(ctx context.Context) {
 	}
 }
 
+// tasksDue reminds of tasks and brings overdue ones before the managers when
+// their time has come.
+func (a *app) tasksDue(ctx context.Context, wake <-chan []byte) {
+	for ctx.Err() == nil {
+		wait := snoozeCheck
+		next, err := a.inbox.TasksDue(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			a.log.Error("remind of tasks", "error", err)
+		case !next.IsZero():
+			wait = min(wait, max(0, next.Sub(a.db.clk.Now())))
+		}
+		due, stop := a.db.clk.After(wait)
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-due:
+		}
+		stop()
+	}
+}
+
 // watchWatermark keeps the age of the feed's watermark for /metrics and warns
 // when a transaction that was left open holds everybody up.
 func (a *app) watchWatermark(ctx context.Context) {

@@ -125,9 +125,16 @@ func (p Principal) Sees(account, team, assignee ids.ID) bool {
 	if p.SeesEverything() {
 		return true
 	}
-	if !p.SeesAccount(account) {
-		return false
-	}
+	return p.SeesAccount(account) && p.inScope(team, assignee)
+}
+
+// SeesTask tells whether a task that stands at account (of its conversation),
+// team and assignee (zero = none) is visible. It does not ask for TasksRead.
+func (p Principal) SeesTask(account, team, assignee ids.ID) bool {
+	return p.SeesEverything() || (account == 0 || p.SeesAccount(account)) && p.inScope(team, assignee)
+}
+
+func (p Principal) inScope(team, assignee ids.ID) bool {
 	mine := assignee != 0 && assignee == p.ID && !p.Token
 	switch p.Scope {
 	case ScopeAssigned:

@@ -46,3 +46,14 @@ func Preview(s string, n int) string {
 	r := []rune(s)
 	return strings.TrimRightFunc(string(r[:n-1]), unicode.IsSpace) + "…"
 }
+
+// Cut is the beginning of s, at most n characters, with an ellipsis when
+// something was cut; its lines stay.
+func Cut(s string, n int) string {
+	s = Clean(s)
+	if Length(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	return strings.TrimRightFunc(string(r[:n-1]), unicode.IsSpace) + "…"
+}

@@ -100,6 +100,20 @@ func removedFrame(p feed.Position, conversation ids.ID) *frame {
 	return changeFrame(p, "removed", encode(map[string]any{"conversation_id": conversation}))
 }
 
+// lostFrame tells, without content, that something has moved out of sight.
+func lostFrame(c *feed.Change) *frame {
+	if c.Audience != feed.Tasks {
+		return removedFrame(c.Position, c.Conversation)
+	}
+	var of struct {
+		Task struct {
+			ID ids.ID `json:"id"`
+		} `json:"task"`
+	}
+	_ = json.Unmarshal(c.Payload, &of) // the inbox has made it
+	return changeFrame(c.Position, "task_removed", encode(map[string]any{"task_id": of.Task.ID}))
+}
+
 func pongFrame(now time.Time) *frame {
 	return newFrame(encode(map[string]any{"t": "pong", "server_time": now}))
 }

@@ -86,6 +86,13 @@ func (r *replay) add(c *feed.Change) (ok bool, err error) {
 			what = vanished
 		}
 	}
+	if c.Audience == feed.Tasks && what == everything {
+		if visible, err := r.hub.o.Inbox.TaskVisibleNow(r.q, p, c.Payload); err != nil {
+			return false, err
+		} else if !visible {
+			what = vanished
+		}
+	}
 	switch what {
 	case everything:
 		r.push(changeFrame(c.Position, c.Kind, c.Payload))
@@ -93,6 +100,10 @@ func (r *replay) add(c *feed.Change) (ok bool, err error) {
 		r.push(changeFrame(c.Position, "conversation", conversationOnly(c.Payload)))
 		delete(r.gone, c.Conversation)
 	case vanished:
+		if c.Audience == feed.Tasks {
+			r.push(lostFrame(c))
+			break
+		}
 		if !r.gone[c.Conversation] {
 			r.gone[c.Conversation] = true
 			r.push(removedFrame(c.Position, c.Conversation))

@@ -266,7 +266,7 @@ func (h *Hub) toStaff(c *feed.Change) {
 			f = gained
 		case vanished:
 			if lost == nil {
-				lost = removedFrame(c.Position, c.Conversation)
+				lost = lostFrame(c)
 			}
 			f = lost
 		}
@@ -313,6 +313,14 @@ func judge(p auth.Principal, c *feed.Change) verdict {
 	case feed.Customers:
 		if p.Can(auth.CustomersRead) {
 			return everything
+		}
+	case feed.Tasks:
+		switch {
+		case !p.Can(auth.TasksRead):
+		case p.SeesTask(c.Account, c.After.Team, c.After.Assignee):
+			return everything
+		case c.Existed && p.SeesTask(c.Account, c.Before.Team, c.Before.Assignee):
+			return vanished
 		}
 	case feed.Inbox:
 		if !p.Can(auth.InboxRead) {

@@ -60,6 +60,8 @@ const (
 	Staff Audience = "staff"
 	// Customers: teammates who may read customers.
 	Customers Audience = "customers"
+	// Tasks: teammates who see the task before or after the change.
+	Tasks Audience = "tasks"
 	// Visitor: only the customer; teammates hear of it in another change.
 	Visitor Audience = "visitor"
 )

@@ -97,6 +97,7 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 	h.Outbox = h.Sender("house", o.Limits)
 	h.Inbox = inbox.New(inbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Customers: h.Customers, Registry: h.Registry, Outbox: h.Outbox, Links: links{}, Files: h.Files, MaxBody: MaxBody})
 	h.Outbox.OnChange(h.Inbox.DeliveryChangedTx)
+	h.Outbox.OnOutreach(h.Inbox.OutreachChangedTx)
 	h.Visitors = webchat.NewVisitors(h.DB, h.Accounts, h.Customers, keys, h.Inbox, h.Clock.Now)
 	h.Account = h.NewAccount("Shop", o.Config)
 	h.Boss = h.Teammate(auth.Principal{Role: auth.Owner, Name: "Boss"})
@@ -105,9 +106,10 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 
 // Sender makes an outbox of a process of its own.
 func (h *House) Sender(holder string, limits outbox.Limits) *outbox.Outbox {
-	o := outbox.New(outbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Registry: h.Registry, Accounts: h.Accounts, Loader: loader{h}, Holder: holder, Limits: limits})
+	o := outbox.New(outbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Registry: h.Registry, Accounts: h.Accounts, Loader: loader{h}, Poster: loader{h}, Holder: holder, Limits: limits})
 	if h.Inbox != nil {
 		o.OnChange(h.Inbox.DeliveryChangedTx)
+		o.OnOutreach(h.Inbox.OutreachChangedTx)
 	}
 	return o
 }
@@ -117,6 +119,11 @@ type loader struct{ h *House }
 
 func (l loader) LoadOutbound(ctx context.Context, message, identity ids.ID) (channels.Content, error) {
 	return l.h.Inbox.LoadOutbound(ctx, message, identity)
+}
+
+// PostTx implements outbox.Poster.
+func (l loader) PostTx(tx *store.Tx, p channels.Post) (channels.Posted, error) {
+	return l.h.Inbox.PostTx(tx, p)
 }
 
 // Ctx is the background.
@@ -260,7 +267,7 @@ func Refused(t testing.TB, err error, code, field string) {
 
 // tables are those that the domain writes.
 var tables = []string{"conversations", "messages", "changes", "deliveries", "delivery_attempts", "conversation_counts", "customers", "identities", "events",
-	"merges", "contradictions", "consents", "bind_tokens", "event_contexts", "tags", "customer_tags", "stages", "stage_changes", "write_keys", "tracked_messages",
+	"merges", "contradictions", "consents", "consent_now", "bind_tokens", "event_contexts", "tags", "customer_tags", "stages", "stage_changes", "write_keys", "tracked_messages", "delivery_contents", "tasks",
 	"read_cursors", "drafts", "attachments", "message_html", "inbound", "noted", "accounts", "event_names", "counters"}
 
 // Dump is the content of every table that the domain writes, for comparing what

@@ -1,0 +1,259 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/channels/allowance"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
+)
+
+var (
+	qContent       = queries.Get("content")
+	qInsertContent = queries.Get("insert-content")
+	qContentSent   = queries.Get("content-sent")
+	qContentHeld   = queries.Get("content-held")
+	qAddress       = queries.Get("address")
+	qRefuse        = queries.Get("refuse")
+	qHold          = queries.Get("hold")
+	qPosted        = queries.Get("posted")
+	qAccountStatus = queries.Get("account-status")
+)
+
+// Poster shows an outreach to people who read our own rows; the inbox is one.
+type Poster interface {
+	PostTx(tx *store.Tx, p channels.Post) (channels.Posted, error)
+}
+
+// OutreachTold is told, in the same transaction, of every state of an outreach.
+type OutreachTold func(tx *store.Tx, c channels.OutreachChanged) error
+
+// OnOutreach registers one more who is told. Call it while the program starts.
+func (o *Outbox) OnOutreach(t OutreachTold) { o.outreach = append(o.outreach, t) }
+
+// SendTx stores an outreach in the transaction that causes it; asking again with
+// the same idempotency key returns the first delivery. Where customers read our
+// own rows it is shown at once or, in quiet hours, later; everywhere else it is
+// judged and sent after commit. What the rules refuse is a failed delivery, never
+// an error: one person's rules hold up nobody else.
+func (o *Outbox) SendTx(tx *store.Tx, s channels.Outreach) (channels.Enqueued, error) {
+	adapter, err := o.registry.Adapter(s.Channel)
+	if err != nil {
+		return channels.Enqueued{}, err
+	}
+	source, err := json.Marshal(s.Source)
+	if err != nil {
+		return channels.Enqueued{}, err
+	}
+	to, err := lockRecipientTx(tx, s.Identity)
+	if err != nil {
+		return channels.Enqueued{}, err
+	}
+	d := channels.Enqueued{ID: o.ids.Next(), State: channels.Queued, UpdatedAt: s.Now}
+	now := clock.Millis(s.Now)
+	n, err := tx.Exec(qInsert, d.ID, s.IdempotencyKey, s.Account, 0, 0, 0, s.Identity, s.Identity, string(s.Purpose), true, string(d.State), now, now, now)
+	if err != nil {
+		return d, err
+	}
+	if n == 0 {
+		return scanEnqueued(tx.QueryRow(qByKey, s.IdempotencyKey))
+	}
+	body, subject := text.Clean(s.Body), text.CleanLine(s.Subject)
+	if _, err := tx.Exec(qInsertContent, d.ID, s.Identity, s.Account, s.Channel, string(s.Purpose), subject, body, string(source), now); err != nil {
+		return d, err
+	}
+	caps := adapter.Capabilities()
+	switch length := text.Length(body); {
+	case length == 0:
+		return o.refuseTx(tx, d, "body_empty", s.Now)
+	case length > caps.MaxBody:
+		return o.refuseTx(tx, d, "body_too_long", s.Now)
+	case caps.CommitSends:
+		return o.postTx(tx, d, to, s.Now)
+	}
+	tx.Hint(Topic)
+	return d, o.tellOutreachTx(tx, d, s.Now)
+}
+
+// refuseTx ends an outreach that waits.
+func (o *Outbox) refuseTx(tx *store.Tx, d channels.Enqueued, code string, now time.Time) (channels.Enqueued, error) {
+	d.State, d.ErrorCode, d.UpdatedAt = channels.Failed, code, now
+	if _, err := tx.Exec(qRefuse, code, clock.Millis(now), d.ID); err != nil {
+		return d, err
+	}
+	return d, o.tellOutreachTx(tx, d, now)
+}
+
+// content is what delivery_contents holds of an outreach.
+type content struct {
+	identity, customer ids.ID
+	channel            string
+	purpose            channels.Purpose
+	subject, body      string
+	source             channels.Source
+	created, sent      int64
+}
+
+func contentOf(q store.Querier, delivery ids.ID) (content, error) {
+	var c content
+	var source []byte
+	err := q.QueryRow(qContent, delivery).Scan(&c.identity, &c.customer, &c.channel, &c.purpose, &c.subject, &c.body, &source, &c.created, &c.sent)
+	if errors.Is(err, store.ErrNoRows) {
+		return c, fault.Missing("delivery")
+	}
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(source, &c.source)
+}
+
+// postTx judges an outreach to somebody who reads our own rows and shows it: the
+// commit is its sending. The recipient is locked, the delivery waits.
+func (o *Outbox) postTx(tx *store.Tx, d channels.Enqueued, to recipient, now time.Time) (channels.Enqueued, error) {
+	c, err := contentOf(tx, d.ID)
+	if err != nil {
+		return d, err
+	}
+	var account ids.ID
+	var status channels.Status
+	if err := tx.QueryRow(qAccountStatus, d.ID).Scan(&account, &status); err != nil {
+		return d, err
+	}
+	if status != channels.Active {
+		return o.refuseTx(tx, d, "account_disabled", now)
+	}
+	err = o.passTx(tx, wish{delivery: d.ID, identity: c.identity, channel: c.channel, purpose: c.purpose}, to, now)
+	var waits *held
+	switch {
+	case errors.As(err, &waits):
+		return o.holdTx(tx, d, waits.until, now)
+	case fault.KindOf(err) == fault.Conflict:
+		return o.refuseTx(tx, d, fault.CodeOf(err), now)
+	case err != nil:
+		return d, err
+	}
+	at, err := o.poster.PostTx(tx, channels.Post{Delivery: d.ID, Account: account, Customer: to.customer, Identity: c.identity, Body: c.body, Source: c.source, Now: now})
+	if err != nil {
+		return d, err
+	}
+	if _, err := tx.Exec(qPosted, at.Conversation, at.Message, at.Seq, at.Conversation, clock.Millis(now), d.ID); err != nil {
+		return d, err
+	}
+	if _, err := tx.Exec(qContentSent, clock.Millis(now), d.ID); err != nil {
+		return d, err
+	}
+	d.State, d.Conversation, d.Message, d.Seq, d.UpdatedAt = channels.SentState, at.Conversation, at.Message, at.Seq, now
+	d.Attempt++
+	return d, o.tellOutreachTx(tx, d, now)
+}
+
+// holdTx lets an outreach wait.
+func (o *Outbox) holdTx(tx *store.Tx, d channels.Enqueued, until, now time.Time) (channels.Enqueued, error) {
+	if _, err := tx.Exec(qHold, clock.Millis(until), QuietHours, clock.Millis(now), d.ID); err != nil {
+		return d, err
+	}
+	if _, err := tx.Exec(qContentHeld, clock.Millis(until), d.ID); err != nil {
+		return d, err
+	}
+	d.State, d.ErrorCode, d.UpdatedAt = channels.Queued, QuietHours, now
+	tx.Hint(Topic)
+	return d, o.tellOutreachTx(tx, d, now)
+}
+
+// show is postTx for a delivery that had to wait and has been claimed.
+func (o *Outbox) show(ctx context.Context, j job) error {
+	return o.db.Write(ctx, func(tx *store.Tx) error {
+		now := o.clk.Now()
+		to, err := lockRecipientTx(tx, j.identity)
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(queries.Get("unclaim"), clock.Millis(now), j.id, o.holder, j.lease)
+		if err != nil || n == 0 {
+			return err // another process has it
+		}
+		d := j.enqueued(channels.Queued, "", now)
+		d.Attempt = j.attempt
+		_, err = o.postTx(tx, d, to, now)
+		return err
+	})
+}
+
+// loadOutreach reads what an outreach carries and to whom.
+func (o *Outbox) loadOutreach(q store.Querier, j job, marketing bool) (channels.Content, error) {
+	var out channels.Content
+	c, err := contentOf(q, j.id)
+	if err != nil {
+		return out, err
+	}
+	to := &out.Identity
+	if err := q.QueryRow(qAddress, j.identity).Scan(&to.Kind, &to.Namespace, &to.Value, &to.Verified, &out.Locale); err != nil {
+		if errors.Is(err, store.ErrNoRows) {
+			return out, fault.Missing("identity")
+		}
+		return out, err
+	}
+	out.Subject, out.Body = c.subject, c.body
+	if marketing && o.unsubscribe != nil {
+		out.Unsubscribe = o.unsubscribe(j.identity, c.channel)
+	}
+	return out, nil
+}
+
+// tellTx tells who is concerned of a delivery's state.
+func (o *Outbox) tellTx(tx *store.Tx, d channels.Enqueued, now time.Time) error {
+	if d.Message == 0 {
+		return o.tellOutreachTx(tx, d, now)
+	}
+	return o.changed(tx, d, now)
+}
+
+func (o *Outbox) tellOutreachTx(tx *store.Tx, d channels.Enqueued, now time.Time) error {
+	if len(o.outreach) == 0 {
+		return nil
+	}
+	c, err := contentOf(tx, d.ID)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	told := channels.OutreachChanged{Delivery: d.ID, Customer: c.customer, Identity: c.identity, Channel: c.channel, Purpose: c.purpose, Source: c.source,
+		State: d.State, Code: d.ErrorCode, At: now}
+	for _, t := range o.outreach {
+		if err := t(tx, told); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sentTx notes that an outreach is about to go out: from here on it counts
+// against the cap, unless it turns out that it certainly did not arrive.
+func sentTx(tx *store.Tx, delivery ids.ID, at time.Time) error {
+	var ms int64
+	if !at.IsZero() {
+		ms = clock.Millis(at)
+	}
+	_, err := tx.Exec(qContentSent, ms, delivery)
+	return err
+}
+
+// Prepare works out what follows from rows that were there before this version.
+func (o *Outbox) Prepare(ctx context.Context) error {
+	return o.db.Write(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(queries.Get("take-mark"), "backfill/open_until")
+		if err != nil || n == 0 {
+			return err
+		}
+		return allowance.Backfill(tx)
+	})
+}
