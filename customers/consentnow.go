@@ -21,8 +21,8 @@ var (
 	qConsentState   = queries.Get("consent-now")
 )
 
-// backfillConsents marks that consent_now has yet to be worked out.
-const backfillConsents = "backfill/consent_now"
+// consentsFilled marks that what was said before there was consent_now is in it.
+const consentsFilled = "customers/consent_now"
 
 // consentsNowTx works out what people allow; records that represent nobody have
 // no rows. The caller holds their locks.
@@ -64,8 +64,11 @@ func ConsentNow(q store.Querier, customer ids.ID, channel, purpose string) (Cons
 
 // backfillConsentsTx works out what was said before there was consent_now.
 func (s *Service) backfillConsentsTx(tx *store.Tx) error {
-	n, err := tx.Exec(queries.Get("take-mark"), backfillConsents)
-	if err != nil || n == 0 {
+	var n int64
+	if err := tx.QueryRow(queries.Get("count-setting"), consentsFilled).Scan(&n); err != nil || n > 0 {
+		return err
+	}
+	if _, err := tx.Exec(queries.Get("set-setting"), consentsFilled, ""); err != nil {
 		return err
 	}
 	rows, err := tx.Query(queries.Get("who-said"))

@@ -316,6 +316,3 @@ SELECT state FROM consent_now WHERE customer_id = ? AND channel = ? AND purpose 
 
 -- name: who-said
 SELECT DISTINCT CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END FROM consents c JOIN customers k ON k.id = c.customer_id
-
--- name: take-mark
-DELETE FROM settings WHERE name = ?

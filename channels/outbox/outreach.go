@@ -247,11 +247,17 @@ func sentTx(tx *store.Tx, delivery ids.ID, at time.Time) error {
 	return err
 }
 
+// windowsFilled marks that identities.open_until is that of their grants.
+const windowsFilled = "outbox/open_until"
+
 // Prepare works out what follows from rows that were there before this version.
 func (o *Outbox) Prepare(ctx context.Context) error {
 	return o.db.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(queries.Get("take-mark"), "backfill/open_until")
-		if err != nil || n == 0 {
+		var done string
+		if err := tx.QueryRow(qSetting, windowsFilled).Scan(&done); !errors.Is(err, store.ErrNoRows) {
+			return err
+		}
+		if _, err := tx.Exec(qSetSetting, windowsFilled, ""); err != nil {
 			return err
 		}
 		return allowance.Backfill(tx)

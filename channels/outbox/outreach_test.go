@@ -110,4 +110,3 @@ func TestOutreachIsShown(t *testing.T) {
 		}
 	})
 }
-

@@ -80,9 +80,6 @@ SELECT value FROM settings WHERE name = ?
 -- name: set-setting
 INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
--- name: take-mark
-DELETE FROM settings WHERE name = ?
-
 -- name: lock-recipient (sqlite)
 SELECT k.id, k.timezone, i.suppressed FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ?
 

@@ -76,8 +76,5 @@ CREATE INDEX tasks_conversation ON tasks (conversation_id) WHERE conversation_id
 CREATE INDEX tasks_remind ON tasks (remind_at) WHERE state = 'open' AND remind_at > 0 AND reminded_at = 0;
 CREATE INDEX tasks_overdue ON tasks (due_at) WHERE state = 'open' AND due_at > 0 AND escalated_at = 0;
 
--- What follows from rows that were there before is worked out by the first start.
-INSERT INTO settings (name, value) VALUES ('backfill/consent_now', ''), ('backfill/open_until', '');
-
 -- +goose Down
 SELECT 'the house has no way back: restore a backup';
