@@ -190,8 +190,8 @@ func holdSQL(t *testing.T, db *store.DB, r round, want []int64, people []*oracle
 
 // coverage counts what the rounds were about.
 type coverage struct {
-	triples, leaves, low, high int
-	of                         map[string]int
+	triples, leaves int
+	of              map[string]int
 }
 
 func (c *coverage) add(t *testing.T, r round, people []*oracle.Person) {
