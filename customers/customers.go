@@ -143,6 +143,9 @@ func (s *Service) Get(ctx context.Context, id ids.ID) (*Customer, error) {
 	return get(s.db.Reader(ctx), qGet, id)
 }
 
+// GetTx is Get within somebody else's transaction or snapshot.
+func (s *Service) GetTx(q store.Querier, id ids.ID) (*Customer, error) { return get(q, qGet, id) }
+
 func get(q store.Querier, query *store.Query, id ids.ID) (*Customer, error) {
 	c, err := scan(q.QueryRow(query, id))
 	if errors.Is(err, store.ErrNoRows) {

@@ -33,22 +33,28 @@ const (
 // Update applies a patch as a whole or not at all; for a merged record, to the
 // survivor.
 func (s *Service) Update(ctx context.Context, id ids.ID, p Patch) (*Customer, error) {
+	var out *Customer
+	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+		out, err = s.UpdateTx(tx, id, p)
+		return err
+	})
+	return out, err
+}
+
+// UpdateTx is Update within the caller's transaction. It locks the customer.
+func (s *Service) UpdateTx(tx *store.Tx, id ids.ID, p Patch) (*Customer, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	var out *Customer
-	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		c, err := lockTx(tx, id)
-		if err != nil {
-			return err
-		}
-		now := s.clk.Now()
-		if out, err = s.patchTx(tx, c, p, now); err != nil {
-			return err
-		}
-		return announce(tx, out, 0, now)
-	})
-	return out, err
+	c, err := lockTx(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clk.Now()
+	if c, err = s.patchTx(tx, c, p, now); err != nil {
+		return nil, err
+	}
+	return c, announce(tx, c, 0, now)
 }
 
 // patchTx applies a patch to a locked customer. Of a merged one it becomes the

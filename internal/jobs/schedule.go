@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/robfig/cron/v3"
-
+	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/store"
 )
 
@@ -32,12 +31,9 @@ type Schedule struct {
 
 type schedule struct {
 	Schedule
-	cron cron.Schedule
-	zone *time.Location
+	cron clock.Cron
 	last time.Time // the last civil instant that fired, written as UTC
 }
-
-var cronParser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 
 // civilForm is how a civil instant stands in rows and keys.
 const civilForm = "2006-01-02T15:04"
@@ -55,84 +51,18 @@ func (q *Queue) Schedule(s Schedule) error {
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", s.Name, err)
 	}
-	// Parsed and stepped in UTC: what the wall clock shows is counted as if it
-	// never jumped, and only then placed in the zone.
-	c, err := cronParser.Parse("TZ=UTC " + s.Spec)
+	c, err := clock.ParseCron(s.Spec, zone)
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", s.Name, err)
 	}
-	q.schedules = append(q.schedules, &schedule{Schedule: s, cron: c, zone: zone})
+	q.schedules = append(q.schedules, &schedule{Schedule: s, cron: c})
 	return nil
-}
-
-// civil is what the wall clock of zone shows at t, written as UTC.
-func civil(t time.Time, zone *time.Location) time.Time {
-	l := t.In(zone)
-	return time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), 0, time.UTC)
-}
-
-// instant is when the wall clock of zone first shows c; for a time it skips,
-// the moment it jumps over it.
-func instant(c time.Time, zone *time.Location) time.Time {
-	// The clock shows c at c minus the offset then in force. A day before and
-	// after c both offsets around a change are in force.
-	_, before := c.Add(-24 * time.Hour).In(zone).Zone()
-	_, after := c.Add(24 * time.Hour).In(zone).Zone()
-	first := c.Add(-time.Duration(before) * time.Second)
-	if civil(first, zone).Equal(c) {
-		return first.UTC()
-	}
-	second := c.Add(-time.Duration(after) * time.Second)
-	if civil(second, zone).Equal(c) {
-		return second.UTC()
-	}
-	_, jump := second.In(zone).ZoneBounds()
-	if jump.IsZero() || jump.After(first) {
-		return first.UTC()
-	}
-	return jump.UTC()
-}
-
-// next is the civil instant after c and when it is; ok is false for a schedule
-// that never fires again ("0 0 30 2 *").
-func (s *schedule) next(c time.Time) (at, when time.Time, ok bool) {
-	at = s.cron.Next(c)
-	if at.IsZero() {
-		return at, at, false
-	}
-	return at, instant(at, s.zone), true
-}
-
-// due is the latest civil instant after s.last whose time has come. After a
-// long downtime it looks back from now, ever further, instead of counting
-// every minute missed.
-func (s *schedule) due(now time.Time) (latest time.Time, ok bool) {
-	for back := time.Hour; ; back *= 8 {
-		from := civil(now, s.zone).Add(-back)
-		if back <= 0 || !from.After(s.last) {
-			return s.lastBy(now, s.last)
-		}
-		if latest, ok = s.lastBy(now, from); ok {
-			return latest, true
-		}
-	}
-}
-
-// lastBy is the latest civil instant after c whose time has come by now.
-func (s *schedule) lastBy(now, c time.Time) (latest time.Time, ok bool) {
-	for {
-		at, when, more := s.next(c)
-		if !more || when.After(now) {
-			return latest, ok
-		}
-		c, latest, ok = at, at, true
-	}
 }
 
 // openSchedule reads where a schedule stands, or lets it begin now: when it is
 // new, or its times have been changed.
 func (q *Queue) openSchedule(ctx context.Context, s *schedule) error {
-	start := civil(q.Clock.Now(), s.zone)
+	start := s.cron.Civil(q.Clock.Now())
 	return q.DB.Write(ctx, func(tx *store.Tx) error {
 		fresh := s.remember(start)
 		if _, err := tx.Exec(qScheduleInsert, s.row(), fresh); err != nil {
@@ -174,7 +104,7 @@ func (q *Queue) scheduleLoop(s *schedule) {
 	r := q.run
 	for {
 		wait := time.Hour
-		if _, when, ok := s.next(s.last); ok {
+		if _, when, ok := s.cron.Next(s.last); ok {
 			wait = min(wait, when.Sub(q.Clock.Now()))
 		}
 		alarm, stop := q.Clock.After(wait)
@@ -200,7 +130,7 @@ func (q *Queue) scheduleLoop(s *schedule) {
 // tick fires what is due. The row is locked, so that of several nodes one
 // fires and the others see that it did.
 func (q *Queue) tick(ctx context.Context, s *schedule) error {
-	at, ok := s.due(q.Clock.Now())
+	at, ok := s.cron.Due(s.last, q.Clock.Now())
 	if !ok {
 		return nil
 	}

@@ -12,4 +12,5 @@ import (
 	_ "github.com/fanward/fanward/internal/auth"
 	_ "github.com/fanward/fanward/internal/jobs"
 	_ "github.com/fanward/fanward/internal/store/feed"
+	_ "github.com/fanward/fanward/journeys"
 )

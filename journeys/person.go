@@ -1,0 +1,476 @@
+package journeys
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fanward/fanward/channels"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
+)
+
+// world is what is decided on: rows as they stand at one instant.
+type world struct {
+	s    *Service
+	ctx  context.Context
+	q    store.Querier
+	now  time.Time
+	book *book
+}
+
+func (w *world) millis() int64 { return clock.Millis(w.now) }
+
+// standing is an enrollment as it was and as it will be.
+type standing struct {
+	was, e enrollment
+	fresh  bool // it does not exist yet
+	dirty  bool
+	// arrived: the node has been come to and nothing has been done there.
+	arrived bool
+	steps   []step
+}
+
+// step is a row of enrollment_steps, and what else it writes.
+type step struct {
+	visit           int64
+	node, kind      string
+	outcome, detail string
+	do              effect
+}
+
+// effect is what a step does to the world, at most one thing.
+type effect struct {
+	by        Cause
+	message   *Message
+	task      *NewTask
+	attribute *flow.AttributeStep
+	tag       *flow.TagStep
+	stage     *flow.StageStep
+}
+
+func (e effect) any() bool {
+	return e.message != nil || e.task != nil || e.attribute != nil || e.tag != nil || e.stage != nil
+}
+
+// refusal is why somebody did not enter.
+type refusal struct {
+	journey ids.ID
+	code    string
+	params  fault.Params
+}
+
+// turn is what is done for one person at once.
+type turn struct {
+	customer ids.ID
+	heard    []signal // acted upon
+	held     []signal // kept for paused journeys
+	all      []*standing
+	refused  []refusal
+	// changed: an effect is not visible yet; whoever reads the person has to
+	// wait for the next turn.
+	changed bool
+	// more: the rest comes in the next turn.
+	more   bool
+	person *Person
+}
+
+// maxRun bounds the nodes that somebody passes in one turn.
+const maxRun = 50
+
+// take acts upon a person's signals in their order, then, when those were all,
+// lets on whose time has come.
+func (w *world) take(t *turn, signals []signal, all bool) error {
+	for _, st := range t.all {
+		if err := w.migrate(st); err != nil {
+			return err
+		}
+	}
+	if err := w.runAll(t); err != nil {
+		return err
+	}
+	for _, g := range signals {
+		if t.changed || t.more {
+			t.more = true
+			return nil
+		}
+		if err := w.hear(t, g); err != nil {
+			return err
+		}
+		t.heard = append(t.heard, g)
+		if err := w.runAll(t); err != nil {
+			return err
+		}
+	}
+	if t.more = t.more || !all; t.more {
+		return nil
+	}
+	for _, st := range t.all {
+		if err := w.timeout(t, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) runAll(t *turn) error {
+	for i := 0; i < len(t.all); i++ {
+		if err := w.run(t, t.all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// live is the enrollment's journey when people move in it.
+func (w *world) live(st *standing) bool {
+	j := w.book.journeys[st.e.journey]
+	return st.e.state == Active && j != nil && j.state == Live
+}
+
+func (w *world) flow(st *standing) (*flow.Flow, error) { return w.s.flow(w.q, st.e.version) }
+
+// timeout lets somebody on whose time at a waiting node has come.
+func (w *world) timeout(t *turn, st *standing) error {
+	if !w.live(st) || st.e.wake > w.millis() || st.arrived {
+		return nil
+	}
+	f, err := w.flow(st)
+	if err != nil {
+		return err
+	}
+	n := f.Node(st.e.node)
+	if n == nil || !n.Waits() {
+		return w.run(t, st)
+	}
+	if n.Kind == flow.Wait {
+		w.leave(st, n, "timeout", "", n.Else)
+	} else {
+		w.leave(st, n, "elapsed", "", n.Next)
+	}
+	return w.run(t, st)
+}
+
+// leave writes the step down and moves on to next, "" for the end.
+func (w *world) leave(st *standing, n *flow.Node, outcome, detail, next string) {
+	w.done(st, n, outcome, detail, effect{}, next)
+}
+
+func (w *world) done(st *standing, n *flow.Node, outcome, detail string, do effect, next string) {
+	st.steps = append(st.steps, step{visit: st.e.visit, node: n.ID, kind: string(n.Kind), outcome: outcome, detail: detail, do: do})
+	st.dirty = true
+	if next == "" {
+		st.e.end(Completed, endReached, w.millis())
+		st.arrived = false
+		return
+	}
+	w.arrive(st, next)
+}
+
+func (w *world) arrive(st *standing, node string) {
+	st.e.node, st.e.visit, st.e.entered, st.e.wake = node, st.e.visit+1, w.millis(), w.millis()
+	st.arrived, st.dirty = true, true
+}
+
+// close ends an enrollment from outside; what it waited for is left as outcome.
+func (w *world) close(st *standing, state, reason, outcome string) {
+	kind := ""
+	if f, err := w.flow(st); err == nil {
+		if n := f.Node(st.e.node); n != nil {
+			kind = string(n.Kind)
+		}
+	}
+	st.steps = append(st.steps, step{visit: st.e.visit, node: st.e.node, kind: kind, outcome: outcome})
+	st.e.end(state, reason, w.millis())
+	st.dirty, st.arrived = true, false
+}
+
+// run passes nodes until somebody has to wait, has ended, or the person has to
+// be read anew.
+func (w *world) run(t *turn, st *standing) error {
+	if st.e.state != Active || !st.arrived && !w.cut(st) {
+		return nil
+	}
+	f, err := w.flow(st)
+	if err != nil {
+		return err
+	}
+	for passed := 0; st.e.state == Active; passed++ {
+		n := f.Node(st.e.node)
+		switch {
+		case n == nil:
+			w.close(st, Failed, endNodeGone, "failed")
+			return nil
+		case n.Waits():
+			if st.arrived {
+				return w.wait(t, st, n)
+			}
+			return nil
+		case !w.live(st):
+			return nil
+		case t.changed && reads(n), passed == maxRun:
+			t.more = true
+			return nil
+		}
+		if err := w.pass(t, st, f, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut tells whether an earlier turn stopped before a node at which nobody waits.
+func (w *world) cut(st *standing) bool {
+	if st.fresh || st.e.state != Active || st.e.wake > w.millis() {
+		return false
+	}
+	f, err := w.flow(st)
+	if err != nil {
+		return false
+	}
+	n := f.Node(st.e.node)
+	return n == nil || !n.Waits()
+}
+
+// reads tells whether a node depends on what is known of the person.
+func reads(n *flow.Node) bool {
+	switch n.Kind {
+	case flow.Message, flow.Branch, flow.Task:
+		return true
+	case flow.Attribute:
+		_, text := n.Attribute.Value.(string)
+		return text
+	}
+	return false
+}
+
+// wait sets when somebody who has come to a waiting node is let on.
+func (w *world) wait(t *turn, st *standing, n *flow.Node) error {
+	zone, err := w.zone(t, n)
+	if err != nil {
+		return err
+	}
+	st.e.wake = clock.Millis(n.Due(clock.FromMillis(st.e.entered), zone))
+	st.arrived, st.dirty = false, true
+	return nil
+}
+
+// zone is the person's, where a node asks for it, else the installation's.
+func (w *world) zone(t *turn, n *flow.Node) (*time.Location, error) {
+	if n.Kind != flow.Until || n.Until.Zone != "" {
+		return w.s.o.Zone, nil
+	}
+	p, err := w.read(t)
+	if err != nil {
+		return nil, err
+	}
+	if p.Timezone != "" {
+		if zone, err := flow.Zone(p.Timezone); err == nil {
+			return zone, nil
+		}
+	}
+	return w.s.o.Zone, nil
+}
+
+func (w *world) read(t *turn) (*Person, error) {
+	if t.person == nil {
+		p, err := w.s.o.People.Person(w.q, t.customer)
+		if err != nil {
+			return nil, err
+		}
+		t.person = &p
+	}
+	return t.person, nil
+}
+
+func (w *world) cause(st *standing) Cause {
+	c := Cause{Journey: st.e.journey, Node: st.e.node, Enrollment: st.e.id, Key: fmt.Sprintf("journey/%s/%d", st.e.id, st.e.visit)}
+	if j := w.book.journeys[st.e.journey]; j != nil {
+		c.Name = j.name
+	}
+	if v := w.book.versions[st.e.version]; v != nil {
+		c.Version = v.number
+	}
+	return c
+}
+
+// pass does what a node at which nobody waits says, and moves on.
+func (w *world) pass(t *turn, st *standing, f *flow.Flow, n *flow.Node) error {
+	do := effect{by: w.cause(st)}
+	switch n.Kind {
+	case flow.Message, flow.Task:
+		passed, err := w.passed(st, f, n)
+		if err != nil {
+			return err
+		}
+		switch {
+		case passed:
+			w.leave(st, n, "passed", "", n.Next)
+			return nil
+		case n.Kind == flow.Message:
+			return w.message(t, st, n, do)
+		}
+		return w.task(t, st, n, do)
+	case flow.Branch:
+		return w.branch(t, st, n)
+	case flow.Split:
+		w.split(t, st, n)
+		return nil
+	case flow.Attribute:
+		return w.attribute(t, st, n, do)
+	case flow.TagNode:
+		do.tag = n.Tag
+	case flow.Stage:
+		do.stage = n.Stage
+	case flow.Exit:
+		w.leave(st, n, "done", "", "")
+		st.e.reason = endExitNode
+		return nil
+	}
+	t.changed = true
+	w.done(st, n, "done", "", do, n.Next)
+	return nil
+}
+
+// passed tells whether somebody who follows a new version has had this step in
+// an older one: nobody is sent the same again because a journey was rearranged.
+func (w *world) passed(st *standing, f *flow.Flow, n *flow.Node) (bool, error) {
+	if st.e.followed == 0 || f.Loops(n.ID) {
+		return false, nil
+	}
+	var count int64
+	err := w.q.QueryRow(queries.Get("passed"), st.e.id, st.e.followed, n.ID).Scan(&count)
+	return count > 0, err
+}
+
+func (w *world) branch(t *turn, st *standing, n *flow.Node) error {
+	for i, way := range n.Ways {
+		ok, err := w.matches(way.Rule, t.customer)
+		if err != nil {
+			return err
+		}
+		if ok {
+			w.leave(st, n, wayOutcome(i), way.Name, way.Next)
+			return nil
+		}
+	}
+	w.leave(st, n, "else", "", n.Else)
+	return nil
+}
+
+func wayOutcome(i int) string { return fmt.Sprintf("way_%d", i) }
+
+func (w *world) split(t *turn, st *standing, n *flow.Node) {
+	i := n.Way(st.e.journey.String(), t.customer.String())
+	way := n.Ways[i]
+	if way.Holdout {
+		st.e.holdout = true
+	}
+	w.leave(st, n, wayOutcome(i), way.Name, way.Next)
+}
+
+func (w *world) matches(n *rule.Node, customer ids.ID) (bool, error) {
+	if n == nil {
+		return true, nil
+	}
+	return w.s.o.Segments.Match(w.q, *n, customer, w.now)
+}
+
+func (w *world) message(t *turn, st *standing, n *flow.Node, do effect) error {
+	m := n.Message
+	r, reason, err := w.s.o.Sender.Reach(w.q, t.customer, m.Channels, channels.Purpose(m.Purpose), w.now)
+	if err != nil {
+		return err
+	}
+	if r.Channel == "" {
+		w.leave(st, n, "unreachable", reason, n.Unreached())
+		return nil
+	}
+	out := &Message{By: do.by, Customer: t.customer, Reach: r, Purpose: channels.Purpose(m.Purpose)}
+	vars, err := w.vars(t, st)
+	if err != nil {
+		return err
+	}
+	if out.Body, err = w.s.o.Render.Text(w.ctx, m.Body, vars); err == nil && m.Subject != "" {
+		out.Subject, err = w.s.o.Render.Text(w.ctx, m.Subject, vars)
+	}
+	if err != nil {
+		w.leave(st, n, "failed", codeOf(err), n.Next)
+		return nil //nolint:nilerr // the outcome says it
+	}
+	if blank(out.Body) {
+		w.leave(st, n, "failed", "body_empty", n.Next)
+		return nil
+	}
+	do.message, t.changed = out, true
+	w.done(st, n, "queued", r.Channel, do, n.Next)
+	return nil
+}
+
+func (w *world) task(t *turn, st *standing, n *flow.Node, do effect) error {
+	vars, err := w.vars(t, st)
+	if err != nil {
+		return err
+	}
+	task := &NewTask{By: do.by, Customer: t.customer, DueAt: w.now.Add(n.Task.Length()), Assignee: n.Task.Assignee}
+	if task.Title, err = w.s.o.Render.Text(w.ctx, n.Task.Title, vars); err == nil {
+		task.Note, err = w.s.o.Render.Text(w.ctx, n.Task.Note, vars)
+	}
+	if err != nil || blank(task.Title) {
+		code := "body_empty"
+		if err != nil {
+			code = codeOf(err)
+		}
+		w.leave(st, n, "failed", code, n.Next)
+		return nil //nolint:nilerr // the outcome says it
+	}
+	do.task = task
+	w.done(st, n, "done", "", do, n.Next)
+	return nil
+}
+
+func (w *world) attribute(t *turn, st *standing, n *flow.Node, do effect) error {
+	set := *n.Attribute
+	if template, ok := set.Value.(string); ok {
+		vars, err := w.vars(t, st)
+		if err != nil {
+			return err
+		}
+		value, err := w.s.o.Render.Text(w.ctx, template, vars)
+		if err != nil {
+			w.leave(st, n, "failed", codeOf(err), n.Next)
+			return nil //nolint:nilerr // the outcome says it
+		}
+		set.Value = value
+	}
+	do.attribute, t.changed = &set, true
+	w.done(st, n, "done", "", do, n.Next)
+	return nil
+}
+
+// vars are what templates can name.
+func (w *world) vars(t *turn, st *standing) (map[string]any, error) {
+	p, err := w.read(t)
+	if err != nil {
+		return nil, err
+	}
+	event := map[string]any{}
+	var c enrollmentContext
+	if err := json.Unmarshal(st.e.context, &c); err == nil && c.Event != nil {
+		for k, v := range c.Event.Properties {
+			event[k] = v
+		}
+		event["name"] = c.Event.Name
+	}
+	return variables(p, event, w.cause(st).Name, w.now), nil
+}
+
+// enrollmentContext is what an enrollment remembers of what began it.
+type enrollmentContext struct {
+	Event *eventPayload `json:"event,omitempty"`
+}
