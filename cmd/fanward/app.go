@@ -26,6 +26,7 @@ import (
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/web/api"
 	"github.com/fanward/fanward/web/console"
 	"github.com/fanward/fanward/web/filelink"
@@ -47,6 +48,7 @@ type app struct {
 	auth      *auth.Service
 	accounts  *channels.Accounts
 	customers *customers.Service
+	segments  *segments.Service
 	intake    *intake.Intake
 	outbox    *outbox.Outbox
 	inbox     *inbox.Inbox
@@ -120,6 +122,8 @@ func (a *app) join(ctx context.Context) error {
 		return err
 	}
 	a.customers.OnAudit(a.auth)
+	a.segments = segments.New(segments.Options{DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Auditor: a.auth, Log: obs.Component(a.log, "segments")})
+	a.customers.OnStageRule(a.segments.StageRuleTx)
 	a.accounts.OnAudit(a.auth)
 	a.intake = intake.New(intake.Options{DB: d.DB, Clock: clk, IDs: d.ids, Accounts: a.accounts, Holder: d.node.Name, Log: obs.Component(a.log, "intake")})
 	loader := new(lateLoader)
@@ -153,7 +157,7 @@ func (a *app) join(ctx context.Context) error {
 	var err error
 	a.server, err = api.New(api.Options{
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
-		Customers: a.customers, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
+		Customers: a.customers, Segments: a.segments, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
 		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
 	})
@@ -213,6 +217,11 @@ func (a *app) start(ctx context.Context) error {
 	a.background.Go(func() {
 		defer unheard()
 		a.intake.Run(work, arrived, a.db.Engine() == store.SQLite)
+	})
+	touched, untouched := a.db.bus.Subscribe(customers.TopicTouched, 1)
+	a.background.Go(func() {
+		defer untouched()
+		a.segments.Run(work, touched)
 	})
 	a.background.Go(func() { a.wakeSnoozed(work) })
 	due, undue := a.db.bus.Subscribe(inbox.TaskTopic, 1)

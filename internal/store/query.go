@@ -17,6 +17,8 @@ type Query struct {
 	postgres string
 	// control marks a statement that would end or nest a transaction.
 	control bool
+	// once: nobody keeps it prepared.
+	once bool
 }
 
 // Name is the statement's name, "domain/name".
@@ -188,6 +190,13 @@ func AddIn[T any](b *Builder, column string, values []T) *Builder {
 
 // Query returns the composed statement and its values.
 func (b *Builder) Query() (*Query, []any) { return composed(b.text.String()), b.args }
+
+// Once is Query for a statement whose text is a person's own, such as a rule: it
+// is not kept, or there would be ever more of them.
+func (b *Builder) Once() (*Query, []any) {
+	text := b.text.String()
+	return &Query{name: "composed once", sqlite: sqliteText(text), postgres: postgresText(text), control: controlsTransaction(text), once: true}, b.args
+}
 
 var composedCache sync.Map // text → *Query
 

@@ -168,7 +168,7 @@ func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
 		if prepared, ok := db.stmts.known(q); ok {
 			return tx.StmtContext(ctx, prepared), nil
 		}
-		if db.engine == SQLite {
+		if db.engine == SQLite && !q.once {
 			fresh = append(fresh, q)
 		}
 		return txStatement{tx, q.Text(db.engine)}, nil

@@ -275,9 +275,9 @@ func (c *stmtCache) known(q *Query) (*sql.Stmt, bool) {
 }
 
 func (c *stmtCache) get(ctx context.Context, q *Query) (statement, error) {
-	if c.engine == Postgres {
+	if c.engine == Postgres || q.once {
 		// pgx keeps its own cache per connection.
-		return txStatement{c.db, q.postgres}, nil
+		return txStatement{c.db, q.Text(c.engine)}, nil
 	}
 	if st, ok := c.known(q); ok {
 		return st, nil

@@ -251,6 +251,9 @@ func (w *writer) prepare(ctx context.Context, q *Query) (statement, error) {
 	if st, ok := w.stmts[q]; ok {
 		return st, nil
 	}
+	if q.once {
+		return txStatement{w.conn, q.sqlite}, nil
+	}
 	st, err := w.conn.PrepareContext(ctx, q.sqlite)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ import (
 	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/web/filelink"
 	"github.com/fanward/fanward/web/problem"
 )
@@ -40,6 +41,7 @@ type Options struct {
 	Auth      *auth.Service
 	Accounts  *channels.Accounts
 	Customers *customers.Service
+	Segments  *segments.Service
 	Inbox     *inbox.Inbox
 	Intake    *intake.Intake
 	Outbox    *outbox.Outbox
@@ -170,6 +172,7 @@ func (s *Server) addOperations() {
 	s.addTimeline()
 	s.addStages()
 	s.addTags()
+	s.addSegments()
 	s.addVisitors()
 	s.addBind()
 	s.addFiles()

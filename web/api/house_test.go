@@ -25,6 +25,7 @@ import (
 	"github.com/fanward/fanward/internal/seal"
 	storage "github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/web/api"
 	"github.com/fanward/fanward/web/filelink"
 )
@@ -37,6 +38,7 @@ type house struct {
 	cfg      *config.Config
 	accounts *channels.Accounts
 	inbox    *inbox.Inbox
+	segments *segments.Service
 	visitors *webchat.Visitors
 	server   *api.Server
 	account  *channels.Account
@@ -77,6 +79,8 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	h.visitors = webchat.NewVisitors(db, h.accounts, known, keys, h.inbox, h.clk.Now)
 	h.auth = auth.New(auth.Options{DB: db, Clock: h.clk, IDs: src, SessionLifetime: h.cfg.Session.Lifetime})
 	known.OnAudit(h.auth)
+	h.segments = segments.New(segments.Options{DB: db, Clock: h.clk, IDs: src, Customers: known, Auditor: h.auth})
+	known.OnStageRule(h.segments.StageRuleTx)
 	for _, role := range auth.Roles {
 		h.hire(string(role), auth.NewTeammate{Role: role})
 	}
@@ -85,7 +89,7 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	log := obs.NewLogger(h.log, "debug", "text")
 	o := api.Options{
 		Config: h.cfg, Clock: h.clk, Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log), Auth: h.auth, Accounts: h.accounts,
-		Customers: known, Inbox: h.inbox, Visitors: h.visitors, Files: store, Links: links,
+		Customers: known, Segments: h.segments, Inbox: h.inbox, Visitors: h.visitors, Files: store, Links: links,
 		Console: fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Console</title>")}, "assets/app-1a2b.js": {Data: []byte(strings.Repeat("console.log(1);", 200))}},
 		Widget:  func() ([]byte, bool) { return []byte(strings.Repeat("/* widget */", 200)), true },
 	}

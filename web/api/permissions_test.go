@@ -69,6 +69,9 @@ var promised = map[string]string{
 	"listIdentities": "customers.read", "listCustomerEvents": "customers.read", "listEvents": "customers.read", "uploadFile": "inbox.reply",
 	"listStages": "customers.read", "createStage": "stages.manage", "updateStage": "stages.manage", "deleteStage": "stages.manage", "orderStages": "stages.manage", "getStageMovement": "customers.read",
 	"moveCustomer": "customers.write", "listStageChanges": "customers.read", "listTags": "customers.read", "changeTags": "customers.write",
+	"listSegments": "segments.read", "createSegment": "segments.manage", "getSegment": "segments.read", "updateSegment": "segments.manage", "deleteSegment": "segments.manage",
+	"rebuildSegment": "segments.manage", "listSegmentMembers": "segments.read", "listSegmentChanges": "segments.read", "listCustomerSegments": "segments.read",
+	"previewSegment": "segments.read", "explainMember": "segments.read", "explainRule": "segments.read",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",
 	"openVisitorSession": "visitor", "listVisitorMessages": "visitor", "createVisitorMessage": "visitor", "uploadVisitorFile": "visitor",
 }
@@ -94,7 +97,7 @@ func TestPermissions(t *testing.T) {
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			h.t = t
-			c := call{method: op.Method, path: strings.NewReplacer("{id}", "4", "{key}", "fan").Replace(op.Path)}
+			c := call{method: op.Method, path: strings.NewReplacer("{id}", "4", "{key}", "fan", "{customer_id}", "5").Replace(op.Path)}
 			if op.HasBody {
 				c.body = `{}`
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/segments/rule"
 )
 
@@ -56,6 +57,7 @@ var tags = []*huma.Tag{
 	{Name: "inbox", Description: "Conversations and messages"},
 	{Name: "customers", Description: "Who writes, and what they did"},
 	{Name: "stages", Description: "Where customers stand, and how they move on"},
+	{Name: "segments", Description: "Who does what: people sorted by rules, exact at every instant"},
 	{Name: "files", Description: "Attachments"},
 	{Name: "tokens", Description: "Tokens of programs"},
 	{Name: "visitors", Description: "The browser of a customer on a company's website"},
@@ -63,11 +65,20 @@ var tags = []*huma.Tag{
 
 // names of types that would be too general outside their package.
 var names = map[reflect.Type]string{
-	reflect.TypeFor[webchat.Config](): "WebchatConfig",
-	reflect.TypeFor[channels.Words](): "Bilingual",
-	reflect.TypeFor[customers.Ref]():  "CustomerRef",
-	reflect.TypeFor[fault.Field]():    "ProblemField",
-	reflect.TypeFor[rule.Node]():      "Rule",
+	reflect.TypeFor[webchat.Config]():     "WebchatConfig",
+	reflect.TypeFor[channels.Words]():     "Bilingual",
+	reflect.TypeFor[customers.Ref]():      "CustomerRef",
+	reflect.TypeFor[fault.Field]():        "ProblemField",
+	reflect.TypeFor[rule.Node]():          "Rule",
+	reflect.TypeFor[rule.Filter]():        "RuleFilter",
+	reflect.TypeFor[rule.Window]():        "RuleWindow",
+	reflect.TypeFor[rule.Why]():           "RuleWhy",
+	reflect.TypeFor[segments.Use]():       "SegmentUse",
+	reflect.TypeFor[segments.Entry]():     "MembershipChange",
+	reflect.TypeFor[segments.Member]():    "SegmentMember",
+	reflect.TypeFor[segments.Preview]():   "SegmentPreview",
+	reflect.TypeFor[segments.RowCount]():  "RuleRowCount",
+	reflect.TypeFor[segments.Explained](): "RuleAnswer",
 }
 
 func schemaName(t reflect.Type, hint string) string {

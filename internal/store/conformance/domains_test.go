@@ -13,4 +13,5 @@ import (
 	_ "github.com/fanward/fanward/internal/jobs"
 	_ "github.com/fanward/fanward/internal/store/feed"
 	_ "github.com/fanward/fanward/journeys"
+	_ "github.com/fanward/fanward/segments"
 )

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,8 @@ import (
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/segments"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // MaxBody is the longest message of the house.
@@ -42,6 +45,7 @@ type House struct {
 	Registry  *channels.Registry
 	Accounts  *channels.Accounts
 	Customers *customers.Service
+	Segments  *segments.Service
 	Files     *files.Store
 	Intake    *intake.Intake
 	Outbox    *outbox.Outbox
@@ -90,6 +94,8 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 	h.Accounts = channels.NewAccounts(h.DB, h.Clock, h.IDs, h.Registry, keys)
 	h.Customers = customers.New(h.DB, h.Clock, h.IDs)
 	h.must(h.Customers.Prepare(h.Ctx()))
+	h.Segments = h.NewSegments()
+	h.Customers.OnStageRule(func(tx *store.Tx, stage string, n *rule.Node) error { return h.Segments.StageRuleTx(tx, stage, n) })
 	h.Files, err = files.Open(t.TempDir())
 	h.must(err)
 	t.Cleanup(func() { _ = h.Files.Close() })
@@ -102,6 +108,18 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 	h.Account = h.NewAccount("Shop", o.Config)
 	h.Boss = h.Teammate(auth.Principal{Role: auth.Owner, Name: "Boss"})
 	return h
+}
+
+// NewSegments makes the segments of a process of its own.
+func (h *House) NewSegments() *segments.Service {
+	return segments.New(segments.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Customers: h.Customers, Log: slog.New(slog.NewTextHandler(h.T.Output(), nil))})
+}
+
+// Settle lets the segments do everything that is to be done now.
+func (h *House) Settle() {
+	h.T.Helper()
+	_, err := h.Segments.Round(h.Ctx())
+	h.must(err)
 }
 
 // Sender makes an outbox of a process of its own.

@@ -1,0 +1,317 @@
+package segments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+)
+
+const (
+	// buildChunk is how many people a step of a build goes through.
+	buildChunk = 1000
+	// buildsTogether is how many segments are built in one go through the people.
+	buildsTogether = 20
+)
+
+// build is one that is under way.
+type build struct {
+	id      ids.ID
+	program int64
+	to      ids.ID
+	total   int64
+}
+
+func builds(q store.Querier) ([]build, error) {
+	rows, err := q.Query(queries.Get("building"))
+	return store.Collect(rows, err, func(r store.Row) (build, error) {
+		var b build
+		return b, r.Scan(&b.id, &b.program, &b.to, &b.total)
+	})
+}
+
+// chunk is one step of builds that have come equally far.
+type chunk struct {
+	used     *programs
+	builds   []build
+	programs []*program
+	from, to ids.ID // exclusive, inclusive
+	people   int64
+	last     bool
+	out      []outcome
+	now      time.Time
+}
+
+// forever is behind every customer.
+const forever = ids.ID(1<<63 - 1)
+
+// buildOn takes the builds that have come least far one step on. more is false
+// when nothing is being built.
+//
+// What a step stores was read while nobody else could store memberships: on
+// SQLite under turn, on PostgreSQL under the lock of the programs. Whoever
+// changes a person meanwhile has marked them, and they come again.
+func (s *Service) buildOn(ctx context.Context) (more bool, err error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	var c *chunk
+	if s.db.Engine() == store.SQLite {
+		if err = s.db.Snapshot(ctx, func(q store.Querier) (err error) { c, err = s.chunk(q); return err }); err != nil || c == nil {
+			return false, err
+		}
+	} else if waiting, err := builds(s.db.Reader(ctx)); err != nil || len(waiting) == 0 {
+		return false, err
+	}
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		step := c
+		if tx.Engine() == store.Postgres {
+			var one int64
+			if err := tx.QueryRow(queries.Get("own-programs")).Scan(&one); err != nil {
+				return err
+			}
+			var err error
+			if step, err = s.chunk(tx); err != nil || step == nil {
+				return err
+			}
+		} else if err := current(tx, step.used, "own-programs"); err != nil {
+			return err
+		}
+		return s.chunkTx(tx, step)
+	})
+	if errors.Is(err, errStale) {
+		err = nil
+	}
+	return true, err
+}
+
+// chunk reads and answers the next step; nil when nothing is being built.
+func (s *Service) chunk(q store.Querier) (*chunk, error) {
+	list, err := builds(q)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	c := &chunk{from: list[0].to, now: s.clk.Now()}
+	if c.used, err = s.load(q); err != nil {
+		return nil, err
+	}
+	var need needs
+	for _, b := range list {
+		p := c.used.program(b.id)
+		if p == nil || b.to != c.from || len(c.builds) == buildsTogether {
+			continue
+		}
+		c.builds, c.programs = append(c.builds, b), append(c.programs, p)
+		need.join(p.needs)
+	}
+	if len(c.builds) == 0 {
+		return nil, fmt.Errorf("none of %d builds has a program", len(list))
+	}
+	rows, err := q.Query(queries.Get("next-people"), c.from, s.sizes.chunk)
+	people, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
+		var id ids.ID
+		return id, r.Scan(&id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.people, c.to = int64(len(people)), forever; c.people == int64(s.sizes.chunk) {
+		c.to = people[c.people-1]
+	} else {
+		c.last = true
+	}
+	if c.builds[0].total == 0 {
+		var total int64
+		if err := q.QueryRow(queries.Get("count-everybody")).Scan(&total); err != nil {
+			return nil, err
+		}
+		for i := range c.builds {
+			c.builds[i].total = max(total, 1)
+		}
+	}
+	return c, s.answerChunk(q, c, people, need)
+}
+
+// answerChunk evaluates the programs being built for the people of a step, and
+// for whoever the rows still name there.
+func (s *Service) answerChunk(q store.Querier, c *chunk, people []ids.ID, need needs) error {
+	t := clock.Millis(c.now)
+	stored, since, err := c.holdings(q, t)
+	if err != nil {
+		return err
+	}
+	for id := range stored {
+		if _, listed := slices.BinarySearch(people, id); !listed {
+			people = append(people, id) // their record is gone
+		}
+	}
+	slices.Sort(people)
+	known, err := s.people(q, people, need, since)
+	if err != nil {
+		return err
+	}
+	for _, id := range people {
+		o := s.decide(touched{customer: id}, known[id], c.programs, stored[id], t)
+		if len(o.moves)+len(o.turns) > 0 {
+			c.out = append(c.out, o)
+		}
+	}
+	return nil
+}
+
+// holdings reads what is stored of the programs being built for the people of a
+// step.
+func (c *chunk) holdings(q store.Querier, t int64) (map[ids.ID]map[ids.ID]held, int64, error) {
+	out := map[ids.ID]map[ids.ID]held{}
+	since := t
+	for _, b := range c.builds {
+		for _, part := range []struct {
+			query  string
+			member bool
+		}{{"members-between", true}, {"wakeups-between", false}} {
+			rows, err := q.Query(queries.Get(part.query), b.id, c.from, c.to)
+			_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+				var customer ids.ID
+				h := held{member: part.member}
+				if err := r.Scan(&customer, &h.edge); err != nil {
+					return struct{}{}, err
+				}
+				if out[customer] == nil {
+					out[customer] = map[ids.ID]held{}
+				}
+				out[customer][b.id] = h
+				if h.edge > 0 {
+					since = min(since, h.edge-1)
+				}
+				return struct{}{}, nil
+			})
+			if err != nil {
+				return nil, 0, fmt.Errorf("read memberships: %w", err)
+			}
+		}
+	}
+	return out, since, nil
+}
+
+// chunkTx stores a step and how far the builds have come with it.
+func (s *Service) chunkTx(tx *store.Tx, c *chunk) error {
+	if err := lockMoving(tx, c.out); err != nil {
+		return err
+	}
+	w := &writing{s: s, tx: tx, now: c.now, sizes: map[ids.ID]int64{}}
+	bulk := &bulk{w: w}
+	for _, o := range c.out {
+		for _, t := range o.turns {
+			if err := bulk.turn(o.customer, t); err != nil {
+				return err
+			}
+		}
+		for _, m := range o.moves {
+			if err := bulk.move(o.customer, m); err != nil {
+				return err
+			}
+		}
+	}
+	if err := bulk.store(); err != nil {
+		return err
+	}
+	for _, b := range c.builds {
+		n, err := tx.Exec(queries.Get("build-on"), c.to, c.people, b.total, w.sizes[b.id], b.id, b.program, b.to)
+		if err == nil && n == 0 {
+			err = errStale
+		}
+		if err == nil && c.last {
+			_, err = tx.Exec(queries.Get("build-end"), clock.Millis(c.now), b.id, b.program)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bulk stores the many rows of a step with few statements. Nobody else stores
+// memberships meanwhile, so nothing can stand in the way.
+type bulk struct {
+	w                         *writing
+	members, wakeups, changes []any
+	heard                     []Change
+}
+
+func (b *bulk) turn(customer ids.ID, t turn) error {
+	if !t.member && t.edge > 0 {
+		b.wakeups = append(b.wakeups, t.segment, customer, t.edge)
+		return nil
+	}
+	return b.w.turn(customer, t)
+}
+
+func (b *bulk) move(customer ids.ID, m move) error {
+	at := clock.Millis(b.w.now)
+	c := Change{Segment: m.program.id, Owner: m.program.owner, Customer: customer, Entered: m.enter, Reason: ByDefinition, At: b.w.now, Build: true}
+	switch {
+	case m.enter && !m.wakeup:
+		b.members = append(b.members, m.program.id, customer, at, m.edge)
+		b.w.sizes[m.program.id]++
+	case m.enter, m.edge == 0:
+		if _, err := b.w.move(customer, m); err != nil {
+			return err
+		}
+	default:
+		m.edge, b.wakeups = 0, append(b.wakeups, m.program.id, customer, m.edge)
+		if _, err := b.w.move(customer, m); err != nil {
+			return err
+		}
+	}
+	b.changes = append(b.changes, b.w.s.ids.Next(), c.Segment, c.Customer, c.Entered, c.Reason, at)
+	b.heard = append(b.heard, c)
+	return nil
+}
+
+func (b *bulk) store() error {
+	for _, part := range []struct {
+		into    string
+		columns int
+		values  []any
+		after   string
+	}{
+		{"INSERT INTO memberships (segment_id, customer_id, since, valid_until) VALUES", 4, b.members, ""},
+		{"INSERT INTO segment_wakeups (segment_id, customer_id, at) VALUES", 3, b.wakeups, "ON CONFLICT (segment_id, customer_id) DO UPDATE SET at = excluded.at"},
+		{"INSERT INTO membership_changes (id, segment_id, customer_id, entered, reason, at) VALUES", 6, b.changes, ""},
+	} {
+		if err := insertMany(b.w.tx, part.into, part.columns, part.values, part.after); err != nil {
+			return err
+		}
+	}
+	for _, c := range b.heard {
+		if err := b.w.s.pass(b.w.tx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertMany inserts rows in statements whose lengths are powers of two, so that
+// there are few of them.
+func insertMany(tx *store.Tx, into string, columns int, values []any, after string) error {
+	row := "(?" + strings.Repeat(",?", columns-1) + ")"
+	for rows := 128; len(values) > 0; {
+		for rows*columns > len(values) {
+			rows /= 2
+		}
+		var b store.Builder
+		b.Add(into+" "+row+strings.Repeat(","+row, rows-1), values[:rows*columns]...)
+		b.Add(after)
+		query, args := b.Query()
+		if _, err := tx.Exec(query, args...); err != nil {
+			return err
+		}
+		values = values[rows*columns:]
+	}
+	return nil
+}

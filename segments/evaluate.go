@@ -1,0 +1,278 @@
+package segments
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+)
+
+const (
+	// evaluateBatch is how many people are evaluated together.
+	evaluateBatch = 256
+	// putAside is how long somebody waits whose evaluation failed.
+	putAside = 10 * time.Second
+	// endless keeps a rule whose answer would change without end from being asked
+	// without a pause.
+	endless = time.Minute
+)
+
+// touched is somebody to be evaluated, as of one mark.
+type touched struct {
+	customer ids.ID
+	version  int64
+}
+
+// held is somebody's place in or outside one segment.
+type held struct {
+	member bool
+	// edge is when the answer is to be looked at again; 0 never.
+	edge int64
+}
+
+// move is an entering or leaving.
+type move struct {
+	program *program
+	enter   bool
+	// edge is when the new answer may change; 0 never.
+	edge int64
+	// wakeup: there is a wake-up to be taken away.
+	wakeup bool
+	// timed: nothing but time has changed the answer.
+	timed bool
+}
+
+// turn is a new edge of an unchanged answer.
+type turn struct {
+	segment ids.ID
+	member  bool
+	edge    int64
+}
+
+// outcome is what follows for one person.
+type outcome struct {
+	touched
+	moves []move
+	turns []turn
+}
+
+// waiting reads the next people of the list that are marked, going round; more is
+// true when there may be others.
+func (s *Service) waiting(q store.Querier) (list []touched, more bool, err error) {
+	now := s.clk.Now()
+	if list, err = s.waitingFrom(q, s.at); err != nil {
+		return nil, false, err
+	}
+	s.at = 0
+	full := len(list) == s.sizes.batch
+	if full {
+		s.at = list[len(list)-1].customer
+	}
+	list = slices.DeleteFunc(list, func(t touched) bool { return now.Before(s.aside[t.customer]) })
+	s.round = s.round || len(list) > 0
+	if full {
+		return list, true, nil
+	}
+	// Who is evaluated may be marked again by it, also before the place in the
+	// list: it ends with a whole round in which nobody is found.
+	more, s.round = s.round, false
+	return list, more, nil
+}
+
+func (s *Service) waitingFrom(q store.Querier, after ids.ID) ([]touched, error) {
+	rows, err := q.Query(queries.Get("waiting"), after, s.sizes.batch)
+	return store.Collect(rows, err, func(r store.Row) (touched, error) {
+		var t touched
+		return t, r.Scan(&t.customer, &t.version)
+	})
+}
+
+// evaluate answers every rule for the next people that are marked and stores
+// what follows. more is true when others may be waiting.
+func (s *Service) evaluate(ctx context.Context) (more bool, err error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	var found []touched
+	var out []outcome
+	var used *programs
+	now := s.clk.Now()
+	err = s.db.Snapshot(ctx, func(q store.Querier) error {
+		if used, err = s.load(q); err != nil {
+			return err
+		}
+		if found, more, err = s.waiting(q); err != nil || len(found) == 0 {
+			return err
+		}
+		out, err = s.answer(q, used, used.live, found, clock.Millis(now))
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		return more, err
+	}
+	if err := s.store(ctx, used, out, now); err != nil && !errors.Is(err, errStale) {
+		return false, err
+	}
+	return more, nil
+}
+
+// store writes outcomes together and, when that fails, each by itself, so that
+// one whose change somebody refuses keeps nobody else waiting.
+func (s *Service) store(ctx context.Context, used *programs, out []outcome, now time.Time) error {
+	write := func(part []outcome) error {
+		return s.db.Write(ctx, func(tx *store.Tx) error { return s.storeTx(tx, used, part, now) })
+	}
+	err := write(out)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errStale) {
+		return err
+	}
+	for _, o := range out {
+		one := write([]outcome{o})
+		if errors.Is(one, errStale) || ctx.Err() != nil {
+			return errorOr(one, ctx.Err())
+		}
+		if one != nil {
+			s.log.Error("evaluate a customer", "customer_id", o.customer, "error", one)
+			s.aside[o.customer] = s.clk.Now().Add(putAside)
+			err = one
+			continue
+		}
+		delete(s.aside, o.customer)
+	}
+	return nil
+}
+
+// answer evaluates programs for people at one instant, against what is stored.
+func (s *Service) answer(q store.Querier, used *programs, live []*program, list []touched, t int64) ([]outcome, error) {
+	slices.SortFunc(list, func(a, b touched) int { return cmp.Compare(a.customer, b.customer) })
+	numbers := make([]ids.ID, len(list))
+	for i, one := range list {
+		numbers[i] = one.customer
+	}
+	stored, since, err := holdings(q, numbers, t)
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.people(q, numbers, used.needs, since)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]outcome, len(list))
+	for i, one := range list {
+		out[i] = s.decide(one, people[one.customer], live, stored[one.customer], t)
+	}
+	return out, nil
+}
+
+// holdings reads where people stand, and the earliest instant that the evaluation
+// will ask about.
+func holdings(q store.Querier, list []ids.ID, t int64) (map[ids.ID]map[ids.ID]held, int64, error) {
+	out := make(map[ids.ID]map[ids.ID]held, len(list))
+	since := t
+	for _, part := range []struct {
+		sql    string
+		member bool
+	}{
+		{"SELECT segment_id, customer_id, valid_until FROM memberships WHERE", true},
+		{"SELECT segment_id, customer_id, at FROM segment_wakeups WHERE", false},
+	} {
+		var b store.Builder
+		b.Add(part.sql)
+		store.AddIn(&b, "customer_id", list)
+		query, args := b.Query()
+		rows, err := q.Query(query, args...)
+		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+			var segment, customer ids.ID
+			h := held{member: part.member}
+			if err := r.Scan(&segment, &customer, &h.edge); err != nil {
+				return struct{}{}, err
+			}
+			if out[customer] == nil {
+				out[customer] = map[ids.ID]held{}
+			}
+			out[customer][segment] = h
+			if h.edge > 0 {
+				since = min(since, h.edge-1)
+			}
+			return struct{}{}, nil
+		})
+		if err != nil {
+			return nil, 0, fmt.Errorf("read memberships: %w", err)
+		}
+	}
+	return out, since, nil
+}
+
+// decide compares the answers of programs for one person with what is stored. p
+// is nil of whom there is no record.
+func (s *Service) decide(one touched, p *person, live []*program, stored map[ids.ID]held, t int64) outcome {
+	out := outcome{touched: one}
+	answered := 0
+	for _, program := range live {
+		have, known := stored[program.id]
+		if known {
+			answered++
+		}
+		match, until := s.ask(program, p, t)
+		if match == have.member {
+			if edge, changed := turned(have.edge, until, t); changed {
+				out.turns = append(out.turns, turn{program.id, match, edge})
+			}
+			continue
+		}
+		m := move{program: program, enter: match, edge: until, wakeup: known && !have.member}
+		if have.edge > 0 && have.edge <= t {
+			before, _ := s.ask(program, p, have.edge-1)
+			m.timed = before != match
+		}
+		out.moves = append(out.moves, m)
+	}
+	if answered < len(stored) {
+		out.turns = append(out.turns, orphans(live, stored, t)...)
+	}
+	return out
+}
+
+// turned tells whether an edge has to be written: an earlier one always, a later
+// one when the stored one has come. Until then the stored one only asks once more.
+func turned(stored, edge, t int64) (int64, bool) {
+	switch {
+	case stored == edge:
+		return 0, false
+	case stored == 0, stored <= t:
+		return edge, true
+	case edge > 0 && edge < stored:
+		return edge, true
+	}
+	return 0, false
+}
+
+// orphans takes away the edges that have come of segments nobody can ask: those
+// that are failed or being deleted.
+func orphans(live []*program, stored map[ids.ID]held, t int64) (out []turn) {
+	for segment, h := range stored {
+		if h.edge == 0 || h.edge > t || slices.ContainsFunc(live, func(p *program) bool { return p.id == segment }) {
+			continue
+		}
+		out = append(out, turn{segment, h.member, 0})
+	}
+	return out
+}
+
+// ask evaluates one program. Nobody is a member of anything as a part of another.
+func (s *Service) ask(program *program, p *person, t int64) (match bool, until int64) {
+	if p == nil || p.into != 0 {
+		return false, 0
+	}
+	match, until = program.run.Eval(p, t)
+	if until != 0 && until <= t {
+		s.log.Error("a rule changes its answer without end", "segment_id", program.id, "customer_id", p.id)
+		until = t + endless.Milliseconds()
+	}
+	return match, until
+}

@@ -1,0 +1,274 @@
+package segments
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+)
+
+var (
+	qUntouch      = queries.Get("untouch")
+	qLockCustomer = queries.Get("lock-customer")
+	qEnter        = queries.Get("enter")
+	qLeave        = queries.Get("leave")
+	qSetEdge      = queries.Get("set-edge")
+	qSetWakeup    = queries.Get("set-wakeup")
+	qDropWakeup   = queries.Get("drop-wakeup")
+	qInsertChange = queries.Get("insert-change")
+	qResize       = queries.Get("resize")
+)
+
+// storeTx takes the marks of people away and stores what follows. Whoever has
+// been marked again meanwhile is left as they are: they come again.
+func (s *Service) storeTx(tx *store.Tx, used *programs, out []outcome, now time.Time) error {
+	if err := current(tx, used, "share-programs"); err != nil {
+		return err
+	}
+	if err := lockMoving(tx, out); err != nil {
+		return err
+	}
+	building, err := underWay(tx)
+	if err != nil {
+		return err
+	}
+	w := &writing{s: s, tx: tx, now: now, sizes: map[ids.ID]int64{}, building: building}
+	for _, o := range out {
+		n, err := tx.Exec(qUntouch, o.customer, o.version)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		if err := w.outcome(o); err != nil {
+			return err
+		}
+	}
+	return w.resize()
+}
+
+// current refuses to store what older programs have answered. The lock, shared
+// or not, keeps programs as they are until the transaction ends.
+func current(tx *store.Tx, used *programs, lock string) error {
+	var one int64
+	if err := tx.QueryRow(queries.Get(lock)).Scan(&one); err != nil {
+		return err
+	}
+	g, err := generation(tx)
+	if err == nil && g != used.generation {
+		err = errStale
+	}
+	return err
+}
+
+// lockMoving locks the customers who enter or leave something, in order: those
+// who hear of it may change them, and everybody locks the customer first.
+func lockMoving(tx *store.Tx, out []outcome) error {
+	if tx.Engine() != store.Postgres {
+		return nil
+	}
+	for _, o := range out {
+		if len(o.moves) == 0 {
+			continue
+		}
+		var locked ids.ID
+		if err := tx.QueryRow(qLockCustomer, o.customer).Scan(&locked); err != nil && !errors.Is(err, store.ErrNoRows) {
+			return err
+		}
+	}
+	return nil
+}
+
+// underWay tells how far each build has come.
+func underWay(tx *store.Tx) (map[ids.ID]ids.ID, error) {
+	list, err := builds(tx)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	out := make(map[ids.ID]ids.ID, len(list))
+	for _, b := range list {
+		out[b.id] = b.to
+	}
+	return out, nil
+}
+
+// writing stores outcomes in one transaction.
+type writing struct {
+	s        *Service
+	tx       *store.Tx
+	now      time.Time
+	sizes    map[ids.ID]int64
+	building map[ids.ID]ids.ID
+}
+
+func (w *writing) outcome(o outcome) error {
+	for _, t := range o.turns {
+		if err := w.turn(o.customer, t); err != nil {
+			return err
+		}
+	}
+	var why *causes
+	for _, m := range o.moves {
+		done, err := w.move(o.customer, m)
+		if err != nil {
+			return err
+		}
+		if !done {
+			continue
+		}
+		if why == nil {
+			if why, err = causesOf(w.tx, o.customer); err != nil {
+				return err
+			}
+		}
+		if err := w.tell(o.customer, m, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writing) turn(customer ids.ID, t turn) (err error) {
+	switch {
+	case t.member:
+		_, err = w.tx.Exec(qSetEdge, t.edge, t.segment, customer)
+	case t.edge > 0:
+		_, err = w.tx.Exec(qSetWakeup, t.segment, customer, t.edge)
+	default:
+		_, err = w.tx.Exec(qDropWakeup, t.segment, customer)
+	}
+	return err
+}
+
+// move is false when the rows say already what it wants.
+func (w *writing) move(customer ids.ID, m move) (bool, error) {
+	var n int64
+	var err error
+	if m.enter {
+		if n, err = w.tx.Exec(qEnter, m.program.id, customer, clock.Millis(w.now), m.edge); err == nil && m.wakeup {
+			_, err = w.tx.Exec(qDropWakeup, m.program.id, customer)
+		}
+		w.sizes[m.program.id] += n
+		return n == 1, err
+	}
+	if n, err = w.tx.Exec(qLeave, m.program.id, customer); err == nil && m.edge > 0 {
+		_, err = w.tx.Exec(qSetWakeup, m.program.id, customer, m.edge)
+	}
+	w.sizes[m.program.id] -= n
+	return n == 1, err
+}
+
+func (w *writing) tell(customer ids.ID, m move, why *causes) error {
+	c := Change{Segment: m.program.id, Owner: m.program.owner, Customer: customer, Entered: m.enter, At: w.now}
+	to, building := w.building[m.program.id]
+	switch {
+	case building && customer > to:
+		c.Build, c.Reason = true, ByDefinition
+	case m.timed:
+		c.Reason = ByTime
+	default:
+		c.Reason = why.reason(m.program)
+	}
+	return w.announce(c)
+}
+
+// announce keeps a change and passes it on.
+func (w *writing) announce(c Change) error {
+	if _, err := w.tx.Exec(qInsertChange, w.s.ids.Next(), c.Segment, c.Customer, c.Entered, c.Reason, clock.Millis(c.At)); err != nil {
+		return err
+	}
+	return w.s.pass(w.tx, c)
+}
+
+// pass lets everybody hear of a change.
+func (s *Service) pass(tx *store.Tx, c Change) error {
+	if err := s.stageTx(tx, c); err != nil {
+		return err
+	}
+	for _, hear := range s.hooks {
+		if err := hear(tx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resize keeps the sizes, in the order in which everybody locks segments.
+func (w *writing) resize() error {
+	list := make([]ids.ID, 0, len(w.sizes))
+	for id, by := range w.sizes {
+		if by != 0 {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	for _, id := range list {
+		if _, err := w.tx.Exec(qResize, w.sizes[id], id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// causes are when something last happened to a person, by what it was.
+type causes struct {
+	into                                    ids.ID
+	profile, stage, tag, merge, undo, erase int64
+	// events are the newest, by name.
+	events map[string]int64
+}
+
+func causesOf(tx *store.Tx, customer ids.ID) (*causes, error) {
+	c := &causes{}
+	err := tx.QueryRow(queries.Get("causes"), customer).Scan(&c.into, &c.profile, &c.stage, &c.merge, &c.undo, &c.erase, &c.tag)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, nil //nolint:nilnil // there is no record any more
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(queries.Get("newest-events"), customer)
+	c.events = map[string]int64{}
+	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+		var name string
+		var at int64
+		if err := r.Scan(&name, &at); err != nil {
+			return struct{}{}, err
+		}
+		c.events[name] = max(c.events[name], at)
+		return struct{}{}, nil
+	})
+	return c, err
+}
+
+// reason is what happened last of what a program looks at.
+func (c *causes) reason(p *program) string {
+	if c == nil {
+		return ByErasure
+	}
+	if c.into != 0 {
+		return ByMerge
+	}
+	var event int64
+	for name := range p.needs.events {
+		event = max(event, c.events[name])
+	}
+	profile := max(c.profile, c.stage, c.tag)
+	if event > 0 && !p.needs.profile {
+		profile = 0
+	}
+	newest, reason := int64(0), ByProfile
+	for _, cause := range []struct {
+		at     int64
+		reason string
+	}{{c.erase, ByErasure}, {max(c.merge, c.undo), ByMerge}, {event, ByEvent}, {profile, ByProfile}} {
+		if cause.at > newest {
+			newest, reason = cause.at, cause.reason
+		}
+	}
+	return reason
+}
