@@ -58,11 +58,21 @@ func CheckWhere(where []Filter, path string) []fault.Field {
 func Where(where []Filter, facts Facts, t int64) bool {
 	for _, f := range where {
 		fact, there := facts[f.Property]
-		if in, _ := compare(f.Op, f.Value, f.Values, f.Duration).holds(fact, there).at(t); !in {
+		if !Test(f)(fact, there, t) {
 			return false
 		}
 	}
 	return true
+}
+
+// Test is one comparison, made ready to be asked of many facts. Its Property
+// does not matter; the comparison has passed CheckWhere.
+func Test(f Filter) func(fact Fact, there bool, t int64) bool {
+	c := compare(f.Op, f.Value, f.Values, f.Duration)
+	return func(fact Fact, there bool, t int64) bool {
+		in, _ := c.holds(fact, there).at(t)
+		return in
+	}
 }
 
 type checker struct {

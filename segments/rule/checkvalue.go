@@ -113,7 +113,7 @@ func (c *checker) number(value any, path string) (n int64, ok bool) {
 		c.add(fault.Field{Field: path, Code: "rule_needs_number"})
 		return 0, false
 	}
-	if n, ok = scaledOf(value); !ok {
+	if n, ok = ScaledValue(value); !ok {
 		c.add(fault.Field{Field: path, Code: "rule_number_range", Params: fault.Params{"max": maxNumber}})
 	}
 	return n, ok

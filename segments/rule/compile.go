@@ -11,6 +11,7 @@ import (
 // Program is a tree made ready for matching. It is immutable and may be used by
 // any number of goroutines.
 type Program struct {
+	tree  Node
 	root  step
 	needs Needs
 }
@@ -36,8 +37,11 @@ func Compile(n Node) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Program{root, n.Needs()}, nil
+	return &Program{n, root, n.Needs()}, nil
 }
+
+// Tree is what the program was made of; it is not to be changed.
+func (p *Program) Tree() Node { return p.tree }
 
 // Needs is what the program reads of a person.
 func (p *Program) Needs() Needs { return p.needs }
@@ -275,7 +279,7 @@ func compare(op Op, value any, values []any, duration string) *comparison {
 		s, _ := value.(string)
 		c.text = foldText(s)
 	default:
-		c.number, _ = scaledOf(value)
+		c.number, _ = ScaledValue(value)
 	}
 	slices.Sort(c.texts)
 	slices.Sort(c.numbers)
@@ -289,7 +293,7 @@ func (c *comparison) add(value any) {
 	case bool:
 		c.bools = append(c.bools, v)
 	default:
-		if n, ok := scaledOf(value); ok {
+		if n, ok := ScaledValue(value); ok {
 			c.numbers = append(c.numbers, n)
 		}
 	}

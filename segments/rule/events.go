@@ -71,26 +71,27 @@ func (h *happenings) counts(e Event) span {
 	return s
 }
 
-// total is a sum of scaled integers that cannot overflow.
-type total struct {
+// Total is a sum of scaled integers that cannot overflow.
+type Total struct {
 	high int64
 	low  uint64
 }
 
-func (s *total) add(n int64) {
+// Add adds a number.
+func (s *Total) Add(n int64) {
 	var carry uint64
 	s.low, carry = bits.Add64(s.low, uint64(n), 0)
 	s.high += n>>63 + int64(carry)
 }
 
-func (s *total) subtract(n int64) {
+func (s *Total) subtract(n int64) {
 	var borrow uint64
 	s.low, borrow = bits.Sub64(s.low, uint64(n), 0)
 	s.high -= n>>63 + int64(borrow)
 }
 
-// capped is the sum, or the end of the range of an int64 that it is beyond.
-func (s *total) capped() int64 {
+// Capped is the sum, or the end of the range of an int64 that it is beyond.
+func (s *Total) Capped() int64 {
 	low := int64(s.low)
 	switch {
 	case s.high == low>>63:
@@ -113,7 +114,7 @@ type eventLeaf struct {
 
 func buildEvents(n Node, path string) (step, error) {
 	l := &eventLeaf{happenings: happeningsOf(n), node: n, path: path, op: n.Op}
-	l.number, _ = scaledOf(n.Value)
+	l.number, _ = ScaledValue(n.Value)
 	if n.Measure == Sum {
 		l.property = n.Property
 	}
@@ -133,7 +134,7 @@ func (l *eventLeaf) weight(e Event) int64 {
 	return 0
 }
 
-func (l *eventLeaf) is(s *total) bool { return ordered(s.capped(), l.op, l.number) }
+func (l *eventLeaf) is(s *Total) bool { return ordered(s.Capped(), l.op, l.number) }
 
 func (l *eventLeaf) eval(p Person, t int64) (bool, int64) {
 	events := p.Events(l.name)
@@ -157,10 +158,10 @@ func (l *eventLeaf) slide(events []Event, t int64) (bool, int64) {
 		leave = max(first, sort.Search(len(events), func(i int) bool { return later(events[i].At, l.last) > t }))
 	}
 	enter = min(max(enter, first), end)
-	var sum total
+	var sum Total
 	for i := leave; i < enter; i++ {
 		if l.passes(events[i]) {
-			sum.add(l.weight(events[i]))
+			sum.Add(l.weight(events[i]))
 		}
 	}
 	now := l.is(&sum)
@@ -183,7 +184,7 @@ func (l *eventLeaf) slide(events []Event, t int64) (bool, int64) {
 		}
 		for enter < end && events[enter].At == next {
 			if l.passes(events[enter]) {
-				sum.add(l.weight(events[enter]))
+				sum.Add(l.weight(events[enter]))
 			}
 			enter++
 		}
@@ -198,7 +199,7 @@ type edge struct{ at, weight int64 }
 
 // drift is slide for events that begin and cease to count in any order.
 func (l *eventLeaf) drift(events []Event, t int64) (bool, int64) {
-	var sum total
+	var sum Total
 	var edges []edge
 	for _, e := range events {
 		s, w := l.counts(e), l.weight(e)
@@ -206,7 +207,7 @@ func (l *eventLeaf) drift(events []Event, t int64) (bool, int64) {
 			continue
 		}
 		if s.from <= t {
-			sum.add(w)
+			sum.Add(w)
 		} else {
 			edges = append(edges, edge{s.from, w})
 		}
@@ -219,7 +220,7 @@ func (l *eventLeaf) drift(events []Event, t int64) (bool, int64) {
 	for i := 0; i < len(edges); {
 		next := edges[i].at
 		for ; i < len(edges) && edges[i].at == next; i++ {
-			sum.add(edges[i].weight)
+			sum.Add(edges[i].weight)
 		}
 		if l.is(&sum) != now {
 			return now, next
@@ -230,18 +231,18 @@ func (l *eventLeaf) drift(events []Event, t int64) (bool, int64) {
 
 // measure is what the leaf compares at t, for the reason.
 func (l *eventLeaf) measure(events []Event, t int64) any {
-	var sum total
+	var sum Total
 	count := 0
 	for _, e := range events {
 		if in, _ := l.counts(e).at(t); in {
 			count++
-			sum.add(l.weight(e))
+			sum.Add(l.weight(e))
 		}
 	}
 	if l.property == "" {
 		return count
 	}
-	return json.Number(Decimal(sum.capped()))
+	return json.Number(Decimal(sum.Capped()))
 }
 
 // timeLeaf compares when something happened for the first or the last time.

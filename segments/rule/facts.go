@@ -145,7 +145,7 @@ func factOf(value any) (Fact, bool) {
 		}
 		return Fact{L: listOf(list)}, true
 	}
-	if n, ok := scaledOf(value); ok {
+	if n, ok := ScaledValue(value); ok {
 		return Fact{N: &n}, true
 	}
 	_, isNumber := decimalOf(value)
@@ -174,7 +174,7 @@ func scalarText(value any) (string, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	}
-	if n, ok := scaledOf(value); ok {
+	if n, ok := ScaledValue(value); ok {
 		return Decimal(n), true
 	}
 	return "", false

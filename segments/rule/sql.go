@@ -149,7 +149,7 @@ func (w *writer) events(n Node) {
 }
 
 func (w *writer) event(n Node) {
-	number, _ := scaledOf(n.Value)
+	number, _ := ScaledValue(n.Value)
 	if n.Measure == Sum {
 		w.sum(n, number)
 		return

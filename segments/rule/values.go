@@ -122,8 +122,8 @@ func decimalOf(value any) (string, bool) {
 	return "", false
 }
 
-// scaledOf is Scaled of a number of any type.
-func scaledOf(value any) (n int64, ok bool) {
+// ScaledValue is Scaled of a number of any type that JSON or Go code has.
+func ScaledValue(value any) (n int64, ok bool) {
 	decimal, ok := decimalOf(value)
 	if !ok {
 		return 0, false
