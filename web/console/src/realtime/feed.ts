@@ -1,6 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
+import type { Task } from "@/api/tasks";
 import type {
   Account,
   Allowance,
@@ -38,6 +39,8 @@ export interface FeedEvents {
   delivery?(delivery: Delivery): void;
   /** The own read cursor was moved in some tab; back when it was marked unread. */
   cursor?(conversationId: string, from: number, to: number): void;
+  /** A task changed, and why; null when one has moved out of sight. */
+  task?(task: Task | null, reason: string): void;
   /** Something happened to a conversation; the activity's code. */
   activity?(code: string): void;
 }
@@ -165,6 +168,13 @@ export class Feed {
         return;
       case "account":
         this.putItem<Account>(keys.accounts, change.data.account);
+        return;
+      case "task":
+        if (change.data.task.customer) this.touchCustomer(change.data.task.customer.id);
+        this.events.task?.(change.data.task, change.data.reason ?? "");
+        return;
+      case "task_removed":
+        this.events.task?.(null, "");
         return;
       case "removed":
         this.removeConversation(change.data.conversation_id);

@@ -1,3 +1,4 @@
+import type { Task } from "@/api/tasks";
 import type {
   Account,
   Allowance,
@@ -39,6 +40,8 @@ export type Change =
   | { kind: "teammate"; data: { teammate: Teammate } }
   | { kind: "team"; data: { team: Team } | { team_id: string; deleted: true } }
   | { kind: "account"; data: { account: Account } }
+  | { kind: "task"; data: { task: Task; reason?: string } }
+  | { kind: "task_removed"; data: { task_id: string } }
   | { kind: "removed"; data: { conversation_id: string } };
 
 /** What the server says. */

@@ -3,6 +3,8 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 import { ApiError } from "@/api/http";
 import type { StatusFilter, InboxView } from "@/api/types";
 import { isKnown, type ChannelName } from "@/features/channels/channels";
+import type { JourneySearch, JourneyTab } from "@/features/journeys/JourneyPage";
+import type { TaskStateView, TaskView } from "@/features/tasks/TasksPage";
 import { may, meQuery } from "@/features/session/me";
 import { CrashPage, NotFoundPage } from "./fallbacks";
 
@@ -129,6 +131,34 @@ const customer = createRoute({
   path: "/customers/$customerId",
   component: lazyRouteComponent(() => import("./customers"), "CustomerPage"),
 });
+const tasks = createRoute({
+  getParentRoute: () => app,
+  path: "/tasks",
+  validateSearch: (search: Record<string, unknown>): { view?: TaskView; state?: TaskStateView } => ({
+    ...(search.view === "team" || search.view === "all" ? { view: search.view } : {}),
+    ...(search.state === "done" ? { state: search.state } : {}),
+  }),
+  component: lazyRouteComponent(() => import("./tasks"), "TasksPage"),
+});
+
+const journeys = createRoute({
+  getParentRoute: () => app,
+  path: "/journeys",
+  component: lazyRouteComponent(() => import("./journeys"), "JourneysPage"),
+});
+
+const journeyTabs: readonly unknown[] = ["canvas", "list", "people", "overview"];
+
+const journey = createRoute({
+  getParentRoute: () => app,
+  path: "/journeys/$journeyId",
+  validateSearch: (search: Record<string, unknown>): JourneySearch => {
+    const node = text(search.node);
+    const state = text(search.state);
+    return { ...(journeyTabs.includes(search.tab) ? { tab: search.tab as JourneyTab } : {}), ...(node ? { node } : {}), ...(state ? { state } : {}) };
+  },
+  component: lazyRouteComponent(() => import("./journeys"), "JourneyPage"),
+});
 const teammates = createRoute({
   getParentRoute: () => app,
   path: "/teammates",
@@ -173,6 +203,9 @@ const tree = root.addChildren([
   app.addChildren([
     home,
     inbox.addChildren([conversation]),
+    tasks,
+    journeys,
+    journey,
     deliveries,
     customers,
     customer,

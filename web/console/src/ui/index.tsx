@@ -9,6 +9,7 @@ export { toast, toastError } from "./toast";
 export { useNarrow, usePhone, useTight, useWide } from "./theme";
 export * from "./icons";
 export * from "./avatar";
+export * from "./radio";
 export * from "./states";
 
 export const PasswordInput = Input.Password;

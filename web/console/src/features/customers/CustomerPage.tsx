@@ -8,6 +8,7 @@ import { keys } from "@/api/keys";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { usePastConversations } from "@/features/inbox/queries";
 import { usePermission } from "@/features/session/me";
+import { CustomerTasks } from "@/features/tasks/CustomerTasks";
 import { ago, age, date, full } from "@/i18n/format";
 import { useCustomerOnline } from "@/realtime/hints";
 import { Button, EmptyState, ErrorState, MergeIcon, NotFoundIcon, Page, Section, Skeleton, Tag, useNow } from "@/ui";
@@ -53,6 +54,7 @@ export function CustomerPage({ id }: { id: string }) {
   const { t } = useTranslation();
   const now = useNow();
   const mayWrite = usePermission("customers.write");
+  const mayTasks = usePermission("tasks.read");
   const mayInbox = usePermission("inbox.read");
   const heard = useCustomerOnline(id);
   const navigate = useNavigate();
@@ -108,6 +110,11 @@ export function CustomerPage({ id }: { id: string }) {
           </div>
         </div>
         <div style={{ minWidth: 0 }}>
+          {mayTasks && (
+            <Section title={t("tasks.here")}>
+              <CustomerTasks customer={customer} />
+            </Section>
+          )}
           <Section title={t("customers.identities")}>
             <IdentityList customerId={id} dated />
           </Section>

@@ -2,15 +2,16 @@ import { useTranslation } from "react-i18next";
 import type { Message } from "@/api/types";
 import { useMe } from "@/features/session/me";
 import { clock, full } from "@/i18n/format";
-import { FollowIcon, MenuTapIcon, ScanIcon, UnfollowIcon } from "@/ui";
+import { FollowIcon, JourneysIcon, MenuTapIcon, ScanIcon, UnfollowIcon } from "@/ui";
 import { activityText } from "./activity";
 
-/** What somebody did on a channel is marked, so that it stands out among our own acts. */
+/** What somebody did on a channel, and what a journey asked, is marked, so that it stands out among our own acts. */
 const icons: Record<string, typeof FollowIcon> = {
   wechat_followed: FollowIcon,
   wechat_unfollowed: UnfollowIcon,
   wechat_scanned: ScanIcon,
   wechat_menu: MenuTapIcon,
+  journey_message: JourneysIcon,
 };
 
 /** Something that happened to the conversation, as one quiet line. */

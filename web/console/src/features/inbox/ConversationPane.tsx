@@ -10,6 +10,7 @@ import { useConversationActions, type ConversationActions } from "./actions";
 import { Composer, type ComposerHandle } from "./Composer";
 import { ConversationHeader, type HeaderMenu } from "./ConversationHeader";
 import { CustomerPanel } from "./CustomerPanel";
+import { JourneyContext } from "./JourneyContext";
 import { closeOverlay, usePanel } from "./panel-state";
 import { useTellView } from "./presence";
 import { useConversation, useThread } from "./queries";
@@ -72,6 +73,7 @@ function Open({ conversation, onBack }: { conversation: Conversation; onBack: ()
     <div className="pane">
       <div className="pane-main">
         <ConversationHeader conversation={conversation} messages={query.data?.items ?? []} actions={actions} menu={menu} onMenu={setMenu} onBack={onBack} />
+        <JourneyContext conversation={conversation} />
         <Thread key={`thread-${id}`} conversation={conversation} />
         {mayReply ? <Composer key={`composer-${id}`} ref={composer} conversation={conversation} actions={actions} /> : <ReadOnly conversationId={id} />}
       </div>

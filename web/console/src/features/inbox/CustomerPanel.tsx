@@ -12,6 +12,7 @@ import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { IdentityList } from "@/features/customers/IdentityList";
 import { Timeline } from "@/features/customers/Timeline";
+import { CustomerTasks } from "@/features/tasks/CustomerTasks";
 import { ago, age, full, languageName } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { useCustomerOnline } from "@/realtime/hints";
@@ -143,6 +144,7 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
   const { t } = useTranslation();
   const now = useNow();
   const panel = usePanel();
+  const mayTasks = usePermission("tasks.read");
   const { id } = conversation.customer;
   const label = customerName(conversation.customer);
   const query = useQuery({ queryKey: keys.customer(id), queryFn: ({ signal }) => api.customer(id, signal) });
@@ -164,6 +166,12 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
           </p>
         </div>
       </section>
+      {mayTasks && (
+        <section>
+          <h3>{t("tasks.here")}</h3>
+          <CustomerTasks customer={customer ?? conversation.customer} conversationId={conversation.id} />
+        </section>
+      )}
       {query.isPending && <Skeleton lines={6} />}
       {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
       {customer && <Facts conversation={conversation} customer={customer} />}

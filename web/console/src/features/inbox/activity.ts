@@ -33,6 +33,8 @@ export function activityText(activity: Activity, meId: string | null): string | 
       return t("activity.message_moved", { number: p.number });
     case "erased":
       return t("activity.erased");
+    case "journey_message":
+      return t("activity.journey_message", { journey: p.journey ?? "", preview: p.preview ?? "" });
     case "wechat_followed":
       return p.scene ? t("activity.wechat_followedBy", { scene: p.scene }) : t("activity.wechat_followed");
     case "wechat_unfollowed":

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useTroubleCount } from "@/features/deliveries/queries";
 import { useCounts } from "@/features/inbox/queries";
 import { useMe } from "@/features/session/me";
+import { useTaskCount } from "@/features/tasks/queries";
 import { useConnectionState } from "@/realtime/provider";
 import { EllipsisIcon, IconButton, SearchIcon, Tooltip } from "@/ui";
 import { AccountMenu, MenuOfMine } from "./AccountMenu";
@@ -21,8 +22,10 @@ function useWaiting(): Partial<Record<PageEntry["name"], Waiting>> {
   const { t } = useTranslation();
   const unread = useCounts()?.unread ?? 0;
   const trouble = useTroubleCount();
+  const tasks = useTaskCount();
   return {
     ...(unread > 0 ? { inbox: { count: unread, words: t("nav.unread", { count: unread }) } } : {}),
+    ...(tasks > 0 ? { tasks: { count: tasks, words: t("nav.tasksDue", { count: tasks }) } } : {}),
     ...(trouble > 0 ? { deliveries: { count: trouble, words: t("nav.trouble", { count: trouble }) } } : {}),
   };
 }

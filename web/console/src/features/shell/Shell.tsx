@@ -6,6 +6,7 @@ import { useCounts } from "@/features/inbox/queries";
 import { useIncomingNotices } from "@/features/inbox/useIncomingNotices";
 import { OutboxSync } from "@/features/inbox/outbox-sync";
 import { adoptPreferences, useMe } from "@/features/session/me";
+import { useTaskSync } from "@/features/tasks/sync";
 import { RealtimeProvider } from "@/realtime/provider";
 import { useStore } from "@/realtime/store";
 import { usePhone } from "@/ui";
@@ -41,6 +42,7 @@ function Frame() {
   useTitle();
   useIncomingNotices();
   useTroubleSync();
+  useTaskSync();
   useEffect(() => adoptPreferences(me), [me.locale, me.theme]);
   useEffect(() => {
     const id = setTimeout(() => void loadPalette().catch(() => {}), PRELOAD_AFTER);

@@ -1,13 +1,13 @@
 import type { ReactNode } from "react";
 import type { Me } from "@/api/types";
 import { may, type Permission } from "@/features/session/me";
-import { AccountsIcon, CustomersIcon, InboxIcon, TeammatesIcon, TeamsIcon, TokensIcon, TroubleIcon } from "@/ui";
+import { AccountsIcon, CustomersIcon, InboxIcon, JourneysIcon, TasksIcon, TeammatesIcon, TeamsIcon, TokensIcon, TroubleIcon } from "@/ui";
 
-type PageName = "inbox" | "deliveries" | "customers" | "teammates" | "teams" | "accounts" | "tokens";
+type PageName = "inbox" | "tasks" | "journeys" | "deliveries" | "customers" | "teammates" | "teams" | "accounts" | "tokens";
 
 export interface PageEntry {
   name: PageName;
-  to: "/inbox" | "/deliveries" | "/customers" | "/teammates" | "/teams" | "/accounts" | "/tokens";
+  to: "/inbox" | "/tasks" | "/journeys" | "/deliveries" | "/customers" | "/teammates" | "/teams" | "/accounts" | "/tokens";
   icon: ReactNode;
   permissions: Permission[];
   /** One of those that a phone's bar shows; the others are behind "More". */
@@ -17,7 +17,9 @@ export interface PageEntry {
 /** Every page of the rail and what one needs for it. */
 const pages: PageEntry[] = [
   { name: "inbox", to: "/inbox", icon: <InboxIcon />, permissions: ["inbox.read"], main: true },
+  { name: "tasks", to: "/tasks", icon: <TasksIcon />, permissions: ["tasks.read"], main: true },
   { name: "customers", to: "/customers", icon: <CustomersIcon />, permissions: ["customers.read"], main: true },
+  { name: "journeys", to: "/journeys", icon: <JourneysIcon />, permissions: ["journeys.read"] },
   { name: "deliveries", to: "/deliveries", icon: <TroubleIcon />, permissions: ["inbox.read"], main: true },
   { name: "accounts", to: "/accounts", icon: <AccountsIcon />, permissions: ["accounts.manage"] },
   { name: "teammates", to: "/teammates", icon: <TeammatesIcon />, permissions: ["teammates.read", "teammates.manage"] },

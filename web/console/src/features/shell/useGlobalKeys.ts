@@ -3,12 +3,14 @@ import { useEffect } from "react";
 import { dialog } from "./dialogs";
 import { hasMod, inTextField, layerOpen } from "./keyboard";
 
-const places: Record<string, "/inbox" | "/deliveries" | "/customers" | "/accounts" | "/teammates"> = {
+const places: Record<string, "/inbox" | "/tasks" | "/journeys" | "/deliveries" | "/customers" | "/accounts" | "/teammates"> = {
   i: "/inbox",
   c: "/customers",
   d: "/deliveries",
   a: "/accounts",
-  t: "/teammates",
+  j: "/journeys",
+  t: "/tasks",
+  m: "/teammates",
 };
 
 /** How long `g` waits for its second letter. */

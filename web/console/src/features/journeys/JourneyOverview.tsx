@@ -1,0 +1,90 @@
+import { useTranslation } from "react-i18next";
+import type { Journey, NodeCount } from "@/api/journeys";
+import { number } from "@/i18n/format";
+import { EmptyState, HistoryIcon } from "@/ui";
+import { inOrder } from "./graph";
+import { outcomeName } from "./numbers";
+import { goalLine, titleOf } from "./words";
+
+function Figure({ label, value, note }: { label: string; value: string; note?: string }) {
+  return (
+    <div className="flow-figure">
+      <dt>{label}</dt>
+      <dd className="num">
+        {value}
+        {note && <small>{note}</small>}
+      </dd>
+    </div>
+  );
+}
+
+/** The numbers of a journey: the whole, and each step in order. */
+export function JourneyOverview({ journey, counts, onPeople }: { journey: Journey; counts: ReadonlyMap<string, NodeCount>; onPeople: (node: string) => void }) {
+  const { t } = useTranslation();
+  const graph = journey.live ?? journey.draft;
+  if (journey.version === null) {
+    return (
+      <EmptyState icon={<HistoryIcon />} title={t("journeys.noNumbers")}>
+        {t("journeys.nobodyDraft")}
+      </EmptyState>
+    );
+  }
+  const share = journey.entered > 0 ? `${number(Math.round((journey.goals / journey.entered) * 1000) / 10)} %` : "";
+  return (
+    <div className="flow-page stack" data-testid="journey-overview">
+      <dl className="flow-figures">
+        <Figure label={t("journeys.entered")} value={number(journey.entered)} />
+        <Figure label={t("journeys.active")} value={number(journey.active)} />
+        <Figure label={t("journeys.completed")} value={number(journey.completed)} />
+        {graph.goal && <Figure label={t("journeys.goals")} value={number(journey.goals)} note={share} />}
+      </dl>
+      {graph.goal && <p className="flow-help">{goalLine(graph.goal)}</p>}
+      <div className="flow-scroll">
+        <table className="flow-table">
+          <thead>
+            <tr>
+              <th scope="col">{t("journeys.step")}</th>
+              <th scope="col" className="num">
+                {t("journeys.entered")}
+              </th>
+              <th scope="col" className="num">
+                {t("journeys.waiting")}
+              </th>
+              <th scope="col" className="num">
+                {t("journeys.left")}
+              </th>
+              <th scope="col">{t("journeys.outcomes")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {inOrder(graph).map((node) => {
+              const count = counts.get(node.id);
+              return (
+                <tr key={node.id}>
+                  <td>{titleOf(node)}</td>
+                  <td className="num">{number(count?.entered ?? 0)}</td>
+                  <td className="num">
+                    {count && count.waiting > 0 ? (
+                      <button type="button" className="ui-plain flow-link" onClick={() => onPeople(node.id)}>
+                        {number(count.waiting)}
+                      </button>
+                    ) : (
+                      number(0)
+                    )}
+                  </td>
+                  <td className="num">{number(count?.left ?? 0)}</td>
+                  <td>
+                    {Object.entries(count?.outcomes ?? {})
+                      .filter(([, n]) => n > 0)
+                      .map(([name, n]) => `${outcomeName(name)} ${number(n)}`)
+                      .join(" · ")}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}

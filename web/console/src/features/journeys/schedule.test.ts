@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { parseSchedule, writeSchedule } from "./schedule";
+
+test.each([
+  ["0 9 * * *", { kind: "daily", time: "09:00", weekdays: [] }],
+  ["30 18 * * 1-5", { kind: "daily", time: "18:30", weekdays: [1, 2, 3, 4, 5] }],
+  ["5 7 * * 0,3", { kind: "daily", time: "07:05", weekdays: [3, 7] }],
+  ["0 8 15 * *", { kind: "monthly", time: "08:00", day: 15 }],
+])("%s is understood and written the same in meaning", (cron, expected) => {
+  const parsed = parseSchedule(cron);
+  expect(parsed).toEqual(expected);
+  expect(parseSchedule(writeSchedule(parsed))).toEqual(parsed);
+});
+
+test.each(["*/5 * * * *", "0 9 1 1 *", "0 9 * * MON", "0 25 * * *", "0 9 1 * 1", "0 9 * *", "", "0 9 * * * *"])("%s stays a line of cron", (cron) => {
+  expect(parseSchedule(cron)).toEqual({ kind: "cron", cron });
+});
