@@ -346,3 +346,9 @@ UNION SELECT t.id FROM tasks t WHERE t.state = 'open' AND t.due_at > 0 AND t.esc
 -- name: next-task
 SELECT COALESCE(min(n.at), 0) FROM (SELECT min(t.remind_at) AS at FROM tasks t WHERE t.state = 'open' AND t.remind_at > 0 AND t.reminded_at = 0
   UNION ALL SELECT min(t.due_at) FROM tasks t WHERE t.state = 'open' AND t.due_at > 0 AND t.escalated_at = 0) n
+
+-- name: outreach-account
+SELECT x.account_id, d.conversation_id FROM delivery_contents x JOIN deliveries d ON d.id = x.delivery_id WHERE x.delivery_id = ?
+
+-- name: settle-outreach
+UPDATE delivery_contents SET settled_at = ? WHERE delivery_id = ?

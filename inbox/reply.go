@@ -181,6 +181,10 @@ func (b *Inbox) Retry(ctx context.Context, p auth.Principal, delivery ids.ID) (*
 		if err != nil {
 			return err
 		}
+		if conversation == 0 {
+			out, err = b.retryOutreachTx(tx, p, delivery)
+			return err
+		}
 		if _, err := lockVisibleTx(tx, p, conversation); fault.KindOf(err) == fault.NotFound {
 			return fault.Missing("delivery")
 		} else if err != nil {
@@ -194,6 +198,23 @@ func (b *Inbox) Retry(ctx context.Context, p auth.Principal, delivery ids.ID) (*
 		return nil
 	})
 	return out, err
+}
+
+// retryOutreachTx queues one again that stands in no conversation.
+func (b *Inbox) retryOutreachTx(tx *store.Tx, p auth.Principal, delivery ids.ID) (*Delivery, error) {
+	var account, conversation ids.ID
+	err := tx.QueryRow(queries.Get("outreach-account"), delivery).Scan(&account, &conversation)
+	if isNoRows(err) || err == nil && !seesOutreach(p, account) {
+		return nil, fault.Missing("delivery")
+	}
+	if err != nil {
+		return nil, err
+	}
+	d, err := b.outbox.RetryTx(tx, delivery, b.clk.Now())
+	if err != nil {
+		return nil, err
+	}
+	return deliveryView(d), nil
 }
 
 // receiptEvents are the states of a delivery that stand in the timeline.

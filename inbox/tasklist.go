@@ -22,21 +22,29 @@ type TaskFilter struct {
 	// DueFrom <= due < DueBefore; tasks that are never due are left out when one is
 	// set.
 	DueFrom, DueBefore time.Time
-	// Before is where a page ended, After in a list by due time.
+	// NeverDue leaves only those without a time.
+	NeverDue bool
+	// At is where a page ended.
 	At    TaskPosition
 	Limit int
 }
 
-// TaskPosition is where a page ended: by when tasks are due, soonest first, those
-// without a time last.
+// TaskPosition is where a page ended: open tasks are listed by when they are due,
+// soonest first, those without a time last; ended ones by when they ended, newest
+// first.
 type TaskPosition struct {
-	Due int64  `json:"d"`
-	ID  ids.ID `json:"i"`
+	At int64  `json:"d"`
+	ID ids.ID `json:"i"`
 }
 
+func (f TaskFilter) ended() bool { return f.State == TaskDone || f.State == TaskCancelled }
+
 // PositionOf is a task's place in the list.
-func PositionOf(t *Task) TaskPosition {
-	if t.DueAt == nil {
+func (f TaskFilter) PositionOf(t *Task) TaskPosition {
+	switch {
+	case f.ended():
+		return TaskPosition{millisOf(t.CompletedAt), t.ID}
+	case t.DueAt == nil:
 		return TaskPosition{never, t.ID}
 	}
 	return TaskPosition{clock.Millis(*t.DueAt), t.ID}
@@ -61,10 +69,7 @@ func (b *Inbox) Tasks(ctx context.Context, p auth.Principal, f TaskFilter) ([]*T
 	var s store.Builder
 	s.Add(taskColumns)
 	f.where(&s, p)
-	if f.At.ID != 0 {
-		s.Add("AND ("+sortedDue+", t.id) > (?, ?)", f.At.Due, f.At.ID)
-	}
-	s.Add("ORDER BY "+sortedDue+", t.id LIMIT ?", f.Limit)
+	f.page(&s)
 	query, args := s.Query()
 	rows, err := b.db.Reader(ctx).Query(query, args...)
 	list, err := store.Collect(rows, err, scanTask)
@@ -73,6 +78,20 @@ func (b *Inbox) Tasks(ctx context.Context, p auth.Principal, f TaskFilter) ([]*T
 		t.Overdue = t.isOverdue(now)
 	}
 	return list, err
+}
+
+func (f TaskFilter) page(s *store.Builder) {
+	if f.ended() {
+		if f.At.ID != 0 {
+			s.Add("AND (t.completed_at, t.id) < (?, ?)", f.At.At, f.At.ID)
+		}
+		s.Add("ORDER BY t.completed_at DESC, t.id DESC LIMIT ?", f.Limit)
+		return
+	}
+	if f.At.ID != 0 {
+		s.Add("AND ("+sortedDue+", t.id) > (?, ?)", f.At.At, f.At.ID)
+	}
+	s.Add("ORDER BY "+sortedDue+", t.id LIMIT ?", f.Limit)
 }
 
 // CountTasks is the exact number behind a filter.
@@ -112,6 +131,9 @@ func (f TaskFilter) where(s *store.Builder, p auth.Principal) {
 	}
 	if !f.DueBefore.IsZero() {
 		s.Add("AND t.due_at < ? AND t.due_at > 0", clock.Millis(f.DueBefore))
+	}
+	if f.NeverDue {
+		s.Add("AND t.due_at = 0")
 	}
 	whereTaskVisible(s, p)
 }

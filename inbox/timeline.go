@@ -74,6 +74,8 @@ func (b *Inbox) CountSummaries(ctx context.Context, p auth.Principal, f SummaryF
 }
 
 func (f SummaryFilter) where(s *store.Builder, p auth.Principal) {
-	s.Add("FROM conversations c JOIN messages m ON m.conversation_id = c.id WHERE c.customer_id = ? AND m.kind <> 'activity'", f.Customer)
+	// A journey's message stands in the timeline as what it is.
+	s.Add(`FROM conversations c JOIN messages m ON m.conversation_id = c.id WHERE c.customer_id = ? AND m.kind <> 'activity'
+AND NOT (m.delivery_id > 0 AND m.author_kind = 'system' AND EXISTS (SELECT 1 FROM delivery_contents x WHERE x.delivery_id = m.delivery_id))`, f.Customer)
 	whereVisible(s, p)
 }

@@ -14,13 +14,14 @@ import (
 
 // Trouble is a delivery that failed or of which nobody knows whether it reached
 // the customer: a person decides what becomes of it. Resolving the conversation
-// settles it, too.
+// settles it, too. One that stands in no conversation has none, and no message.
 type Trouble struct {
 	Delivery       Delivery      `json:"delivery"`
-	MessageID      ids.ID        `json:"message_id"`
+	MessageID      ids.ID        `json:"message_id" nullable:"true"`
 	Seq            int64         `json:"seq"`
-	ConversationID ids.ID        `json:"conversation_id"`
+	ConversationID ids.ID        `json:"conversation_id" nullable:"true" doc:"null for a journey's message, which stands in no conversation"`
 	Number         int64         `json:"number"`
+	Source         *TaskSource   `json:"source" doc:"The journey that sent it; null for what a conversation holds"`
 	Channel        string        `json:"channel"`
 	AccountID      ids.ID        `json:"account_id"`
 	Customer       customers.Ref `json:"customer"`
@@ -44,8 +45,8 @@ func (b *Inbox) Troubles(ctx context.Context, p auth.Principal, f TroubleFilter)
 		return nil, err
 	}
 	var s store.Builder
-	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.updated_at, d.message_id, d.seq, c.id, c.number, c.channel, c.account_id, c.customer_id, k.name,
-  m.author_name, m.body, m.created_at`)
+	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.updated_at, d.message_id, d.seq, COALESCE(c.id, 0), COALESCE(c.number, 0), a.channel, d.account_id, k.id, k.name,
+  COALESCE(m.author_name, ''), COALESCE(m.body, x.body, ''), d.created_at, COALESCE(x.source, '')`)
 	troubled(&s, p, f)
 	if f.Before.ID != 0 {
 		s.Add("AND (d.updated_at, d.id) < (?, ?)", f.Before.At.UnixMilli(), f.Before.ID)
@@ -70,12 +71,23 @@ func (b *Inbox) CountTroubles(ctx context.Context, p auth.Principal, f TroubleFi
 }
 
 func troubled(s *store.Builder, p auth.Principal, f TroubleFilter) {
-	s.Add(`FROM deliveries d JOIN conversations c ON c.id = d.conversation_id JOIN customers k ON k.id = c.customer_id JOIN messages m ON m.id = d.message_id
-WHERE d.state IN ('failed', 'unknown') AND c.status <> 'resolved'`)
+	s.Add(`FROM deliveries d JOIN accounts a ON a.id = d.account_id LEFT JOIN conversations c ON c.id = d.conversation_id LEFT JOIN messages m ON m.id = d.message_id
+LEFT JOIN delivery_contents x ON x.delivery_id = d.id LEFT JOIN identities i ON i.id = d.identity_id JOIN customers k ON k.id = COALESCE(c.customer_id, i.customer_id)
+WHERE d.state IN ('failed', 'unknown')`)
 	if f.State != "" {
 		s.Add("AND d.state = ?", f.State)
 	}
+	s.Add("AND (c.status <> 'resolved'")
 	whereVisible(s, p)
+	if p.SeesEverything() || p.Scope == auth.ScopeAll {
+		s.Add("OR d.message_id = 0 AND x.settled_at = 0 AND NOT")
+		store.AddIn(s, "d.error_code", byRule)
+		if !p.SeesEverything() && len(p.AccountIDs) > 0 {
+			s.Add("AND")
+			store.AddIn(s, "d.account_id", p.AccountIDs)
+		}
+	}
+	s.Add(")")
 }
 
 func scanTrouble(r store.Row) (Trouble, error) {
@@ -83,10 +95,18 @@ func scanTrouble(r store.Row) (Trouble, error) {
 	var code, name, author, body string
 	var customer ids.ID
 	var updated, created int64
+	var source []byte
 	err := r.Scan(&t.Delivery.ID, &t.Delivery.State, &t.Delivery.Attempt, &code, &updated, &t.MessageID, &t.Seq, &t.ConversationID, &t.Number, &t.Channel, &t.AccountID,
-		&customer, &name, &author, &body, &created)
+		&customer, &name, &author, &body, &created, &source)
 	t.Delivery.ErrorCode, t.Delivery.UpdatedAt = optionalString(code), clock.FromMillis(updated)
 	t.Customer, t.AuthorName, t.Preview = customers.NewRef(customer, name), optionalString(author), text.Preview(body, previewLength)
 	t.CreatedAt = clock.FromMillis(created)
+	if err == nil && len(source) > 0 {
+		from, err := sourceOf(source)
+		if err != nil {
+			return t, err
+		}
+		t.Source = taskSource(from)
+	}
 	return t, err
 }

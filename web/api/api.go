@@ -164,6 +164,8 @@ func (s *Server) addOperations() {
 	s.addAccounts()
 	s.addConversations()
 	s.addDeliveries()
+	s.addTasks()
+	s.addSending()
 	s.addInbound()
 	s.addMessages()
 	s.addCustomers()

@@ -28,8 +28,15 @@ func (s *Server) addDeliveries() {
 	add(s, operation{
 		id: "listDeliveries", method: http.MethodGet, path: root + "/deliveries", tag: "inbox", access: needs(auth.InboxRead),
 		summary:     "Deliveries that need a person, newest first",
-		description: "failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees and that are not resolved.",
+		description: "failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Of conversations that the caller sees and that are not resolved, and of journeys' messages, for those who see every conversation of the account; what consent, caps and allowances held back is not listed.",
 	}, s.listDeliveries)
+	add(s, operation{
+		id: "dismissDelivery", method: http.MethodPost, path: root + "/deliveries/{id}/dismiss", tag: "inbox", access: needs(auth.InboxReply),
+		summary:     "Take a journey's message that failed, or of which nobody knows, off the list",
+		description: "Those of a conversation leave it when the conversation is resolved.",
+	}, func(ctx context.Context, in *ByID) (*nothing, error) {
+		return nil, s.o.Inbox.Dismiss(ctx, principal(ctx), in.ID.ID)
+	})
 }
 
 func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*answer[Page[inbox.Trouble]], error) {

@@ -39,6 +39,7 @@ type house struct {
 	accounts *channels.Accounts
 	inbox    *inbox.Inbox
 	segments *segments.Service
+	outbox   *outbox.Outbox
 	visitors *webchat.Visitors
 	server   *api.Server
 	account  *channels.Account
@@ -47,6 +48,13 @@ type house struct {
 	mates    map[string]auth.Teammate
 	sessions map[string]string
 	log      *strings.Builder
+}
+
+// latePoster is the inbox, which is built after the outbox.
+type latePoster struct{ h *house }
+
+func (l latePoster) PostTx(tx *storage.Tx, p channels.Post) (channels.Posted, error) {
+	return l.h.inbox.PostTx(tx, p)
 }
 
 const shop = "https://shop.example"
@@ -73,9 +81,11 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	known := customers.New(db, h.clk, src)
 	must(known.Prepare(ctx))
 	links := filelink.New(keys, h.clk.Now)
-	out := outbox.New(outbox.Options{DB: db, Clock: h.clk, IDs: src, Registry: registry, Accounts: h.accounts, Holder: "test"})
+	out := outbox.New(outbox.Options{DB: db, Clock: h.clk, IDs: src, Registry: registry, Accounts: h.accounts, Holder: "test", Poster: latePoster{h}})
 	h.inbox = inbox.New(inbox.Options{DB: db, Clock: h.clk, IDs: src, Customers: known, Registry: registry, Outbox: out, Links: links, MaxBody: h.cfg.Limits.BodyChars})
 	out.OnChange(h.inbox.DeliveryChangedTx)
+	out.OnOutreach(h.inbox.OutreachChangedTx)
+	h.outbox = out
 	h.visitors = webchat.NewVisitors(db, h.accounts, known, keys, h.inbox, h.clk.Now)
 	h.auth = auth.New(auth.Options{DB: db, Clock: h.clk, IDs: src, SessionLifetime: h.cfg.Session.Lifetime})
 	known.OnAudit(h.auth)
@@ -89,7 +99,7 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	log := obs.NewLogger(h.log, "debug", "text")
 	o := api.Options{
 		Config: h.cfg, Clock: h.clk, Log: log, Metrics: obs.NewMetrics(), Health: obs.NewHealth(log), Auth: h.auth, Accounts: h.accounts,
-		Customers: known, Segments: h.segments, Inbox: h.inbox, Visitors: h.visitors, Files: store, Links: links,
+		Customers: known, Segments: h.segments, Inbox: h.inbox, Outbox: out, Visitors: h.visitors, Files: store, Links: links,
 		Console: fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Console</title>")}, "assets/app-1a2b.js": {Data: []byte(strings.Repeat("console.log(1);", 200))}},
 		Widget:  func() ([]byte, bool) { return []byte(strings.Repeat("/* widget */", 200)), true },
 	}

@@ -62,6 +62,8 @@ var promised = map[string]string{
 	"listAccounts": "signed_in", "createAccount": "accounts.manage", "updateAccount": "accounts.manage", "disableAccount": "accounts.manage", "newIdentitySecret": "accounts.manage",
 	"listConversations": "inbox.read", "countConversations": "inbox.read", "getConversation": "inbox.read", "updateConversation": "inbox.reply",
 	"listMessages": "inbox.read", "createMessage": "inbox.reply", "markConversationRead": "inbox.read", "getDraft": "inbox.reply", "saveDraft": "inbox.reply", "deleteDraft": "inbox.reply",
+	"listTasks": "tasks.read", "createTask": "tasks.write", "getTask": "tasks.read", "updateTask": "tasks.write", "completeTask": "tasks.write", "cancelTask": "tasks.write", "reopenTask": "tasks.write",
+	"getSending": "journeys.read", "setSending": "journeys.manage", "dismissDelivery": "inbox.reply",
 	"retryDelivery": "inbox.reply", "listDeliveries": "inbox.read", "checkAccount": "accounts.manage", "listInbound": "accounts.manage", "retryInbound": "accounts.manage", "liftSuppression": "customers.write",
 	"listCustomers": "customers.read", "getCustomer": "customers.read", "updateCustomer": "customers.write",
 	"previewMerge": "customers.read", "mergeCustomers": "customers.write", "undoMerge": "customers.write", "listMerges": "customers.read", "listContradictions": "customers.read",

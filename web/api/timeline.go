@@ -15,14 +15,15 @@ import (
 )
 
 // timelineItem is one thing of a customer's life with the company. Exactly one
-// of the last four is there, as kind says.
+// of the last five is there, as kind says.
 type timelineItem struct {
-	Kind    string             `json:"kind" enum:"event,message,merge,merge_undone,consent"`
-	At      time.Time          `json:"at"`
-	Event   *customers.Event   `json:"event,omitempty"`
-	Message *inbox.Summary     `json:"message,omitempty"`
-	Merge   *customers.Merge   `json:"merge,omitempty" doc:"Of merge and merge_undone"`
-	Consent *customers.Consent `json:"consent,omitempty"`
+	Kind     string             `json:"kind" enum:"event,message,outreach,merge,merge_undone,consent"`
+	At       time.Time          `json:"at"`
+	Event    *customers.Event   `json:"event,omitempty"`
+	Message  *inbox.Summary     `json:"message,omitempty"`
+	Outreach *inbox.Outreach    `json:"outreach,omitempty" doc:"What a journey sent, whatever became of it"`
+	Merge    *customers.Merge   `json:"merge,omitempty" doc:"Of merge and merge_undone"`
+	Consent  *customers.Consent `json:"consent,omitempty"`
 
 	place timelinePlace
 }
@@ -42,6 +43,7 @@ const (
 	fromUndone
 	fromEvents
 	fromMessages
+	fromOutreach
 )
 
 func (p timelinePlace) compare(o timelinePlace) int {
@@ -69,7 +71,7 @@ const maxID = ids.ID(1<<63 - 1)
 func (s *Server) addTimeline() {
 	add(s, operation{
 		id: "listTimeline", method: http.MethodGet, path: root + "/customers/{id}/timeline", tag: "customers", access: needs(auth.CustomersRead),
-		summary: "Events, messages, merges and consents of a customer across channels, newest first",
+		summary: "Events, messages, what journeys sent, merges and consents of a customer across channels, newest first",
 		description: "Of conversations that the caller does not see nothing is shown or counted. Events about messages and conversations are left out: " +
 			"the messages are there themselves.",
 	}, s.listTimeline)
@@ -121,6 +123,14 @@ func (s *Server) timeline(ctx context.Context, customer ids.ID, at timelinePlace
 	for _, m := range messages {
 		put(fromMessages, m.At, m.ID, timelineItem{Kind: "message", Message: &m})
 	}
+	ms, id = at.of(fromOutreach)
+	sent, err := s.o.Inbox.Outreaches(ctx, principal(ctx), inbox.SummaryFilter{Customer: customer, Before: inbox.Position{At: clock.FromMillis(ms), ID: id}, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range sent {
+		put(fromOutreach, o.At, o.Delivery.ID, timelineItem{Kind: "outreach", Outreach: &o})
+	}
 	if err := s.timelineOfPeople(ctx, customer, put); err != nil {
 		return nil, err
 	}
@@ -162,7 +172,11 @@ func (s *Server) countTimeline(ctx context.Context, customer ids.ID) (int64, err
 	if err != nil {
 		return 0, err
 	}
-	n := events + messages
+	sent, err := s.o.Inbox.CountOutreaches(ctx, principal(ctx), inbox.SummaryFilter{Customer: customer})
+	if err != nil {
+		return 0, err
+	}
+	n := events + messages + sent
 	err = s.timelineOfPeople(ctx, customer, func(int, time.Time, ids.ID, timelineItem) { n++ })
 	return n, err
 }
