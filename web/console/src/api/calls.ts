@@ -95,6 +95,7 @@ export const api = {
   saveDraft: (id: string, body: Draft) => request<void>("PUT", `/conversations/${enc(id)}/draft`, { body }),
   deleteDraft: (id: string) => request<void>("DELETE", `/conversations/${enc(id)}/draft`),
   retryDelivery: (id: string) => request<Delivery>("POST", `/deliveries/${enc(id)}/retry`),
+  dismissDelivery: (id: string) => request<void>("POST", `/deliveries/${enc(id)}/dismiss`),
   troubles: (state: TroubleState, cursor: string | null, limit: number, signal?: AbortSignal) =>
     request<Page<Trouble>>("GET", "/deliveries", { query: { state, cursor, limit }, signal }),
   countTroubles: async (signal?: AbortSignal) => {

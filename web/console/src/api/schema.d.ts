@@ -433,7 +433,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Events, messages, merges and consents of a customer across channels, newest first
+         * Events, messages, what journeys sent, merges and consents of a customer across channels, newest first
          * @description Of conversations that the caller does not see nothing is shown or counted. Events about messages and conversations are left out: the messages are there themselves.
          */
         get: operations["listTimeline"];
@@ -454,11 +454,31 @@ export interface paths {
         };
         /**
          * Deliveries that need a person, newest first
-         * @description failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Only of conversations that the caller sees and that are not resolved.
+         * @description failed: certainly not delivered. unknown: nobody knows, and it is never repeated by itself. Of conversations that the caller sees and that are not resolved, and of journeys' messages, for those who see every conversation of the account; what consent, caps and allowances held back is not listed.
          */
         get: operations["listDeliveries"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a journey's message that failed, or of which nobody knows, off the list
+         * @description Those of a conversation leave it when the conversation is resolved.
+         */
+        post: operations["dismissDelivery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -631,6 +651,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules that hold back marketing: quiet hours and the cap */
+        get: operations["getSending"];
+        /**
+         * Change the rules
+         * @description What waits is judged by them when its time comes.
+         */
+        put: operations["setSending"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -770,6 +811,105 @@ export interface paths {
         get: operations["listTags"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tasks that the caller sees: open ones by when they are due, soonest first, ended ones by when they ended, newest first
+         * @description What scope and accounts let somebody see of conversations they see of tasks. due: overdue is before now, today the whole day, week seven days from its beginning, later everything behind those, none what is never due.
+         */
+        get: operations["listTasks"];
+        put?: never;
+        /**
+         * Make a task
+         * @description The same client_key returns the first task.
+         */
+        post: operations["createTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task */
+        get: operations["getTask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a task
+         * @description Absent fields stay, null clears. A new due time brings a new reminder. With if_version, 409 task_changed when the task has changed since.
+         */
+        patch: operations["updateTask"];
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a task that is not needed any more */
+        post: operations["cancelTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a task with an outcome
+         * @description The same client_key returns what the first did; another one: 409 task_ended.
+         */
+        post: operations["completeTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the end of a task back */
+        post: operations["reopenTask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1127,6 +1267,13 @@ export interface components {
             /** @description What the code brings back; single use */
             scene: string;
         };
+        Cap: {
+            /** Format: int64 */
+            days: number;
+            enabled: boolean;
+            /** Format: int64 */
+            max: number;
+        };
         Claim: {
             attributes?: {
                 [key: string]: unknown;
@@ -1188,6 +1335,20 @@ export interface components {
             current: components["schemas"]["Consent"][];
             history: components["schemas"]["Consent"][];
         };
+        Context: {
+            body: string;
+            /** @example 123456789012345678 */
+            delivery_id: string;
+            /** @example 123456789012345678 */
+            journey_id: string;
+            journey_name: string;
+            /** @enum {string} */
+            kind: "journey";
+            node_id: string;
+            /** Format: date-time */
+            sent_at: string;
+            subject: string;
+        };
         Contradiction: {
             /** Format: date-time */
             at: string;
@@ -1213,6 +1374,7 @@ export interface components {
          *       "allowance": null,
          *       "assignee_id": "125048725729968128",
          *       "channel": "webchat",
+         *       "context": null,
          *       "created_at": "2026-01-02T03:00:00Z",
          *       "customer": {
          *         "id": "125048755939442688",
@@ -1254,6 +1416,8 @@ export interface components {
             /** @example 123456789012345678 */
             assignee_id: string | null;
             channel: string;
+            /** @description The message of a journey that the customer answered when the conversation last began */
+            context: components["schemas"]["Context"] | null;
             /** Format: date-time */
             created_at: string;
             customer: components["schemas"]["CustomerRef"];
@@ -1963,6 +2127,28 @@ export interface components {
             /** @description Signs in once; shown once */
             url: string;
         };
+        Outreach: {
+            /** @example 123456789012345678 */
+            account_id: string;
+            /** @description The customer has written since, within a week */
+            answered: boolean;
+            /** Format: date-time */
+            at: string;
+            channel: string;
+            delivery: components["schemas"]["Delivery"];
+            /**
+             * Format: date-time
+             * @description When it goes out that quiet hours hold back; null when nothing does
+             */
+            held_until: string | null;
+            preview: string;
+            /** @enum {string} */
+            purpose: "transactional" | "marketing";
+            /** Format: date-time */
+            sent_at: string | null;
+            source: components["schemas"]["TaskSource"];
+            subject: string;
+        };
         PageContradiction: {
             items: components["schemas"]["Contradiction"][];
             /** @description null on the last page */
@@ -2015,6 +2201,16 @@ export interface components {
         };
         PageStageChange: {
             items: components["schemas"]["StageChange"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
+        };
+        PageTask: {
+            items: components["schemas"]["Task"][];
             /** @description null on the last page */
             next_cursor: string | null;
             /**
@@ -2116,6 +2312,13 @@ export interface components {
             /** @description What the code holds, for pages that draw it themselves */
             url: string;
         };
+        Quiet: {
+            enabled: boolean;
+            /** @description Local time, HH:MM */
+            from: string;
+            /** @description Local time, HH:MM; earlier than from: the next day */
+            to: string;
+        };
         ReadCursor: {
             /** @example 123456789012345678 */
             conversation_id: string;
@@ -2180,6 +2383,10 @@ export interface components {
              * @description When it ends, whatever is left
              */
             until: string;
+        };
+        Sending: {
+            cap: components["schemas"]["Cap"];
+            quiet: components["schemas"]["Quiet"];
         };
         SetPassword: {
             current_password?: string;
@@ -2316,6 +2523,107 @@ export interface components {
             add?: string[];
             remove?: string[];
         };
+        Task: {
+            /** @example 123456789012345678 */
+            assignee_id: string | null;
+            /** Format: date-time */
+            completed_at: string | null;
+            completed_by: components["schemas"]["Author"] | null;
+            /** @example 123456789012345678 */
+            conversation_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: components["schemas"]["Author"];
+            customer: components["schemas"]["CustomerRef"] | null;
+            /** Format: date-time */
+            due_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was brought before the managers because it was overdue
+             */
+            escalated_at: string | null;
+            /** @example 123456789012345678 */
+            id: string;
+            note: string;
+            /** @enum {string|null} */
+            outcome: "reached" | "no_answer" | "not_interested" | "sold" | "other" | null;
+            outcome_note: string;
+            /** @description Open, and due before now */
+            overdue: boolean;
+            /** Format: date-time */
+            remind_at: string | null;
+            /** @description The journey that asked for it; null when a person did */
+            source: components["schemas"]["TaskSource"] | null;
+            /** @enum {string} */
+            state: "open" | "done" | "cancelled";
+            /** @example 123456789012345678 */
+            team_id: string | null;
+            title: string;
+            /** Format: int64 */
+            version: number;
+        };
+        TaskCompletion: {
+            /** @description The client's name for this wish */
+            client_key: string;
+            note?: string;
+            /** @enum {string} */
+            outcome: "reached" | "no_answer" | "not_interested" | "sold" | "other";
+        };
+        TaskPatch: {
+            /**
+             * @description null: nobody
+             * @example 123456789012345678
+             */
+            assignee_id?: string | null;
+            /**
+             * Format: date-time
+             * @description null: whenever there is time
+             */
+            due_at?: string | null;
+            /**
+             * Format: int64
+             * @description Refuse when the task's version differs
+             */
+            if_version?: number;
+            note?: string;
+            /**
+             * @description null: no team
+             * @example 123456789012345678
+             */
+            team_id?: string | null;
+            title?: string;
+        };
+        TaskRequest: {
+            /** @example 123456789012345678 */
+            assignee_id?: string;
+            /** @description The client's name for this wish; repeating it returns the first task */
+            client_key?: string;
+            /** @example 123456789012345678 */
+            conversation_id?: string;
+            /** @example 123456789012345678 */
+            customer_id?: string;
+            /** Format: date-time */
+            due_at?: string;
+            note?: string;
+            /**
+             * Format: date-time
+             * @description By default an hour before it is due
+             */
+            remind_at?: string;
+            /** @example 123456789012345678 */
+            team_id?: string;
+            title: string;
+        };
+        TaskSource: {
+            /** @example 123456789012345678 */
+            enrollment_id: string;
+            /** @example 123456789012345678 */
+            journey_id: string;
+            journey_name: string;
+            /** @enum {string} */
+            kind: "journey";
+            node_id: string;
+        };
         /**
          * @example {
          *       "id": "125048725679636481",
@@ -2400,10 +2708,12 @@ export interface components {
             consent?: components["schemas"]["Consent"];
             event?: components["schemas"]["Event"];
             /** @enum {string} */
-            kind: "event" | "message" | "merge" | "merge_undone" | "consent";
+            kind: "event" | "message" | "outreach" | "merge" | "merge_undone" | "consent";
             /** @description Of merge and merge_undone */
             merge?: components["schemas"]["Merge"];
             message?: components["schemas"]["Summary"];
+            /** @description What a journey sent, whatever became of it */
+            outreach?: components["schemas"]["Outreach"];
         };
         Token: {
             /** Format: date-time */
@@ -2426,19 +2736,24 @@ export interface components {
             account_id: string;
             author_name: string | null;
             channel: string;
-            /** @example 123456789012345678 */
-            conversation_id: string;
+            /**
+             * @description null for a journey's message, which stands in no conversation
+             * @example 123456789012345678
+             */
+            conversation_id: string | null;
             /** Format: date-time */
             created_at: string;
             customer: components["schemas"]["CustomerRef"];
             delivery: components["schemas"]["Delivery"];
             /** @example 123456789012345678 */
-            message_id: string;
+            message_id: string | null;
             /** Format: int64 */
             number: number;
             preview: string;
             /** Format: int64 */
             seq: number;
+            /** @description The journey that sent it; null for what a conversation holds */
+            source: components["schemas"]["TaskSource"] | null;
         };
         Undone: {
             actor: components["schemas"]["Actor"];
@@ -5413,6 +5728,107 @@ export interface operations {
             };
         };
     };
+    dismissDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retryDelivery: {
         parameters: {
             query?: never;
@@ -6310,6 +6726,158 @@ export interface operations {
             };
         };
     };
+    getSending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sending"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setSending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sending"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sending"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     signIn: {
         parameters: {
             query?: never;
@@ -7152,6 +7720,697 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTasks: {
+        parameters: {
+            query?: {
+                /** @description me, none, or the id of a teammate */
+                assignee?: string;
+                state?: "open" | "done" | "cancelled" | "all";
+                due?: "overdue" | "today" | "week" | "later" | "none" | "any";
+                /** @description IANA name: whose days today and week are; by default the installation's */
+                timezone?: string;
+                team_id?: string;
+                customer_id?: string;
+                conversation_id?: string;
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTask"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    completeTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskCompletion"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopenTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -108,10 +108,14 @@ export type Consents = Schemas["Consents"];
 /** A message as a customer's timeline shows it. */
 export type MessageSummary = Schemas["Summary"];
 
+/** What a journey sent, whatever became of it. */
+export type Outreach = Schemas["Outreach"];
+
 /** One thing of a customer's life with the company; what it is follows from its kind. */
 export type TimelineItem = { at: string } & (
   | { kind: "event"; event: CustomerEvent }
   | { kind: "message"; message: MessageSummary }
+  | { kind: "outreach"; outreach: Outreach }
   | { kind: "merge" | "merge_undone"; merge: Merge }
   | { kind: "consent"; consent: Consent }
 );

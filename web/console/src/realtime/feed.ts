@@ -151,6 +151,10 @@ export class Feed {
         this.putCustomer(change.data.customer);
         this.touchCustomer(change.data.customer.id);
         return;
+      case "outreach":
+        this.touchCustomer(change.data.customer_id);
+        this.events.delivery?.(change.data.delivery);
+        return;
       case "customer_merged":
         this.mergeCustomer(change.data.customer_id, change.data.into_id);
         return;

@@ -34,6 +34,7 @@ export type Change =
   | { kind: "draft"; data: { conversation_id: string; body: string; kind: "text" | "note" } }
   | { kind: "customer"; data: { customer: Customer } }
   /** The first is part of the second from here on. */
+  | { kind: "outreach"; data: { customer_id: string; delivery: Delivery } }
   | { kind: "customer_merged"; data: { customer_id: string; into_id: string } }
   /** Messages have left it. */
   | { kind: "thread"; data: { conversation: SharedConversation } }

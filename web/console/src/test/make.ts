@@ -21,6 +21,7 @@ export function conversation(extra: Partial<Conversation> = {}): Conversation {
     reply_window_until: null,
     subject: null,
     allowance: null,
+    context: null,
     last_seq: 0,
     inbound_count: 0,
     customer_read_seq: 0,

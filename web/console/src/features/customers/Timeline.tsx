@@ -4,9 +4,10 @@ import { useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { Consent, CustomerEvent, Merge, MessageSummary } from "@/api/types";
+import type { Consent, CustomerEvent, Merge, MessageSummary, Outreach } from "@/api/types";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { channelName } from "@/features/channels/channels";
+import { reasonOf } from "@/features/inbox/DeliveryMark";
 import { useMe } from "@/features/session/me";
 import { clock, dayName, full } from "@/i18n/format";
 import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, NoteIcon, ReopenIcon, Skeleton, useNow } from "@/ui";
@@ -89,6 +90,27 @@ function EventRow({ event }: { event: CustomerEvent }) {
   );
 }
 
+/** What a journey sent, and what became of it. */
+function OutreachRow({ outreach }: { outreach: Outreach }) {
+  const { t } = useTranslation();
+  const { delivery, held_until: held } = outreach;
+  const trouble = delivery.state === "failed" || delivery.state === "unknown";
+  const state = held ? t("timeline.held", { at: full(held) }) : t(`delivery.${delivery.state === "failed" ? "failedPlain" : delivery.state}`);
+  return (
+    <Row icon={<ChannelIcon channel={outreach.channel} silent />} at={outreach.at}>
+      <span data-testid="timeline-outreach">{t("timeline.outreach", { name: outreach.source.journey_name })}</span>
+      <p className="timeline-said" data-direction="out">
+        {outreach.subject ? `${outreach.subject} · ` : ""}
+        {outreach.preview}
+      </p>
+      <p className="timeline-fate" data-tone={trouble ? "danger" : undefined} title={reasonOf(delivery) ?? undefined}>
+        {outreach.answered ? t("timeline.answered") : state}
+        {trouble && reasonOf(delivery) ? ` ${reasonOf(delivery)}` : ""}
+      </p>
+    </Row>
+  );
+}
+
 function MergeRow({ merge, undone, at }: { merge: Merge; undone: boolean; at: string }) {
   const { t } = useTranslation();
   const who = (undone ? merge.undone?.actor.name : merge.actor.name) ?? t("activity.somebody");
@@ -113,6 +135,7 @@ function EntryRow({ entry, customer, current }: { entry: Entry; customer: string
   if (entry.kind === "messages") return <Messages messages={entry.messages} customer={customer} current={current} />;
   const { item } = entry;
   if (item.kind === "event") return <EventRow event={item.event} />;
+  if (item.kind === "outreach") return <OutreachRow outreach={item.outreach} />;
   if (item.kind === "consent") return <ConsentRow consent={item.consent} />;
   return <MergeRow merge={item.merge} undone={item.kind === "merge_undone"} at={item.at} />;
 }

@@ -16,6 +16,7 @@ const TOGETHER = 60 * 60_000;
 function idOf(item: TimelineItem): string {
   if (item.kind === "event") return item.event.id;
   if (item.kind === "message") return item.message.id;
+  if (item.kind === "outreach") return item.outreach.delivery.id;
   if (item.kind === "consent") return item.consent.id;
   return item.merge.id;
 }

@@ -1,6 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Trouble, TroubleState } from "@/api/types";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
@@ -10,7 +12,8 @@ import { reasonOf, RetryDelivery } from "@/features/inbox/DeliveryMark";
 import { useAccounts } from "@/features/inbox/queries";
 import { usePermission } from "@/features/session/me";
 import { ago, full } from "@/i18n/format";
-import { Button, DeliveredIcon, EmptyState, ErrorState, Page, Section, Segmented, Skeleton, Tag, toast, useNow } from "@/ui";
+import { describe } from "@/i18n/problem";
+import { Button, DeliveredIcon, EmptyState, ErrorState, Page, Section, Segmented, Skeleton, Tag, toast, toastError, useNow } from "@/ui";
 import { NotUnderstood } from "./NotUnderstood";
 import { useTroubles } from "./queries";
 import "@/features/teammates/teammates.css";
@@ -18,7 +21,29 @@ import "./deliveries.css";
 
 const states: TroubleState[] = ["all", "failed", "unknown"];
 
-function TroubleRow({ trouble, now, onRetried }: { trouble: Trouble; now: number; onRetried: () => void }) {
+/** Takes off the list what stands in no conversation. */
+function DismissDelivery({ id, onDismissed }: { id: string; onDismissed: () => void }) {
+  const { t } = useTranslation();
+  const [busy, setBusy] = useState(false);
+  const dismiss = async () => {
+    setBusy(true);
+    try {
+      await api.dismissDelivery(id);
+      onDismissed();
+    } catch (error) {
+      toastError(describe(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Button size="small" loading={busy} data-testid="delivery-dismiss" onClick={() => void dismiss()}>
+      {t("deliveries.dismiss")}
+    </Button>
+  );
+}
+
+function TroubleRow({ trouble, now, onRetried, onDismissed }: { trouble: Trouble; now: number; onRetried: () => void; onDismissed: () => void }) {
   const { t } = useTranslation();
   const mayReply = usePermission("inbox.reply");
   const account = useAccounts().find((a) => a.id === trouble.account_id)?.name;
@@ -42,16 +67,25 @@ function TroubleRow({ trouble, now, onRetried }: { trouble: Trouble; now: number
         </p>
         <p className="trouble-why">{unknown ? t("deliveries.unknownWhy") : (reasonOf(delivery) ?? t("delivery.failedPlain"))}</p>
         <p className="trouble-where">
-          #{trouble.number}
+          {trouble.source ? t("deliveries.journey", { name: trouble.source.journey_name }) : `#${trouble.number}`}
           {account ? ` · ${account}` : ""}
           {delivery.attempt > 1 ? ` · ${t("deliveries.tries", { count: delivery.attempt })}` : ""}
         </p>
       </div>
       <div className="trouble-acts">
         {mayReply && <RetryDelivery delivery={delivery} onRetried={onRetried} block />}
-        <Link className="trouble-open" data-testid="trouble-open" to="/inbox/$conversationId" params={{ conversationId: trouble.conversation_id }} search={{ view: "all", status: "all" }}>
-          {t("deliveries.open")}
-        </Link>
+        {trouble.conversation_id ? (
+          <Link className="trouble-open" data-testid="trouble-open" to="/inbox/$conversationId" params={{ conversationId: trouble.conversation_id }} search={{ view: "all", status: "all" }}>
+            {t("deliveries.open")}
+          </Link>
+        ) : (
+          <>
+            {mayReply && <DismissDelivery id={delivery.id} onDismissed={onDismissed} />}
+            <Link className="trouble-open" data-testid="trouble-open" to="/customers/$customerId" params={{ customerId: trouble.customer.id }}>
+              {t("deliveries.openCustomer")}
+            </Link>
+          </>
+        )}
       </div>
     </li>
   );
@@ -72,15 +106,16 @@ function Troubles({ state }: { state: TroubleState }) {
       </EmptyState>
     );
   }
+  const dismissed = () => void cache.invalidateQueries({ queryKey: keys.deliveries });
   const retried = () => {
     toast(t("deliveries.retried"));
-    void cache.invalidateQueries({ queryKey: keys.deliveries });
+    dismissed();
   };
   return (
     <>
       <ul className="list-rows" data-testid="trouble-list">
         {rows.map((trouble) => (
-          <TroubleRow key={trouble.delivery.id} trouble={trouble} now={now} onRetried={retried} />
+          <TroubleRow key={trouble.delivery.id} trouble={trouble} now={now} onRetried={retried} onDismissed={dismissed} />
         ))}
       </ul>
       {query.hasNextPage && (
