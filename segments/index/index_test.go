@@ -11,30 +11,22 @@ import (
 	"testing"
 
 	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/text"
 	"github.com/fanward/fanward/segments/index"
 	"github.com/fanward/fanward/segments/rule"
 )
 
-func facts(raw json.RawMessage) map[string]any {
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.UseNumber()
-	var m map[string]any
-	if err := d.Decode(&m); err != nil {
-		panic(err)
-	}
-	return m
-}
-
 // row is a person of the oracle as their rows are.
-func row(p *oracle.Person) index.Person {
-	r := index.Person{ID: p.ID, Facts: rule.AttributeFacts(facts(p.Attributes), p.Name, p.Locale, p.Timezone).JSON(), CreatedAt: p.CreatedAt, LastSeenAt: p.LastSeenAt, Stage: p.Stage, StageSince: p.StageSince}
+func row(t testing.TB, p *oracle.Person) index.Person {
+	k := stored.Know(t, p)
+	r := index.Person{ID: p.ID, Facts: k.Attributes().JSON(), CreatedAt: p.CreatedAt, LastSeenAt: p.LastSeenAt, Stage: p.Stage, StageSince: p.StageSince}
 	for _, tag := range p.Tags {
 		r.Tags = append(r.Tags, text.Fold(tag))
 	}
 	for _, channel := range rule.Channels {
 		for _, purpose := range []string{rule.Marketing, rule.Transactional} {
-			if until, ok := reach(p, channel, purpose); ok {
+			if until, ok := k.Reach(channel, purpose); ok {
 				r.Reach = append(r.Reach, index.Reach{Channel: channel, Purpose: purpose, Until: until})
 			}
 		}
@@ -42,32 +34,14 @@ func row(p *oracle.Person) index.Person {
 	return r
 }
 
-func reach(p *oracle.Person, channel, purpose string) (until int64, ok bool) {
-	said := ""
-	for _, c := range p.Consents {
-		if c.Channel == channel && c.Purpose == purpose {
-			said = c.State
-		}
-	}
-	if said == "withdrawn" || said == "" && rule.NeedsGrant(channel, purpose) {
-		return 0, false
-	}
-	for _, i := range p.Identities {
-		if i.Kind == rule.IdentityKinds[channel] && !i.Suppressed && (channel != "wechat" || i.OpenUntil > 0) {
-			ok, until = true, max(until, i.OpenUntil)
-		}
-	}
-	return until, ok
+func event(t testing.TB, p *oracle.Person, e oracle.Event) index.Event {
+	return index.Event{Customer: p.ID, Name: e.Name, At: e.At, Facts: stored.EventFacts(t, e).JSON()}
 }
 
-func event(p *oracle.Person, e oracle.Event) index.Event {
-	return index.Event{Customer: p.ID, Name: e.Name, At: e.At, Facts: rule.FactsOf(facts(e.Properties)).JSON()}
-}
-
-func events(people ...*oracle.Person) (list []index.Event) {
+func events(t testing.TB, people ...*oracle.Person) (list []index.Event) {
 	for _, p := range people {
 		for _, e := range p.Events {
-			list = append(list, event(p, e))
+			list = append(list, event(t, p, e))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b index.Event) int {
@@ -90,9 +64,9 @@ func load(t testing.TB, o index.Options, people []*oracle.Person) *index.Index {
 	t.Helper()
 	var rows []index.Person
 	for _, p := range people {
-		rows = append(rows, row(p))
+		rows = append(rows, row(t, p))
 	}
-	x, err := index.Load(o, each(rows), each(events(people...)))
+	x, err := index.Load(o, each(rows), each(events(t, people...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,27 +135,27 @@ func change(t *testing.T, w *oracle.World, x *index.Index, people []*oracle.Pers
 		switch w.IntN(5) {
 		case 0: // events, most of them late
 			p.Events = append(p.Events, other.Events...)
-			list := events(other)
+			list := events(t, other)
 			w.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 			err = x.Apply(list...)
 		case 1: // another profile
 			other.Events = p.Events
 			*p = *other
-			err = x.Put(row(p))
+			err = x.Put(row(t, p))
 		case 2: // somebody new
 			other.ID = 10_000_000 + int64(times*1000+i)
 			people = append(people, other)
-			err = errors.Join(x.Put(row(other)), x.Apply(events(other)...))
+			err = errors.Join(x.Put(row(t, other)), x.Apply(events(t, other)...))
 		case 3: // joined by another, who is nobody any more
 			j := slices.IndexFunc(people, func(o *oracle.Person) bool { return o != p })
 			gone := people[j]
 			p.Events = append(p.Events, gone.Events...)
 			people = slices.Delete(people, j, j+1)
-			err = x.Replace([]int64{p.ID, gone.ID}, []index.Person{row(p)}, events(p))
+			err = x.Replace([]int64{p.ID, gone.ID}, []index.Person{row(t, p)}, events(t, p))
 			err = errors.Join(err, x.Apply(index.Event{Customer: gone.ID, Name: oracle.EventNames[0], At: w.Now}))
 		case 4: // erased
 			*p = oracle.Person{ID: p.ID, CreatedAt: p.CreatedAt, Attributes: json.RawMessage("{}")}
-			err = x.Replace([]int64{p.ID}, []index.Person{row(p)}, nil)
+			err = x.Replace([]int64{p.ID}, []index.Person{row(t, p)}, nil)
 		}
 		if err != nil {
 			t.Fatal(err)

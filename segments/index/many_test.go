@@ -22,14 +22,14 @@ func TestMany(t *testing.T) {
 	rows, happened := make([]index.Person, 0, copies*len(models)), []index.Event{}
 	for c := range int64(copies) {
 		for i, p := range models {
-			r := row(p)
+			r := row(t, p)
 			r.ID = c*int64(len(models)) + int64(i)
 			rows = append(rows, r)
 		}
 	}
 	of := make([][]index.Event, len(models))
 	for i, p := range models {
-		of[i] = events(p)
+		of[i] = events(t, p)
 	}
 	for _, r := range rows {
 		for _, e := range of[r.ID%int64(len(models))] {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/segments/rule"
 )
 
@@ -12,9 +13,9 @@ import (
 func BenchmarkEval(b *testing.B) {
 	w := oracle.NewWorld(7)
 	people, _ := w.People(100)
-	var each []*known
+	var each []*stored.Known
 	for _, p := range people {
-		each = append(each, know(b, p))
+		each = append(each, stored.Know(b, p))
 	}
 	var programs []*rule.Program
 	for len(programs) < 50 {
@@ -41,9 +42,9 @@ func BenchmarkEvalStory(b *testing.B) {
 	}
 	w := oracle.NewWorld(7)
 	people, _ := w.People(100)
-	var each []*known
+	var each []*stored.Known
 	for _, p := range people {
-		each = append(each, know(b, p))
+		each = append(each, stored.Know(b, p))
 	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

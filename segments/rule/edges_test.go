@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
 	"github.com/fanward/fanward/segments/rule"
@@ -43,6 +44,11 @@ func TestEdges(t *testing.T) {
 		{`{'kind':'event','name':'Order','op':'at_least','value':3,'window':{'last':'30d'}}`, ming,
 			[]answer{{12*day - 1, false, 12 * day}, {12 * day, true, 42 * day}, {40 * day, true, 42 * day}, {42 * day, false, 0}}},
 		{`{'kind':'event','name':'Order','op':'equals','value':0}`, ming, []answer{{10*day - 1, true, 10 * day}, {10 * day, false, 0}}},
+		{`{'kind':'event','name':'Order','op':'at_least','value':0}`, stranger, []answer{{0, true, 0}}},
+		{`{'kind':'event','name':'Order','op':'more_than','value':0}`, stranger, []answer{{0, false, 0}}},
+		{`{'kind':'event','name':'Order','op':'less_than','value':0}`, stranger, []answer{{0, false, 0}}},
+		{`{'kind':'event','name':'Order','op':'at_most','value':0}`, stranger, []answer{{0, true, 0}}},
+		{`{'kind':'event','name':'Order','op':'not_equals','value':0}`, stranger, []answer{{0, false, 0}}},
 		{`{'kind':'event','name':'Order','op':'equals','value':0}`, stranger, []answer{{0, true, 0}}},
 		{`{'kind':'event','name':'Order','op':'less_than','value':20,'measure':'sum','property':'total'}`, ming,
 			[]answer{{10*day - 1, true, 10 * day}, {10 * day, false, 12 * day}, {12 * day, true, 40 * day}, {40 * day, false, 0}}},
@@ -86,7 +92,7 @@ func TestEdges(t *testing.T) {
 	var databases []*store.DB
 	for _, engine := range testkit.Engines {
 		db := testkit.Open(t, engine)
-		populate(t, db, []*oracle.Person{ming, stranger}, nil)
+		stored.Put(t, db, []*oracle.Person{ming, stranger}, nil)
 		databases = append(databases, db)
 	}
 	for _, c := range cases {
@@ -99,7 +105,7 @@ func TestEdges(t *testing.T) {
 			if w.until == 0 {
 				until = 0
 			}
-			if got := rule.Match(n, know(t, c.of), at); got.Match != w.match || got.Until != until {
+			if got := rule.Match(n, stored.Know(t, c.of), at); got.Match != w.match || got.Until != until {
 				t.Errorf("%s at day %s: %v until day %s, not %v until %s", c.tree, days(w.at), got.Match, days(got.Until-start), w.match, days(w.until))
 			}
 			for _, db := range databases {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
 	"github.com/fanward/fanward/segments/rule"
@@ -18,9 +19,9 @@ import (
 func FuzzRule(f *testing.F) {
 	w := oracle.NewWorld(1)
 	people, _ := w.People(12)
-	var each []*known
+	var each []*stored.Known
 	for _, p := range people {
-		each = append(each, know(f, p))
+		each = append(each, stored.Know(f, p))
 	}
 	for range 60 {
 		raw, err := json.Marshal(newRound(w, people).tree)
@@ -32,7 +33,7 @@ func FuzzRule(f *testing.F) {
 	f.Add([]byte(`{"kind":"all","of":[{"kind":"segment","id":"1"},{"kind":"none"}]}`), int64(math.MaxInt64))
 	f.Add([]byte(`{"kind":"attribute","name":"$created_at","op":"within_next","duration":"36500d"}`), int64(math.MinInt64))
 	db := testkit.Open(f, store.SQLite)
-	populate(f, db, people, nil)
+	stored.Put(f, db, people, nil)
 	f.Fuzz(func(t *testing.T, raw []byte, shift int64) {
 		n, err := rule.Parse(raw)
 		if err != nil || len(n.Check(rule.CheckOptions{})) > 0 {
@@ -85,7 +86,7 @@ func find(t testing.TB, db *store.DB, n rule.Node, at int64) map[int64]bool {
 		t.Fatal(err)
 	}
 	var b store.Builder
-	q, args := b.Add("SELECT c.id FROM customers c WHERE c.merged_into = 0 AND "+condition, args...).Query()
+	q, args := b.Add("SELECT c.id FROM customers c WHERE c.merged_into = 0 AND "+condition, args...).Once()
 	rows, err := db.Reader(context.Background()).Query(q, args...)
 	list, err := store.Collect(rows, err, func(row store.Row) (id int64, err error) { return id, row.Scan(&id) })
 	if err != nil {

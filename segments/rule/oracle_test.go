@@ -1,7 +1,6 @@
 package rule_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,63 +9,14 @@ import (
 	"testing"
 
 	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
-	"github.com/fanward/fanward/internal/text"
 	"github.com/fanward/fanward/segments/rule"
 )
 
 // soaking says that the long run is wanted.
 var soaking = os.Getenv("FANWARD_SOAK") == "1"
-
-// known is a person of the oracle as rules see one.
-type known struct {
-	raw    *oracle.Person
-	facts  rule.Facts
-	tags   map[string]bool
-	events map[string][]rule.Event
-}
-
-func know(t testing.TB, p *oracle.Person) *known {
-	t.Helper()
-	k := &known{raw: p, facts: rule.AttributeFacts(object(t, string(p.Attributes), true), p.Name, p.Locale, p.Timezone), tags: map[string]bool{}, events: map[string][]rule.Event{}}
-	for _, tag := range p.Tags {
-		k.tags[text.Fold(tag)] = true
-	}
-	for _, e := range p.Events {
-		k.events[e.Name] = append(k.events[e.Name], rule.Event{At: e.At, Facts: rule.FactsOf(object(t, string(e.Properties), true))})
-	}
-	for _, list := range k.events {
-		slices.SortStableFunc(list, func(a, b rule.Event) int { return cmp.Compare(a.At, b.At) })
-	}
-	return k
-}
-
-func (k *known) Attributes() rule.Facts          { return k.facts }
-func (k *known) CreatedAt() int64                { return k.raw.CreatedAt }
-func (k *known) LastSeenAt() int64               { return k.raw.LastSeenAt }
-func (k *known) HasTag(folded string) bool       { return k.tags[folded] }
-func (k *known) Stage() (string, int64)          { return k.raw.Stage, k.raw.StageSince }
-func (k *known) Events(name string) []rule.Event { return k.events[name] }
-
-func (k *known) Reach(channel, purpose string) (until int64, ok bool) {
-	granted := !rule.NeedsGrant(channel, purpose)
-	for _, c := range k.raw.Consents {
-		if c.Channel == channel && c.Purpose == purpose {
-			if c.State == "withdrawn" {
-				return 0, false
-			}
-			granted = true
-		}
-	}
-	for _, i := range k.raw.Identities {
-		if i.Kind != rule.IdentityKinds[channel] || i.Suppressed || channel == "wechat" && i.OpenUntil == 0 {
-			continue
-		}
-		ok, until = granted, max(until, i.OpenUntil)
-	}
-	return until, ok
-}
 
 // round is one condition with an instant and the people it is asked of.
 type round struct {
@@ -109,9 +59,9 @@ func TestOracle(t *testing.T) {
 	for i := range worlds {
 		w := oracle.NewWorld(uint64(i) + 1)
 		people, absorbed := w.People(crowd)
-		var each []*known
+		var each []*stored.Known
 		for _, p := range people {
-			each = append(each, know(t, p))
+			each = append(each, stored.Know(t, p))
 		}
 		list := make([]round, rounds)
 		for i := range list {
@@ -124,7 +74,7 @@ func TestOracle(t *testing.T) {
 		}
 		for _, engine := range testkit.Engines {
 			db := testkit.Open(t, engine)
-			populate(t, db, people, absorbed)
+			stored.Put(t, db, people, absorbed)
 			for i, r := range list {
 				holdSQL(t, db, r, want[i], people)
 			}
@@ -134,12 +84,12 @@ func TestOracle(t *testing.T) {
 }
 
 // members asks oracle and matcher of everybody and returns for whom it is true.
-func members(t *testing.T, r round, people []*oracle.Person, each []*known) (ids []int64) {
+func members(t *testing.T, r round, people []*oracle.Person, each []*stored.Known) (ids []int64) {
 	t.Helper()
 	if bad := r.tree.Check(rule.CheckOptions{}); len(bad) > 0 && !strings.Contains(found(bad), "rule_unneeded") {
 		t.Fatalf("%s\n%s", found(bad), r)
 	}
-	program, err := rule.Compile(stored(t, r.tree))
+	program, err := rule.Compile(kept(t, r.tree))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, r)
 	}
@@ -160,8 +110,8 @@ func members(t *testing.T, r round, people []*oracle.Person, each []*known) (ids
 	return ids
 }
 
-// stored is a tree as it comes back from where it is kept.
-func stored(t *testing.T, n rule.Node) rule.Node {
+// kept is a tree as it comes back from where it is kept.
+func kept(t *testing.T, n rule.Node) rule.Node {
 	t.Helper()
 	raw, err := json.Marshal(n)
 	if err != nil {

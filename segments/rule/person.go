@@ -38,3 +38,27 @@ const (
 	Marketing     = "marketing"
 	Transactional = "transactional"
 )
+
+// ReachOf tells whether a channel is open to somebody for a purpose, and until
+// when; 0 is without end. open is, by the kind of their identities that are not
+// suppressed, until when automations may write to the one that is open longest;
+// said is what their consent is now: "granted", "withdrawn" or "".
+func ReachOf(channel, purpose string, open map[string]int64, said string) (until int64, ok bool) {
+	until, there := open[IdentityKinds[channel]]
+	switch {
+	case !there, said == withdrawn, said != granted && NeedsGrant(channel, purpose):
+		return 0, false
+	case channel == "wechat":
+		return until, until > 0
+	}
+	return 0, true
+}
+
+// What a consent says.
+const granted, withdrawn = "granted", "withdrawn"
+
+// IdentityKinds are the kinds of identities that channels reach.
+var IdentityKinds = map[string]string{"wechat": "openid", "email": "email", "webchat": "visitor"}
+
+// NeedsGrant tells whether silence is no consent: marketing by mail.
+func NeedsGrant(channel, purpose string) bool { return channel == "email" && purpose == Marketing }

@@ -213,9 +213,6 @@ func (w *writer) firstOrLast(n Node) {
 	})
 }
 
-// IdentityKinds are the kinds of identities that channels reach.
-var IdentityKinds = map[string]string{"wechat": "openid", "email": "email", "webchat": "visitor"}
-
 func (w *writer) reachable(n Node) {
 	channels, purpose := reachOf(n)
 	w.add("(")
@@ -235,12 +232,9 @@ func (w *writer) reach(channel, purpose string) {
 	}
 	w.add(")")
 	consent := " EXISTS (SELECT 1 FROM consent_now k WHERE k.customer_id = c.id AND k.channel = ? AND k.purpose = ? AND k.state = ?)"
-	w.add(" AND NOT"+consent, channel, purpose, "withdrawn")
+	w.add(" AND NOT"+consent, channel, purpose, withdrawn)
 	if NeedsGrant(channel, purpose) {
-		w.add(" AND"+consent, channel, purpose, "granted")
+		w.add(" AND"+consent, channel, purpose, granted)
 	}
 	w.add(")")
 }
-
-// NeedsGrant tells whether silence is no consent: marketing by mail.
-func NeedsGrant(channel, purpose string) bool { return channel == "email" && purpose == Marketing }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/segments/rule"
 )
 
@@ -27,7 +28,7 @@ func TestUntil(t *testing.T) {
 			}
 			for range 20 {
 				p := people[w.IntN(len(people))]
-				k := know(t, p)
+				k := stored.Know(t, p)
 				_, until := program.Eval(k, r.at)
 				holdUntil(t, r, p, until)
 				for _, leaf := range r.leaves {
@@ -59,9 +60,9 @@ func TestUntil(t *testing.T) {
 }
 
 // holdEdges compares with the oracle where the answer for a person may change.
-func holdEdges(t *testing.T, w *oracle.World, n rule.Node, program *rule.Program, k *known) {
+func holdEdges(t *testing.T, w *oracle.World, n rule.Node, program *rule.Program, k *stored.Known) {
 	t.Helper()
-	edges := k.raw.Edges(n, w.Now-200*86_400_000)
+	edges := k.Raw.Edges(n, w.Now-200*86_400_000)
 	for range 6 {
 		if len(edges) == 0 {
 			return
@@ -69,11 +70,11 @@ func holdEdges(t *testing.T, w *oracle.World, n rule.Node, program *rule.Program
 		edge := edges[w.IntN(len(edges))]
 		for _, at := range []int64{edge - 1, edge, edge + 1} {
 			got, until := program.Eval(k, at)
-			if want := oracle.Match(n, k.raw, at); got != want {
-				t.Fatalf("at %d, the edge %d, Eval says %v, the oracle %v: %+v\n%s", at, edge, got, want, n, k.raw)
+			if want := oracle.Match(n, k.Raw, at); got != want {
+				t.Fatalf("at %d, the edge %d, Eval says %v, the oracle %v: %+v\n%s", at, edge, got, want, n, k.Raw)
 			}
-			if until != 0 && (oracle.Match(n, k.raw, until) == got || oracle.Match(n, k.raw, until-1) != got) {
-				t.Fatalf("at %d, the edge %d, Eval says %v until %d: %+v\n%s", at, edge, got, until, n, k.raw)
+			if until != 0 && (oracle.Match(n, k.Raw, until) == got || oracle.Match(n, k.Raw, until-1) != got) {
+				t.Fatalf("at %d, the edge %d, Eval says %v until %d: %+v\n%s", at, edge, got, until, n, k.Raw)
 			}
 		}
 	}
