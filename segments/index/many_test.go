@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanward/fanward/internal/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle"
 	"github.com/fanward/fanward/segments/index"
 	"github.com/fanward/fanward/segments/rule"
 )

@@ -4,10 +4,10 @@ import (
 	"context"
 	"testing"
 
-	"github.com/fanward/fanward/internal/oracle"
-	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/internal/testkit/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle/stored"
 	"github.com/fanward/fanward/segments/index"
 )
 

@@ -3,8 +3,8 @@ package rule_test
 import (
 	"testing"
 
-	"github.com/fanward/fanward/internal/oracle"
-	"github.com/fanward/fanward/internal/oracle/stored"
+	"github.com/fanward/fanward/internal/testkit/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle/stored"
 	"github.com/fanward/fanward/segments/rule"
 )
 

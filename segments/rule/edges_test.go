@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanward/fanward/internal/oracle"
-	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/internal/testkit/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle/stored"
 	"github.com/fanward/fanward/segments/rule"
 )
 

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fanward/fanward/internal/oracle"
-	"github.com/fanward/fanward/internal/oracle/stored"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/internal/testkit/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle/stored"
 	"github.com/fanward/fanward/segments/rule"
 )
 

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fanward/fanward/internal/oracle"
-	"github.com/fanward/fanward/internal/oracle/stored"
+	"github.com/fanward/fanward/internal/testkit/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle/stored"
 	"github.com/fanward/fanward/segments/rule"
 )
 

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fanward/fanward/internal/oracle"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/testkit/oracle"
 	"github.com/fanward/fanward/internal/text"
 	"github.com/fanward/fanward/segments/rule"
 )
