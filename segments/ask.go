@@ -36,6 +36,16 @@ func (s *Service) MatchTx(q store.Querier, n rule.Node, customer ids.ID, at time
 	return r, nil
 }
 
+// Matches is MatchTx without the reasons.
+func (s *Service) Matches(q store.Querier, n rule.Node, customer ids.ID, at time.Time) (bool, error) {
+	run, _, who, err := s.prepare(q, n, customer, at)
+	if err != nil {
+		return false, err
+	}
+	match, _ := run.Eval(who, clock.Millis(at))
+	return match, nil
+}
+
 // Explain tells why a customer matches a rule now, or does not. What is wrong with
 // the rule is refused at its path below "rule".
 func (s *Service) Explain(ctx context.Context, n rule.Node, customer ids.ID) (*Explained, error) {
@@ -73,28 +83,33 @@ func (s *Service) refuse(q store.Querier, n rule.Node) error {
 }
 
 func (s *Service) explain(q store.Querier, n rule.Node, customer ids.ID, at time.Time) (*Explained, error) {
-	all, err := definitions(q)
+	run, expanded, who, err := s.prepare(q, n, customer, at)
 	if err != nil {
 		return nil, err
 	}
-	run, expanded, err := compile(all, n)
-	if err != nil {
-		return nil, err
-	}
-	var need needs
-	need.add(expanded)
-	t := clock.Millis(at)
-	who, err := s.one(q, customer, need, t)
-	if err != nil {
-		return nil, err
-	}
-	r := run.Explain(who, t)
+	r := run.Explain(who, clock.Millis(at))
 	out := &Explained{Match: r.Match, Rule: expanded, Why: r.Why}
 	if r.Until != 0 {
 		until := clock.FromMillis(r.Until)
 		out.Until = &until
 	}
 	return out, nil
+}
+
+// prepare compiles a rule and reads what it needs of a customer.
+func (s *Service) prepare(q store.Querier, n rule.Node, customer ids.ID, at time.Time) (*rule.Program, rule.Node, *person, error) {
+	all, err := named(q, n)
+	if err != nil {
+		return nil, n, nil, err
+	}
+	run, expanded, err := compile(all, n)
+	if err != nil {
+		return nil, n, nil, err
+	}
+	var need needs
+	need.add(expanded)
+	who, err := s.one(q, customer, need, clock.Millis(at))
+	return run, expanded, who, err
 }
 
 // one reads a customer, of a merged record the one it has become part of.
@@ -133,7 +148,7 @@ func (s *Service) People(ctx context.Context, n rule.Node, after ids.ID, limit i
 
 // condition is a rule in SQL, on customers c.
 func (s *Service) condition(q store.Querier, n rule.Node, at time.Time) (string, []any, error) {
-	all, err := definitions(q)
+	all, err := named(q, n)
 	if err != nil {
 		return "", nil, err
 	}

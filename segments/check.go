@@ -44,7 +44,7 @@ func (d *Definition) clean() (bad []fault.Field) {
 // CheckTx names everything that is wrong with a rule, each at its path below
 // prefix: what it says, and what it names that does not exist.
 func (s *Service) CheckTx(q store.Querier, n rule.Node, prefix string) ([]fault.Field, error) {
-	all, err := definitions(q)
+	all, err := named(q, n)
 	if err != nil {
 		return nil, err
 	}
@@ -84,15 +84,15 @@ func (s *Service) check(q store.Querier, all map[ids.ID]*definition, self ids.ID
 	}
 	if f, ok := fault.As(err); ok {
 		for _, field := range f.Fields {
-			bad = append(bad, fault.Field{Field: prefix + field.Field[len("rule"):], Code: field.Code, Params: named(all, field.Params)})
+			bad = append(bad, fault.Field{Field: prefix + field.Field[len("rule"):], Code: field.Code, Params: withNames(all, field.Params)})
 		}
 		return bad, nil
 	}
 	return nil, err
 }
 
-// named puts the names of segments where a fault has their ids.
-func named(all map[ids.ID]*definition, params fault.Params) fault.Params {
+// withNames puts the names of segments where a fault has their ids.
+func withNames(all map[ids.ID]*definition, params fault.Params) fault.Params {
 	out := fault.Params{}
 	for k, v := range params {
 		out[k] = v

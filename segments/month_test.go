@@ -43,7 +43,7 @@ var (
 )
 
 func TestAMonth(t *testing.T) {
-	steps := 160
+	steps := 80
 	seeds := []uint64{1, 2}
 	if os.Getenv("FANWARD_SOAK") == "1" {
 		steps, seeds = 1200, []uint64{1, 2, 3, 4, 5, 6}
@@ -139,7 +139,13 @@ func pick[T any](m *month, list []T) T { return list[m.rand.IntN(len(list))] }
 func (m *month) happen() {
 	m.t.Helper()
 	who := m.anybody()
-	switch n := m.rand.IntN(20); {
+	switch n := m.rand.IntN(22); {
+	case n == 21:
+		_, err := m.Customers.SetConsent(m.Ctx(), m.Boss, customers.ConsentChange{Customer: who, Channel: pick(m, rule.Channels), Purpose: pick(m, []string{"marketing", "transactional"}),
+			State: pick(m, []customers.ConsentState{customers.Granted, customers.Withdrawn}), Source: "asked", ClientKey: m.IDs.Next().String()})
+		m.must(err)
+	case n == 20:
+		m.follow(who)
 	case n < 8:
 		ago := time.Duration(0)
 		switch m.rand.IntN(4) {
@@ -208,6 +214,16 @@ func (m *month) seen(who ids.ID) {
 	}))
 }
 
+// follow gives somebody a WeChat identity, or opens theirs for a while.
+func (m *month) follow(who ids.ID) {
+	until := clock.Millis(m.Clock.Now().Add(time.Duration(m.rand.IntN(72)-12) * time.Hour))
+	if m.Run("UPDATE identities SET open_until = ? WHERE customer_id = ? AND kind = 'openid'", until, who) == 0 {
+		m.Run("INSERT INTO identities (id, customer_id, home_id, kind, namespace, value, open_until, created_at) VALUES (?, ?, ?, 'openid', 'x', ?, ?, 0)",
+			m.IDs.Next(), who, who, m.IDs.Next().String(), until)
+	}
+	m.must(m.DB.Write(m.Ctx(), func(tx *store.Tx) error { customers.TouchTx(tx, who); return nil }))
+}
+
 // erase removes what came through one address.
 func (m *month) erase(who ids.ID) {
 	list, err := m.Customers.Identities(m.Ctx(), who)
@@ -249,7 +265,9 @@ func (m *month) tree(depth int) rule.Node {
 
 func (m *month) leaf() rule.Node {
 	number := float64(m.rand.IntN(4))
-	switch m.rand.IntN(11) {
+	switch m.rand.IntN(12) {
+	case 11:
+		return rule.Node{Kind: rule.Reachable, Channel: pick(m, []string{"wechat", "email", "webchat", "any"}), Purpose: pick(m, []string{"marketing", "transactional"})}
 	case 0:
 		return rule.Node{Kind: rule.Attribute, Name: "plan", Op: pick(m, []rule.Op{rule.Equals, rule.NotEquals}), Value: pick(m, plans)}
 	case 1:

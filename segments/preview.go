@@ -51,7 +51,7 @@ func (s *Service) Preview(ctx context.Context, n rule.Node) (*Preview, error) {
 	if err := s.refuse(q, n); err != nil {
 		return nil, err
 	}
-	all, err := definitions(q)
+	all, err := named(q, n)
 	if err != nil {
 		return nil, err
 	}

@@ -123,6 +123,16 @@ func definitions(q store.Querier) (map[ids.ID]*definition, error) {
 	return out, nil
 }
 
+// named reads the segments when a rule names any.
+func named(q store.Querier, n rule.Node) (map[ids.ID]*definition, error) {
+	names := false
+	each(n, func(n rule.Node) { names = names || n.Kind == rule.Segment })
+	if !names {
+		return nil, nil
+	}
+	return definitions(q)
+}
+
 // expand puts the rules of the segments that n names in their places.
 func expand(all map[ids.ID]*definition, n rule.Node) (rule.Node, error) {
 	return rule.Expand(n, func(id string) (rule.Node, bool) {
