@@ -75,7 +75,7 @@ func newWorld(t testing.TB, engine store.Engine) *world {
 // service is a process of its own on the same rows.
 func (w *world) service(c *customers.Service) *journeys.Service {
 	return journeys.New(journeys.Options{
-		DB: w.db, Clock: w.clk, IDs: w.ids, Customers: c, Segments: segments{w}, Sender: sender{w}, Tasks: tasks{w}, Render: render{}, Zone: shanghai(), Log: slog.New(slog.NewTextHandler(testLog{w}, nil)),
+		DB: w.db, Clock: w.clk, IDs: w.ids, Customers: c, Segments: segments{w}, Sender: sender{w}, Tasks: tasks{w}, Render: texts{}, Zone: shanghai(), Log: slog.New(slog.NewTextHandler(testLog{w}, nil)),
 	})
 }
 
@@ -346,10 +346,10 @@ func (s tasks) CreateTaskTx(tx *store.Tx, n journeys.NewTask, _ time.Time) (ids.
 	return id, run(tx, "INSERT INTO todo (k, customer, title, due, id) VALUES (?, ?, ?, ?, ?)", n.By.Key, n.Customer, n.Title, clock.Millis(n.DueAt), id)
 }
 
-// render knows the names of customers.
-type render struct{}
+// texts knows the names of customers.
+type texts struct{}
 
-func (render) Text(_ context.Context, template string, vars map[string]any) (string, error) {
+func (texts) Text(_ context.Context, template string, vars map[string]any) (string, error) {
 	if strings.Contains(template, "{{ broken") {
 		return "", fault.New(fault.Invalid, "template_failed", nil)
 	}

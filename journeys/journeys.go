@@ -46,7 +46,7 @@ type Person struct {
 type Cause struct {
 	Journey    ids.ID
 	Name       string // of the journey
-	Version    int64
+	Version    ids.ID
 	Node       string
 	Enrollment ids.ID
 	// Key is unique for the step: doing it twice under one key does it once.

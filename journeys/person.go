@@ -111,6 +111,14 @@ func (w *world) take(t *turn, signals []signal, all bool) error {
 		return nil
 	}
 	for _, st := range t.all {
+		if !w.due(st) {
+			continue
+		}
+		// What an effect brings about is heard before anybody else is let on.
+		if t.changed || t.more {
+			t.more = true
+			return nil
+		}
 		if err := w.timeout(t, st); err != nil {
 			return err
 		}
@@ -118,13 +126,28 @@ func (w *world) take(t *turn, signals []signal, all bool) error {
 	return nil
 }
 
+// runAll runs everybody in their order. Once somebody has to be continued in the
+// next turn, the others come after them; but who has come to where people wait
+// waits from now on.
 func (w *world) runAll(t *turn) error {
 	for i := 0; i < len(t.all); i++ {
-		if err := w.run(t, t.all[i]); err != nil {
+		if st := t.all[i]; t.more && !w.atWait(st) {
+			continue
+		} else if err := w.run(t, st); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// atWait tells whether somebody stands where people wait.
+func (w *world) atWait(st *standing) bool {
+	f, err := w.flow(st)
+	if err != nil {
+		return false
+	}
+	n := f.Node(st.e.node)
+	return n != nil && n.Waits()
 }
 
 // live is the enrollment's journey when people move in it.
@@ -135,11 +158,11 @@ func (w *world) live(st *standing) bool {
 
 func (w *world) flow(st *standing) (*flow.Flow, error) { return w.s.flow(w.q, st.e.version) }
 
+// due tells whether somebody's time has come.
+func (w *world) due(st *standing) bool { return w.live(st) && !st.arrived && st.e.wake <= w.millis() }
+
 // timeout lets somebody on whose time at a waiting node has come.
 func (w *world) timeout(t *turn, st *standing) error {
-	if !w.live(st) || st.e.wake > w.millis() || st.arrived {
-		return nil
-	}
 	f, err := w.flow(st)
 	if err != nil {
 		return err
@@ -289,12 +312,9 @@ func (w *world) read(t *turn) (*Person, error) {
 }
 
 func (w *world) cause(st *standing) Cause {
-	c := Cause{Journey: st.e.journey, Node: st.e.node, Enrollment: st.e.id, Key: fmt.Sprintf("journey/%s/%d", st.e.id, st.e.visit)}
+	c := Cause{Journey: st.e.journey, Version: st.e.version, Node: st.e.node, Enrollment: st.e.id, Key: fmt.Sprintf("journey/%s/%d", st.e.id, st.e.visit)}
 	if j := w.book.journeys[st.e.journey]; j != nil {
 		c.Name = j.name
-	}
-	if v := w.book.versions[st.e.version]; v != nil {
-		c.Version = v.number
 	}
 	return c
 }

@@ -223,3 +223,9 @@ DELETE FROM journeys WHERE id = ?
 
 -- name: fired-of
 SELECT fired FROM journeys WHERE id = ?
+
+-- name: graphs
+SELECT j.id, j.name, j.state, v.graph FROM journey_versions v JOIN journeys j ON j.id = v.journey_id
+WHERE j.state IN ('live', 'paused') AND (v.fate = '' OR NOT v.settled)
+UNION ALL SELECT j.id, j.name, j.state, j.draft FROM journeys j WHERE j.state = 'draft'
+ORDER BY 1

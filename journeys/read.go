@@ -408,3 +408,30 @@ func (s *Service) why(ctx context.Context, q store.Querier, id, customer ids.ID,
 	add("last_"+strings.TrimPrefix(code, "entry_"), p)
 	return nil
 }
+
+// Using lists the journeys that need a segment: in what is live, or in a draft
+// that was never published.
+func (s *Service) Using(q store.Querier, segment ids.ID) ([]Summary, error) {
+	rows, err := q.Query(queries.Get("graphs"))
+	type stored struct {
+		Summary
+		graph string
+	}
+	list, err := store.Collect(rows, err, func(r store.Row) (j stored, err error) {
+		return j, r.Scan(&j.ID, &j.Name, &j.State, &j.graph)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []Summary
+	for _, j := range list {
+		var g flow.Graph
+		if err := json.Unmarshal([]byte(j.graph), &g); err != nil {
+			return nil, err
+		}
+		if g.Names(segment.String()) && (len(out) == 0 || out[len(out)-1].ID != j.ID) {
+			out = append(out, j.Summary)
+		}
+	}
+	return out, nil
+}

@@ -124,10 +124,11 @@ func (s *Service) stagedTx(tx *store.Tx, c customers.StageChanged) error {
 	return s.signalTx(tx, signal{kind: heardStage, customer: c.Customer, payload: payload, at: at, received: at})
 }
 
-// DeliveryChangedTx keeps what became of a step's message beside the step.
-func (s *Service) DeliveryChangedTx(tx *store.Tx, d channels.Enqueued) error {
-	outcome := outcomeOf(d.State)
-	_, err := tx.Exec(queries.Get("delivery-outcome"), outcome, d.ErrorCode, d.ID, outcome)
+// DeliveryChangedTx keeps what became of a step's message beside the step; code
+// says why it failed, or why it waits.
+func (s *Service) DeliveryChangedTx(tx *store.Tx, delivery ids.ID, state channels.DeliveryState, code string) error {
+	outcome := outcomeOf(state)
+	_, err := tx.Exec(queries.Get("delivery-outcome"), outcome, code, delivery, outcome)
 	return err
 }
 

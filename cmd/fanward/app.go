@@ -26,6 +26,7 @@ import (
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/journeys"
 	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/web/api"
 	"github.com/fanward/fanward/web/console"
@@ -49,6 +50,7 @@ type app struct {
 	accounts  *channels.Accounts
 	customers *customers.Service
 	segments  *segments.Service
+	journeys  *journeys.Service
 	intake    *intake.Intake
 	outbox    *outbox.Outbox
 	inbox     *inbox.Inbox
@@ -140,6 +142,7 @@ func (a *app) join(ctx context.Context) error {
 	loader.Inbox = a.inbox
 	a.outbox.OnChange(a.inbox.DeliveryChangedTx)
 	a.outbox.OnOutreach(a.inbox.OutreachChangedTx)
+	a.joinJourneys(registry)
 	pushes := a.joinWechat(wechatAdapter)
 	a.joinMail(mailAdapter)
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
@@ -157,7 +160,7 @@ func (a *app) join(ctx context.Context) error {
 	var err error
 	a.server, err = api.New(api.Options{
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
-		Customers: a.customers, Segments: a.segments, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
+		Customers: a.customers, Segments: a.segments, Journeys: a.journeys, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
 		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
 	})
@@ -223,6 +226,7 @@ func (a *app) start(ctx context.Context) error {
 		defer untouched()
 		a.segments.Run(work, touched)
 	})
+	a.background.Go(func() { a.runJourneys(work) })
 	a.background.Go(func() { a.wakeSnoozed(work) })
 	due, undue := a.db.bus.Subscribe(inbox.TaskTopic, 1)
 	a.background.Go(func() {

@@ -333,3 +333,28 @@ func (w *WaitStep) Listens() string {
 	}
 	return w.Event
 }
+
+// Names tells whether a graph needs a segment.
+func (g *Graph) Names(segment string) bool {
+	if t := g.Trigger; (t.Kind == OnSegmentEnter || t.Kind == OnSegmentLeave) && t.Segment == segment {
+		return true
+	}
+	for _, p := range g.Rules() {
+		if names(p.Rule, segment) {
+			return true
+		}
+	}
+	return false
+}
+
+func names(n rule.Node, segment string) bool {
+	if n.Kind == rule.Segment && n.ID == segment {
+		return true
+	}
+	for _, below := range n.Of {
+		if names(below, segment) {
+			return true
+		}
+	}
+	return false
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/journeys"
 	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/web/filelink"
 	"github.com/fanward/fanward/web/problem"
@@ -45,6 +46,7 @@ type Options struct {
 	Inbox     *inbox.Inbox
 	Intake    *intake.Intake
 	Outbox    *outbox.Outbox
+	Journeys  *journeys.Service
 	Visitors  *webchat.Visitors
 	Files     *files.Store
 	Links     *filelink.Signer
@@ -177,5 +179,6 @@ func (s *Server) addOperations() {
 	s.addSegments()
 	s.addVisitors()
 	s.addBind()
+	s.addJourneys()
 	s.addFiles()
 }

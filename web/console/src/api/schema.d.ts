@@ -610,6 +610,277 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/journey-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Journeys to begin with */
+        get: operations["listJourneyTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Journeys, last changed first */
+        get: operations["listJourneys"];
+        put?: never;
+        /** Make a draft */
+        post: operations["createJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One journey with its graphs and what is wrong with the draft */
+        get: operations["getJourney"];
+        /**
+         * Save name and draft
+         * @description What is live stays as it is until the draft is published.
+         */
+        put: operations["saveJourney"];
+        post?: never;
+        /**
+         * Delete a draft that was never published, or a stopped journey with all it knows
+         * @description Others: 409 journey_state.
+         */
+        delete: operations["deleteJourney"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is wrong with a graph */
+        post: operations["checkJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/enrollments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who has entered a journey, the latest first
+         * @description Asks for customers.read, too.
+         */
+        get: operations["listEnrollments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/enrollments/{enrollment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One person's way through a journey
+         * @description Asks for customers.read, too.
+         */
+        get: operations["getEnrollment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many people stand at each step and have passed it */
+        get: operations["listJourneyNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let nobody move or enter
+         * @description What happens meanwhile is kept and acted upon when the journey goes on; exits and goals still count.
+         */
+        post: operations["pauseJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A message as one person would get it now
+         * @description event is the newest of theirs that starts the journey. Asks for customers.read, too.
+         */
+        post: operations["previewMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the draft the live version
+         * @description A draft with errors: 422 journey_unfit, with each at nodes.<id>.<field>. People on the way follow into the new version from where they stand (what they wait for counts from when they began to; of a step that is gone they go on to the next one, and leave when there are several; nobody is sent again what they have had), finish the version they are in, or leave.
+         */
+        post: operations["publishJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused journey go on */
+        post: operations["resumeJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a journey
+         * @description Nobody enters any more, and everybody on the way leaves. Publishing it again begins anew.
+         */
+        post: operations["stopJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a person through a graph with a clock of its own
+         * @description Nothing is sent, made or changed. Asks for customers.read, too.
+         */
+        post: operations["tryJourney"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journeys/{id}/why/{customer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why somebody has entered a journey, or has not
+         * @description Codes: not_live {state}, never_triggered; what keeps them from entering now: entry_inside, entry_once {at}, entry_cooldown {until}, entry_rule, entry_exit_rule; and the same as last_… with late {at} and imported for what kept them out the last time {refused_at, times}. Asks for customers.read, too.
+         */
+        get: operations["explainJourney"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -1434,6 +1705,10 @@ export interface components {
             /** Format: int64 */
             width: number | null;
         };
+        AttributeStep: {
+            name: string;
+            value: unknown;
+        };
         Author: {
             /** @example 123456789012345678 */
             id: string | null;
@@ -1804,6 +2079,10 @@ export interface components {
             /** Format: date-time */
             since: string;
         };
+        DelayStep: {
+            /** @description 90m, 12h, 30d, 2w */
+            for: string;
+        };
         Delivery: {
             /** Format: int64 */
             attempt: number;
@@ -1819,6 +2098,75 @@ export interface components {
             body: string;
             /** @enum {string} */
             kind: "text" | "note";
+        };
+        Enrollment: {
+            customer: components["schemas"]["CustomerRef"];
+            /** @description A code */
+            end_reason: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** Format: date-time */
+            goal_at: string | null;
+            holdout: boolean;
+            /** @example 123456789012345678 */
+            id: string;
+            /** @example 123456789012345678 */
+            journey_id: string;
+            node: string;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "active" | "completed" | "exited" | "goal" | "failed";
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When time alone lets them on
+             */
+            wake_at: string | null;
+        };
+        EnrollmentPassage: {
+            customer: components["schemas"]["CustomerRef"];
+            /** @description A code */
+            end_reason: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** Format: date-time */
+            goal_at: string | null;
+            holdout: boolean;
+            /** @example 123456789012345678 */
+            id: string;
+            /** @example 123456789012345678 */
+            journey_id: string;
+            node: string;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "active" | "completed" | "exited" | "goal" | "failed";
+            steps: components["schemas"]["EnrollmentStep"][];
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When time alone lets them on
+             */
+            wake_at: string | null;
+        };
+        EnrollmentStep: {
+            /** Format: date-time */
+            at: string;
+            /** @example 123456789012345678 */
+            delivery_id: string | null;
+            /** @description What the outcome leaves open: a channel, a stage, a code, the name of a way */
+            detail: string;
+            kind: string;
+            node: string;
+            /** @description A code */
+            outcome: string;
+            /** @example 123456789012345678 */
+            task_id: string | null;
+            /** Format: int64 */
+            visit: number;
         };
         /**
          * @example {
@@ -1869,6 +2217,9 @@ export interface components {
             from: "survivor" | "absorbed";
             result: unknown;
             survivor: unknown;
+        };
+        GraphToCheck: {
+            graph: components["schemas"]["JourneyGraph"];
         };
         Health: {
             /** @description What is wrong, a code of the error catalogue; empty when nothing is */
@@ -1922,6 +2273,9 @@ export interface components {
         ItemsIdentity: {
             items: components["schemas"]["Identity"][];
         };
+        ItemsNodeCount: {
+            items: components["schemas"]["JourneyNodeCount"][];
+        };
         ItemsSegment: {
             items: components["schemas"]["Segment"][];
         };
@@ -1930,6 +2284,9 @@ export interface components {
         };
         ItemsStep: {
             items: components["schemas"]["Step"][];
+        };
+        ItemsSummary: {
+            items: components["schemas"]["JourneySummary"][];
         };
         ItemsTag: {
             items: components["schemas"]["Tag"][];
@@ -1940,8 +2297,253 @@ export interface components {
         ItemsTeammate: {
             items: components["schemas"]["Teammate"][];
         };
+        ItemsTemplate: {
+            items: components["schemas"]["JourneyTemplate"][];
+        };
         ItemsToken: {
             items: components["schemas"]["Token"][];
+        };
+        Journey: {
+            /** Format: int64 */
+            active: number;
+            changed: boolean;
+            /** Format: int64 */
+            completed: number;
+            draft: components["schemas"]["JourneyGraph"];
+            /** Format: int64 */
+            draft_version: number;
+            /**
+             * Format: int64
+             * @description How often somebody has entered
+             */
+            entered: number;
+            /** Format: int64 */
+            goals: number;
+            /** @example 123456789012345678 */
+            id: string;
+            live: components["schemas"]["JourneyGraph"] | null;
+            name: string;
+            /** @description What is wrong with the draft */
+            problems: components["schemas"]["JourneyProblem"][];
+            /** @enum {string} */
+            state: "draft" | "live" | "paused" | "stopped";
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description The number of the live version; null before the first
+             */
+            version: number | null;
+        };
+        JourneyDraft: {
+            /**
+             * Format: int64
+             * @description Of the journey that was changed; another one now: 409 journey_changed
+             */
+            draft_version: number;
+            /** @description May be full of problems as long as it is not published */
+            graph: components["schemas"]["JourneyGraph"];
+            name: string;
+        };
+        JourneyEntry: {
+            /** @description 90m, 12h, 30d, 2w */
+            cooldown?: string;
+            max_lateness?: string;
+            /** @enum {string} */
+            policy: "once" | "after_exit" | "cooldown";
+            /** @description Only who matches at that moment enters */
+            rule?: components["schemas"]["Rule"];
+        };
+        JourneyGoal: {
+            event: string;
+            exit?: boolean;
+            where?: components["schemas"]["RuleFilter"][];
+            /** @description 30d when empty; at most 90d */
+            within?: string;
+        };
+        JourneyGraph: {
+            entry: components["schemas"]["JourneyEntry"];
+            /** @description Who matches leaves at once */
+            exit?: components["schemas"]["Rule"];
+            goal?: components["schemas"]["JourneyGoal"];
+            nodes: components["schemas"]["JourneyNode"][];
+            /** @description The id of the first node */
+            start?: string;
+            trigger: components["schemas"]["JourneyTrigger"];
+        };
+        JourneyNode: {
+            attribute?: components["schemas"]["AttributeStep"];
+            delay?: components["schemas"]["DelayStep"];
+            else?: string;
+            /** @description Stable for the life of the journey; a-z, 0-9, _ and - */
+            id: string;
+            /** @enum {string} */
+            kind: "message" | "delay" | "until" | "wait" | "branch" | "split" | "attribute" | "tag" | "stage" | "task" | "exit";
+            message?: components["schemas"]["MessageStep"];
+            /** @description What people call it */
+            name?: string;
+            next?: string;
+            stage?: components["schemas"]["StageStep"];
+            tag?: components["schemas"]["TagStep"];
+            task?: components["schemas"]["TaskStep"];
+            until?: components["schemas"]["UntilStep"];
+            wait?: components["schemas"]["WaitStep"];
+            /** @description Of a branch or split */
+            ways?: components["schemas"]["JourneyWay"][];
+        };
+        JourneyNodeCount: {
+            /** Format: int64 */
+            entered: number;
+            /** Format: int64 */
+            left: number;
+            node: string;
+            /** @description By outcome: of a message the state of its delivery, of ways way_0, way_1, …, else */
+            outcomes: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            waiting: number;
+        };
+        JourneyProblem: {
+            code: string;
+            field: string;
+            node: string;
+            params?: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            severity: "error" | "warning";
+        };
+        JourneyProblems: {
+            problems: components["schemas"]["JourneyProblem"][];
+        };
+        JourneyReason: {
+            code: string;
+            params?: {
+                [key: string]: unknown;
+            };
+        };
+        JourneySummary: {
+            /** Format: int64 */
+            active: number;
+            /** Format: int64 */
+            completed: number;
+            /** Format: int64 */
+            draft_version: number;
+            /**
+             * Format: int64
+             * @description How often somebody has entered
+             */
+            entered: number;
+            /** Format: int64 */
+            goals: number;
+            /** @example 123456789012345678 */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "draft" | "live" | "paused" | "stopped";
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description The number of the live version; null before the first
+             */
+            version: number | null;
+        };
+        JourneyTemplate: {
+            description_en: string;
+            description_zh: string;
+            graph: components["schemas"]["JourneyGraph"];
+            /** @description The same with Chinese names and tasks; messages are in the customer's language in both */
+            graph_zh: components["schemas"]["JourneyGraph"];
+            key: string;
+            name_en: string;
+            name_zh: string;
+        };
+        JourneyTrial: {
+            /**
+             * Format: date-time
+             * @description Where the clock of the run stands
+             */
+            at: string;
+            ended: components["schemas"]["JourneyTrialEnd"] | null;
+            /** @description What would have kept the person from entering; the run enters all the same */
+            objections: components["schemas"]["JourneyReason"][];
+            steps: components["schemas"]["JourneyTrialStep"][];
+            waiting: components["schemas"]["JourneyTrialWait"] | null;
+        };
+        JourneyTrialEnd: {
+            /** Format: date-time */
+            at: string;
+            reason: string;
+            state: string;
+        };
+        JourneyTrialEvent: {
+            name: string;
+            properties?: {
+                [key: string]: unknown;
+            };
+        };
+        JourneyTrialMove: {
+            /** @description How much time passes: 90m, 24h, 30d */
+            advance?: string;
+            event?: components["schemas"]["JourneyTrialEvent"];
+            /** @description The person writes */
+            reply?: boolean;
+        };
+        JourneyTrialStep: {
+            /** Format: date-time */
+            at: string;
+            detail: string;
+            kind: string;
+            /** @description What would have been sent */
+            message: components["schemas"]["MessagePreview"] | null;
+            node: string;
+            outcome: string;
+            task: components["schemas"]["JourneyTrialTask"] | null;
+        };
+        JourneyTrialTask: {
+            /** Format: date-time */
+            due_at: string;
+            note: string;
+            title: string;
+        };
+        JourneyTrialWait: {
+            node: string;
+            /** Format: date-time */
+            until: string;
+        };
+        JourneyTrigger: {
+            /** @description Whom a schedule takes */
+            audience?: components["schemas"]["Rule"];
+            cron?: string;
+            /** @description The name of the event */
+            event?: string;
+            /** @description Keys of the stages that are left; any when empty */
+            from?: string[];
+            /** @enum {string} */
+            kind: "event" | "segment_entered" | "segment_left" | "stage_changed" | "schedule";
+            segment?: string;
+            /** @description Keys of the stages that are entered; any when empty */
+            to?: string[];
+            /** @description What its properties must be */
+            where?: components["schemas"]["RuleFilter"][];
+            /** @description IANA zone of the schedule; the installation's when empty */
+            zone?: string;
+        };
+        JourneyWay: {
+            holdout?: boolean;
+            name?: string;
+            next?: string;
+            /** Format: double */
+            percent?: number;
+            rule?: components["schemas"]["Rule"];
+        };
+        JourneyWhy: {
+            /** @description Their entries, newest first */
+            entered: components["schemas"]["Enrollment"][];
+            /** @description What keeps them from entering now, and why they did not the last time */
+            reasons: components["schemas"]["JourneyReason"][];
         };
         LastMessage: {
             /** Format: date-time */
@@ -2189,6 +2791,23 @@ export interface components {
              */
             total?: number;
         };
+        MessagePreview: {
+            body: string;
+            channel: string;
+            /** @description Why the person cannot be reached now; empty when they can */
+            reason: string;
+            subject: string;
+        };
+        MessageStep: {
+            /** @description Liquid */
+            body: string;
+            /** @description wechat, email, webchat, in the order in which they are tried */
+            channels: string[];
+            /** @enum {string} */
+            purpose: "marketing" | "transactional";
+            /** @description Of a mail; Liquid */
+            subject?: string;
+        };
         Movement: {
             cells: components["schemas"]["StageMovement"][];
         };
@@ -2223,6 +2842,11 @@ export interface components {
             secrets?: {
                 [key: string]: string;
             };
+        };
+        NewJourney: {
+            /** @description An empty one when absent */
+            graph?: components["schemas"]["JourneyGraph"];
+            name: string;
         };
         /**
          * @example {
@@ -2382,6 +3006,16 @@ export interface components {
              */
             total?: number;
         };
+        PageEnrollment: {
+            items: components["schemas"]["Enrollment"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
+        };
         PageEntry: {
             items: components["schemas"]["MembershipChange"][];
             /** @description null on the last page */
@@ -2462,6 +3096,11 @@ export interface components {
              */
             total?: number;
         };
+        PreviewRequest: {
+            /** @example 123456789012345678 */
+            customer_id: string;
+            message: components["schemas"]["MessageStep"];
+        };
         /**
          * @example {
          *       "code": "body_too_long",
@@ -2527,6 +3166,13 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             };
+        };
+        Publishing: {
+            /**
+             * @description What becomes of those who are on the way
+             * @enum {string}
+             */
+            people: "follow" | "finish_old" | "exit";
         };
         QRCode: {
             /** @description The platform's picture of the code; may be empty */
@@ -2822,6 +3468,11 @@ export interface components {
             /** @description null takes it away */
             rule?: components["schemas"]["Rule"] | null;
         };
+        StageStep: {
+            forward_only?: boolean;
+            /** @description The key of the stage */
+            to: string;
+        };
         State: {
             grants: components["schemas"]["Running"][];
         };
@@ -2875,6 +3526,10 @@ export interface components {
             add?: string[];
             remove?: string[];
         };
+        TagStep: {
+            add?: string[];
+            remove?: string[];
+        };
         Task: {
             /** @example 123456789012345678 */
             assignee_id: string | null;
@@ -2913,6 +3568,11 @@ export interface components {
             title: string;
             /** Format: int64 */
             version: number;
+        };
+        TaskAssignee: {
+            id?: string;
+            /** @enum {string} */
+            kind: "teammate" | "team" | "conversation" | "least" | "nobody";
         };
         TaskCompletion: {
             /** @description The client's name for this wish */
@@ -2975,6 +3635,13 @@ export interface components {
             /** @enum {string} */
             kind: "journey";
             node_id: string;
+        };
+        TaskStep: {
+            assignee: components["schemas"]["TaskAssignee"];
+            /** @description How long after it is made: 90m, 12h, 30d, 2w */
+            due: string;
+            note?: string;
+            title: string;
         };
         /**
          * @example {
@@ -3083,6 +3750,12 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "admin" | "manager" | "agent" | "marketer" | "viewer";
         };
+        TrialRequest: {
+            /** @example 123456789012345678 */
+            customer_id: string;
+            graph: components["schemas"]["JourneyGraph"];
+            moves?: components["schemas"]["JourneyTrialMove"][];
+        };
         Trouble: {
             /** @example 123456789012345678 */
             account_id: string;
@@ -3111,6 +3784,14 @@ export interface components {
             actor: components["schemas"]["Actor"];
             /** Format: date-time */
             at: string;
+        };
+        UntilStep: {
+            /** @description HH:MM */
+            at: string;
+            /** @description 1 Monday to 7 Sunday; every day when empty */
+            weekdays?: number[];
+            /** @description IANA zone; the person's when empty */
+            zone?: string;
         };
         VisitedPage: {
             title?: string;
@@ -3204,6 +3885,13 @@ export interface components {
             page?: components["schemas"]["VisitedPage"];
             /** @description The token that this browser has kept */
             visitor?: string;
+        };
+        WaitStep: {
+            event?: string;
+            /** @description 90m, 12h, 30d, 2w */
+            for: string;
+            reply?: boolean;
+            where?: components["schemas"]["RuleFilter"][];
         };
         WebchatConfig: {
             /** @description #rrggbb */
@@ -6747,6 +7435,1581 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJourneyTemplates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsTemplate"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJourneys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsSummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewJourney"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saveJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JourneyDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphToCheck"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyProblems"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEnrollments: {
+        parameters: {
+            query?: {
+                state?: "active" | "completed" | "exited" | "goal" | "failed";
+                /** @description Who is there now; with outcome, who has passed it so */
+                node?: string;
+                /** @description Needs node */
+                outcome?: string;
+                customer_id?: string;
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageEnrollment"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEnrollment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                enrollment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentPassage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJourneyNodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsNodeCount"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessagePreview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Publishing"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyTrial"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainJourney: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyWhy"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
