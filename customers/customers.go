@@ -97,6 +97,7 @@ type Service struct {
 	// stageRules follow the rules of stages.
 	stageRules []func(*store.Tx, string, *rule.Node) error
 	auditor    auth.Auditor
+	log        *callLog
 }
 
 // Moved tells a domain that an identity and what came through it now belong to
@@ -113,7 +114,7 @@ const columns = `c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_a
 
 // New returns the customer service.
 func New(db *store.DB, clk clock.Clock, src *ids.Source) *Service {
-	return &Service{db: db, clk: clk, ids: src}
+	return &Service{db: db, clk: clk, ids: src, log: newCallLog()}
 }
 
 // Label is what to show of a customer without a name: a short code made from

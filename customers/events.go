@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -88,6 +89,12 @@ var (
 var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
 	EventMessageSent, EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased,
 	EventStageChanged, EventTagsChanged, EventTaskCreated, EventTaskCompleted}
+
+// ReservedEvent tells whether a name is the house's own, which nobody outside may
+// say. A page may be told of by anybody.
+func ReservedEvent(name string) bool {
+	return name != EventPageViewed && slices.Contains(houseEvents, name)
+}
 
 // Prepare gives the house's own event names their numbers, so that storing one
 // costs no look-up, and facts to what an older version stored. Call it once

@@ -29,6 +29,7 @@ type Traits struct {
 	Name       string
 	Email      string
 	Locale     string
+	Timezone   string
 	Attributes map[string]any
 	// EmailProven says that the site has signed Email as this person's.
 	EmailProven bool
@@ -222,8 +223,14 @@ func (s *Service) fillTx(tx *store.Tx, id, home ids.ID, t Traits, now time.Time)
 	}
 	had := maps.Clone(c.Attributes)
 	name := text.Preview(t.Name, maxName)
-	if named := c.Name == nil && name != ""; named {
-		c.Name, changed = &name, true
+	var told fields
+	for _, blank := range []struct {
+		shown, told **string
+		value       string
+	}{{&c.Name, &told.Name, name}, {&c.Locale, &told.Locale, canonicalLocale(t.Locale)}, {&c.Timezone, &told.Timezone, t.Timezone}} {
+		if *blank.shown == nil && blank.value != "" {
+			*blank.shown, *blank.told, changed = &blank.value, &blank.value, true
+		}
 	}
 	filled, err := t.fill(c.Attributes)
 	if err != nil || !changed && !filled {
@@ -236,9 +243,8 @@ func (s *Service) fillTx(tx *store.Tx, id, home ids.ID, t Traits, now time.Time)
 	if !merged {
 		return true, s.saveTx(tx, c, now)
 	}
-	if changed {
-		own.Name = &name
-	}
+	told.fill(own)
+	own.Name, own.Locale, own.Timezone = told.Name, told.Locale, told.Timezone
 	own.Attributes = maps.Clone(own.Attributes)
 	if own.Attributes == nil {
 		own.Attributes = map[string]any{}

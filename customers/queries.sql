@@ -13,7 +13,7 @@ FROM customers c
 WHERE c.id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?) AND c.merged_into = 0 {lock}
 
 -- name: by-identity
-SELECT c.id, i.id, i.home_id, i.verified, c.name, c.locale FROM identities i JOIN customers c ON c.id = i.customer_id
+SELECT c.id, i.id, i.home_id, i.verified, c.name, c.locale, c.timezone FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.kind = ? AND i.namespace = ? AND i.value = ?
 
 -- name: insert
@@ -316,3 +316,52 @@ SELECT state FROM consent_now WHERE customer_id = ? AND channel = ? AND purpose 
 
 -- name: who-said
 SELECT DISTINCT CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END FROM consents c JOIN customers k ON k.id = c.customer_id
+
+-- name: insert-write-key
+INSERT INTO write_keys (id, name, kind, key_hash, public_key, sandbox, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_hash) DO NOTHING
+
+-- name: write-keys
+SELECT id, name, kind, public_key, sandbox, created_at, last_used_at, revoked_at FROM write_keys ORDER BY CASE WHEN revoked_at > 0 THEN 1 ELSE 0 END, id
+
+-- name: write-key
+SELECT id, name, kind, public_key, sandbox, created_at, last_used_at, revoked_at FROM write_keys WHERE id = ? {lock}
+
+-- name: write-key-by
+SELECT id, name, kind, public_key, sandbox, created_at, last_used_at, revoked_at FROM write_keys WHERE key_hash = ? AND revoked_at = 0
+
+-- name: revoke-write-key
+UPDATE write_keys SET revoked_at = ? WHERE id = ?
+
+-- name: use-write-key
+UPDATE write_keys SET last_used_at = ? WHERE id = ? AND last_used_at < ?
+
+-- name: insert-call
+INSERT INTO tracking_calls (id, at, write_key_id, type, message_id, user_id, anonymous_id, event, status, reasons, customer_id, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: trim-calls
+DELETE FROM tracking_calls WHERE id <= (SELECT id FROM tracking_calls ORDER BY id DESC LIMIT 1 OFFSET ?)
+
+-- name: tracked-before
+SELECT count(*) FROM tracked_messages WHERE day IN (?, ?, ?, ?, ?, ?, ?) AND source = ? AND high = ? AND low = ?
+
+-- name: track-message
+INSERT INTO tracked_messages (day, source, high, low) VALUES (?, ?, ?, ?) ON CONFLICT (day, source, high, low) DO NOTHING
+
+-- name: sweep-messages
+DELETE FROM tracked_messages WHERE day < ?
+
+-- name: traits-at
+SELECT traits_at FROM customers WHERE id = ?
+
+-- name: set-traits-at
+UPDATE customers SET traits_at = ? WHERE id = ? AND traits_at < ?
+
+-- name: named-on-channels
+SELECT count(*) FROM identities WHERE customer_id = ? AND kind NOT IN ('visitor', 'anonymous')
+
+-- name: lock-many (sqlite)
+SELECT 0 WHERE FALSE
+
+-- name: lock-many (postgres)
+SELECT id FROM customers WHERE id = ANY(string_to_array(?, ',')::bigint[]) ORDER BY id FOR UPDATE

@@ -28,7 +28,7 @@ type Resolved struct {
 	// Created is true when the person was unknown until now.
 	Created bool
 
-	locale string
+	locale, zone string
 }
 
 var (
@@ -45,7 +45,7 @@ var (
 // FindTx looks an identity up; ok is false when nobody has it.
 func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
 	var r Resolved
-	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Home, &r.Verified, &r.Name, &r.locale)
+	err := q.QueryRow(qByIdentity, k.Kind, k.Namespace, k.Value).Scan(&r.Customer, &r.Identity, &r.Home, &r.Verified, &r.Name, &r.locale, &r.zone)
 	if errors.Is(err, store.ErrNoRows) {
 		return Resolved{}, false, nil
 	}
@@ -56,11 +56,16 @@ func FindTx(q store.Querier, k Key) (Resolved, bool, error) {
 // customer as seen and leaves the customer's row locked. Two transactions that
 // meet a new identity at once agree on one customer.
 func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
+	return s.resolveTx(tx, k, verified, locale, now, now)
+}
+
+// resolveTx is ResolveTx for what was done at an instant that may have passed.
+func (s *Service) resolveTx(tx *store.Tx, k Key, verified bool, locale string, seen, now time.Time) (Resolved, error) {
 	locale = canonicalLocale(locale)
 	r, found, err := lockOwnerTx(tx, k)
 	switch {
 	case err == nil && !found:
-		r, err = s.createTx(tx, k, verified, locale, now)
+		r, err = s.createTx(tx, k, verified, locale, clock.Millis(seen), now)
 	case err == nil && verified && !r.Verified:
 		_, err = tx.Exec(qVerify, r.Identity)
 		r.Verified = true
@@ -68,7 +73,7 @@ func (s *Service) ResolveTx(tx *store.Tx, k Key, verified bool, locale string, n
 	if err != nil {
 		return r, err
 	}
-	at := clock.Millis(now)
+	at := clock.Millis(seen)
 	if _, err := tx.Exec(qSeen, at, at, locale, r.Customer); err != nil {
 		return r, err
 	}
@@ -126,7 +131,7 @@ func canonicalLocale(s string) string {
 	return tag.String()
 }
 
-func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, now time.Time) (Resolved, error) {
+func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, seen int64, now time.Time) (Resolved, error) {
 	r := Resolved{Customer: s.ids.Next(), Identity: s.ids.Next(), Verified: verified, Created: true, locale: locale}
 	r.Home = r.Customer
 	at := clock.Millis(now)
@@ -135,7 +140,7 @@ func (s *Service) createTx(tx *store.Tx, k Key, verified bool, locale string, no
 		found = searchText("", r.Customer, k.Value)
 	}
 	facts := rule.AttributeFacts(nil, "", locale, "").JSON()
-	if _, err := tx.Exec(qInsertCustomer, r.Customer, found, locale, facts, at, at, at); err != nil {
+	if _, err := tx.Exec(qInsertCustomer, r.Customer, found, locale, facts, seen, at, at); err != nil {
 		return r, err
 	}
 	n, err := tx.Exec(qInsertIdentity, r.Identity, r.Customer, r.Home, 0, k.Kind, k.Namespace, k.Value, verified, at)

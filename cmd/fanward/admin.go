@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/locale"
@@ -68,6 +69,28 @@ func newAgent() *cobra.Command {
 	return root
 }
 
+// newWriteKey is "fanward writekey create".
+func newWriteKey() *cobra.Command {
+	root := &cobra.Command{Use: "writekey", Short: "Keys of tracking calls"}
+	var r writeKeyRequest
+	create := &cobra.Command{
+		Use: "create --name NAME --kind server|browser", Short: "Make a write key; the key alone goes to standard output", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return administer(cmd, func(ctx context.Context, a administration) error {
+				made, err := a.CreateWriteKey(ctx, r)
+				if err != nil {
+					return err
+				}
+				return show(cmd, made, "cli.admin.write_key_made_"+r.Kind, map[string]any{"name": r.Name})
+			})
+		},
+	}
+	create.Flags().StringVar(&r.Name, "name", "command line", "what the key is for")
+	create.Flags().StringVar(&r.Kind, "kind", customers.ServerKey, "server (a secret, which is believed) or browser (public, which proves nothing)")
+	root.AddCommand(create)
+	return root
+}
+
 // show prints the secret alone on standard output, so that a script can take
 // it, and what a person wants to know on standard error.
 func show(cmd *cobra.Command, a secretAnswer, sentence string, params map[string]any) error {
@@ -99,7 +122,9 @@ func administer(cmd *cobra.Command, do func(ctx context.Context, a administratio
 	defer func() { err = errors.Join(err, d.Close()) }()
 	service := auth.New(auth.Options{DB: d.DB, Clock: d.clk, IDs: d.ids, SessionLifetime: s.Session.Lifetime, Locale: s.Installation.Locale})
 	base := siteURL(s.Config, s.HTTP.Addr)
-	return do(ctx, direct{auth: service, signInURL: func(secret string) string { return api.SignInLink(base, secret) }})
+	people := customers.New(d.DB, d.clk, d.ids)
+	people.OnAudit(service)
+	return do(ctx, direct{auth: service, customers: people, signInURL: func(secret string) string { return api.SignInLink(base, secret) }})
 }
 
 // siteURL is where people reach the installation that listens on addr.

@@ -74,6 +74,19 @@ func TestSecretAloneOnStandardOutput(t *testing.T) {
 	if !ok || strings.Contains(errs, link) || !strings.Contains(errs, "lin@example.com") {
 		t.Errorf("standard output %q, standard error %q", out, errs)
 	}
+	for _, kind := range []string{"server", "browser"} {
+		out, errs, err = run("writekey", "create", "--name", "Shop", "--kind", kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := strings.TrimSuffix(out, "\n")
+		if !strings.HasPrefix(key, "fw"+kind[:1]+"_") || strings.ContainsAny(key, " \n") || strings.Contains(errs, key) || !strings.Contains(errs, "Shop") {
+			t.Errorf("standard output %q, standard error %q", out, errs)
+		}
+	}
+	if out, _, err := run("writekey", "create", "--kind", "app"); err == nil || out != "" {
+		t.Errorf("a key of no kind: %q %v", out, err)
+	}
 	// Both work.
 	db, err := store.Open(context.Background(), store.Options{Dir: dir})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/obs"
@@ -31,11 +32,17 @@ const adminSocketName = "admin.sock"
 type administration interface {
 	CreateToken(ctx context.Context, r tokenRequest) (secretAnswer, error)
 	AddAgent(ctx context.Context, r agentRequest) (secretAnswer, error)
+	CreateWriteKey(ctx context.Context, r writeKeyRequest) (secretAnswer, error)
 }
 
 type tokenRequest struct {
 	Name string    `json:"name"`
 	Role auth.Role `json:"role"`
+}
+
+type writeKeyRequest struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
 }
 
 type agentRequest struct {
@@ -52,7 +59,8 @@ type secretAnswer struct {
 
 // direct answers from the domain.
 type direct struct {
-	auth *auth.Service
+	auth      *auth.Service
+	customers *customers.Service
 	// signInURL makes the address of a one-time link.
 	signInURL func(secret string) string
 }
@@ -70,6 +78,15 @@ func (d direct) AddAgent(ctx context.Context, r agentRequest) (secretAnswer, err
 		return secretAnswer{}, err
 	}
 	return secretAnswer{Secret: d.signInURL(link.Secret), ExpiresAt: &link.ExpiresAt}, nil
+}
+
+// CreateWriteKey implements administration.
+func (d direct) CreateWriteKey(ctx context.Context, r writeKeyRequest) (secretAnswer, error) {
+	k, err := d.customers.CreateWriteKey(ctx, auth.System, r.Name, r.Kind)
+	if err != nil {
+		return secretAnswer{}, err
+	}
+	return secretAnswer{Secret: *k.Key}, nil
 }
 
 // adminServer is the server's end of the socket.
@@ -135,6 +152,7 @@ func adminHandler(a administration) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) { serveAdmin(w, r, a.CreateToken) })
 	mux.HandleFunc("POST /agent", func(w http.ResponseWriter, r *http.Request) { serveAdmin(w, r, a.AddAgent) })
+	mux.HandleFunc("POST /writekey", func(w http.ResponseWriter, r *http.Request) { serveAdmin(w, r, a.CreateWriteKey) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		writeAdmin(w, http.StatusOK, map[string]string{"version": obs.Version()})
 	})
@@ -209,6 +227,11 @@ func (r remote) CreateToken(ctx context.Context, q tokenRequest) (a secretAnswer
 // AddAgent implements administration.
 func (r remote) AddAgent(ctx context.Context, q agentRequest) (a secretAnswer, err error) {
 	return a, r.call(ctx, http.MethodPost, "/agent", q, &a)
+}
+
+// CreateWriteKey implements administration.
+func (r remote) CreateWriteKey(ctx context.Context, q writeKeyRequest) (a secretAnswer, err error) {
+	return a, r.call(ctx, http.MethodPost, "/writekey", q, &a)
 }
 
 // status asks whether the server answers.

@@ -227,6 +227,7 @@ func (a *app) start(ctx context.Context) error {
 		a.segments.Run(work, touched)
 	})
 	a.background.Go(func() { a.runJourneys(work) })
+	a.background.Go(func() { a.customers.KeepCalls(work) })
 	a.background.Go(func() { a.wakeSnoozed(work) })
 	due, undue := a.db.bus.Subscribe(inbox.TaskTopic, 1)
 	a.background.Go(func() {
@@ -238,7 +239,7 @@ func (a *app) start(ctx context.Context) error {
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}
-	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, signInURL: a.signInURL}, obs.Component(a.log, "admin")); err != nil {
+	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, customers: a.customers, signInURL: a.signInURL}, obs.Component(a.log, "admin")); err != nil {
 		return err
 	}
 	a.http = &http.Server{Handler: a.server, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}

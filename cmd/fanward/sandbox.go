@@ -45,6 +45,10 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	if err := a.customers.EnsureSandboxKeys(ctx); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
 	if s.phones, err = a.startPhones(ctx); err != nil {
 		_ = listener.Close()
 		return nil, err

@@ -43,11 +43,13 @@ func (a *app) upkeep() error {
 	jobs.Register(a.jobs, "upkeep/uploads", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.sweepUploads(ctx) })
 	jobs.Register(a.jobs, "upkeep/inbound", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.forgetInbound(ctx) })
 	jobs.Register(a.jobs, "upkeep/sign-ins", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.auth.Sweep(ctx) })
+	jobs.Register(a.jobs, "upkeep/tracking", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.customers.SweepMessages(ctx) })
 	jobs.Register(a.jobs, clearTeam, jobs.WorkerOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, _ jobs.Job, team ids.ID) error { return a.inbox.ClearTeam(ctx, team) })
 	return errors.Join(
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/changes", Kind: "upkeep/changes", Spec: "*/10 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/uploads", Kind: "upkeep/uploads", Spec: "25 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/inbound", Kind: "upkeep/inbound", Spec: "10 * * * *", Zone: "UTC"}),
+		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/tracking", Kind: "upkeep/tracking", Spec: "50 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/sign-ins", Kind: "upkeep/sign-ins", Spec: "40 * * * *", Zone: "UTC"}),
 	)
 }

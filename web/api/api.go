@@ -177,6 +177,7 @@ func (s *Server) addOperations() {
 	s.addStages()
 	s.addTags()
 	s.addSegments()
+	s.addWriteKeys()
 	s.addVisitors()
 	s.addBind()
 	s.addJourneys()

@@ -123,9 +123,9 @@ func (s *Server) secured(c *gin.Context) {
 	}
 }
 
-// capped bounds request bodies; uploads set their own bound.
+// capped bounds request bodies; uploads and tracking calls set their own bound.
 func (s *Server) capped(c *gin.Context) {
-	if c.Request.Body != nil && !uploads[c.FullPath()] {
+	if c.Request.Body != nil && !uploads[c.FullPath()] && !tracked[c.FullPath()] {
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, s.o.Config.Limits.RequestBytes)
 	}
 }

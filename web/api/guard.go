@@ -58,7 +58,7 @@ func actingIn(ctx context.Context) acting {
 // carries who acts.
 func (s *Server) check(r *http.Request, want access) (context.Context, error) {
 	switch want {
-	case visitor, provider:
+	case visitor, provider, tracker:
 		return r.Context(), nil
 	case public:
 		if !safe(r.Method) && !s.proxies.sameOrigin(r) {

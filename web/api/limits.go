@@ -21,7 +21,7 @@ type Rate struct {
 
 // Limits bound how often one address (IPv6: one /64) may call.
 type Limits struct {
-	SignIn, VisitorSession, VisitorMessage, VisitorBind, Upload Rate
+	SignIn, VisitorSession, VisitorMessage, VisitorBind, Upload, Tracking Rate
 }
 
 // DefaultLimits suit people, also many behind one address.
@@ -31,6 +31,7 @@ var DefaultLimits = Limits{
 	VisitorMessage: Rate{60, 200 * time.Millisecond},
 	VisitorBind:    Rate{20, 3 * time.Second},
 	Upload:         Rate{40, time.Second},
+	Tracking:       Rate{2000, 4 * time.Millisecond},
 }
 
 // maxAddresses bounds the memory of one limiter; the address that called
@@ -38,11 +39,11 @@ var DefaultLimits = Limits{
 const maxAddresses = 20_000
 
 type limiters struct {
-	signIn, visitorSession, visitorMessage, bind, upload *limiter
+	signIn, visitorSession, visitorMessage, bind, upload, tracking *limiter
 }
 
 func newLimiters(l Limits, clk clock.Clock) limiters {
-	return limiters{newLimiter(l.SignIn, clk), newLimiter(l.VisitorSession, clk), newLimiter(l.VisitorMessage, clk), newLimiter(l.VisitorBind, clk), newLimiter(l.Upload, clk)}
+	return limiters{newLimiter(l.SignIn, clk), newLimiter(l.VisitorSession, clk), newLimiter(l.VisitorMessage, clk), newLimiter(l.VisitorBind, clk), newLimiter(l.Upload, clk), newLimiter(l.Tracking, clk)}
 }
 
 // limiter counts calls by address. It is safe for concurrent use.

@@ -14,7 +14,7 @@ import (
 
 // known are all the things that a route may ask of its caller.
 func known() []string {
-	out := []string{"public", "signed_in", "visitor", "provider", "operator"}
+	out := []string{"public", "signed_in", "visitor", "provider", "operator", "write_key"}
 	for _, p := range auth.PermissionsOf(auth.Owner) {
 		out = append(out, string(p))
 	}
@@ -77,6 +77,7 @@ var promised = map[string]string{
 	"checkJourney": "journeys.read", "publishJourney": "journeys.manage", "pauseJourney": "journeys.manage", "resumeJourney": "journeys.manage", "stopJourney": "journeys.manage",
 	"listJourneyNodes": "journeys.read", "listEnrollments": "journeys.read", "getEnrollment": "journeys.read", "explainJourney": "journeys.read", "tryJourney": "journeys.manage", "previewMessage": "journeys.read",
 	"previewSegment": "segments.read", "explainMember": "segments.read", "explainRule": "segments.read",
+	"listWriteKeys": "tracking.manage", "createWriteKey": "tracking.manage", "revokeWriteKey": "tracking.manage", "listTrackingCalls": "tracking.manage",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",
 	"openVisitorSession": "visitor", "listVisitorMessages": "visitor", "createVisitorMessage": "visitor", "uploadVisitorFile": "visitor",
 }

@@ -17,6 +17,7 @@ func (s *Server) addRoutes() {
 	s.guarded(http.MethodGet, visitorRoute+"/socket", visitor, s.visitorSocket)
 	s.guarded(http.MethodOptions, visitorRoute+"/*call", visitor, func(*gin.Context) {})
 	s.addProviders()
+	s.addTracking()
 	s.guarded(http.MethodGet, "/widget.js", public, s.static.widget)
 	s.guarded(http.MethodGet, "/healthz", public, gin.WrapF(s.o.Health.Live))
 	s.guarded(http.MethodGet, "/readyz", public, gin.WrapF(s.o.Health.Ready))

@@ -59,6 +59,7 @@ var tags = []*huma.Tag{
 	{Name: "stages", Description: "Where customers stand, and how they move on"},
 	{Name: "segments", Description: "Who does what: people sorted by rules, exact at every instant"},
 	{Name: "journeys", Description: "What moves people: graphs, who is on the way, and what became of it"},
+	{Name: "tracking", Description: "Write keys, and what is done with them"},
 	{Name: "files", Description: "Attachments"},
 	{Name: "tokens", Description: "Tokens of programs"},
 	{Name: "visitors", Description: "The browser of a customer on a company's website"},

@@ -1496,6 +1496,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tracking/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The latest tracking calls and what became of each, newest first
+         * @description The last thousand are kept.
+         */
+        get: operations["listTrackingCalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/write-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The keys of tracking calls
+         * @description A browser key is public and shown; a server key is not. Revoked ones stand last.
+         */
+        get: operations["listWriteKeys"];
+        put?: never;
+        /**
+         * Make a write key
+         * @description key is the secret; that of a server key is shown this once.
+         */
+        post: operations["createWriteKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/write-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a write key at once */
+        delete: operations["revokeWriteKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/channels/webchat/{key}/bind": {
         parameters: {
             query?: never;
@@ -1727,6 +1788,29 @@ export interface components {
             qr: components["schemas"]["QRCode"] | null;
             /** @description What the code brings back; single use */
             scene: string;
+        };
+        CallRecord: {
+            anonymous_id: string;
+            /** Format: date-time */
+            at: string;
+            /** @description What was sent, at most 8 KiB of it */
+            body: string;
+            /** @example 123456789012345678 */
+            customer_id: string | null;
+            event: string;
+            /** @example 123456789012345678 */
+            id: string;
+            message_id: string;
+            reasons: components["schemas"]["ProblemField"][];
+            /** @enum {string} */
+            status: "accepted" | "duplicate" | "refused" | "adjusted";
+            type: string;
+            user_id: string;
+            /**
+             * @description null: by an unknown key
+             * @example 123456789012345678
+             */
+            write_key_id: string | null;
         };
         Cap: {
             /** Format: int64 */
@@ -2302,6 +2386,9 @@ export interface components {
         };
         ItemsToken: {
             items: components["schemas"]["Token"][];
+        };
+        ItemsWriteKey: {
+            items: components["schemas"]["WriteKey"][];
         };
         Journey: {
             /** Format: int64 */
@@ -2939,6 +3026,12 @@ export interface components {
             /** @description The client's name for this message; repeating it returns the first result */
             client_key: string;
         };
+        NewWriteKey: {
+            /** @enum {string} */
+            kind: "server" | "browser";
+            /** @example Shop */
+            name: string;
+        };
         Objection: {
             /** @enum {string} */
             code: "two_known_people" | "same_channel_account" | "undone_before" | "names_differ";
@@ -2975,6 +3068,16 @@ export interface components {
             sent_at: string | null;
             source: components["schemas"]["TaskSource"];
             subject: string;
+        };
+        PageCallRecord: {
+            items: components["schemas"]["CallRecord"][];
+            /** @description null on the last page */
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Only with total=true
+             */
+            total?: number;
         };
         PageContradiction: {
             items: components["schemas"]["Contradiction"][];
@@ -3910,6 +4013,23 @@ export interface components {
             /** @example 123456789012345678 */
             customer_id: string;
             rule: components["schemas"]["Rule"];
+        };
+        WriteKey: {
+            /** Format: date-time */
+            created_at: string;
+            /** @example 123456789012345678 */
+            id: string;
+            /** @description Of a server key only once, when it is made */
+            key: string | null;
+            /** @enum {string} */
+            kind: "server" | "browser";
+            /** Format: date-time */
+            last_used_at: string | null;
+            name: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            /** @description Works on the sandbox's own machine only */
+            sandbox: boolean;
         };
     };
     responses: never;
@@ -13004,6 +13124,306 @@ export interface operations {
         };
     };
     revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTrackingCalls: {
+        parameters: {
+            query?: {
+                status?: "accepted" | "duplicate" | "refused" | "adjusted";
+                write_key_id?: string;
+                /** @description How many to return */
+                limit?: number;
+                /** @description next_cursor of the page before; opaque */
+                cursor?: string;
+                /** @description true: count everything behind the filters, exactly */
+                total?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageCallRecord"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWriteKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsWriteKey"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWriteKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWriteKey"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteKey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeWriteKey: {
         parameters: {
             query?: never;
             header?: never;

@@ -1,0 +1,261 @@
+package customers
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
+)
+
+// Types of tracking call.
+const (
+	CallIdentify = "identify"
+	CallTrack    = "track"
+	CallPage     = "page"
+	CallScreen   = "screen"
+	CallGroup    = "group"
+	CallAlias    = "alias"
+)
+
+// Events that calls other than track are stored as.
+const (
+	EventScreenViewed = "Screen Viewed"
+	EventGroupJoined  = "Group Joined"
+)
+
+// Call is one tracking call, read and held to the limits of its fields.
+type Call struct {
+	Type      string
+	MessageID string
+	// UserID is the company's own id of a person, AnonymousID a browser's or
+	// program's; at least one is there.
+	UserID, AnonymousID string
+	PreviousID          string // of alias
+	Event               string // the name under which it is stored; "" for identify and alias
+	Properties          map[string]any
+	Traits              map[string]any // of identify
+	Context             map[string]any // what is kept beside the event
+	Locale, Timezone    string         // "" when not told
+	At                  time.Time      // by our clock
+	Imported            bool
+	// Reasons are what was adjusted while it was read; Refused says that it
+	// cannot be stored.
+	Reasons []fault.Field
+	Refused bool
+	Body    string // as it was sent, without any key; for those who connect a site
+}
+
+// outcome is what became of a call.
+type outcome struct {
+	status   string
+	reasons  []fault.Field
+	customer ids.ID
+}
+
+// trackedDays is how long a message id is known again: at least one day less.
+const trackedDays = 7
+
+// maxCallID is how much of a message id is shown.
+const maxCallID = 255
+
+const day = 24 * time.Hour
+
+// batch is one request on its way into the store.
+type batch struct {
+	s     *Service
+	key   WriteKey
+	calls []Call
+	out   []outcome
+	now   time.Time
+}
+
+// Ingest stores tracking calls and returns when all of them are durable. A
+// message id that its key has brought before stores nothing; a call that cannot
+// be stored does not keep the others from it. What became of each is kept for
+// those who connect a site.
+func (s *Service) Ingest(ctx context.Context, key WriteKey, calls []Call) ([]CallRecord, error) {
+	b := &batch{s: s, key: key, calls: calls, out: make([]outcome, len(calls)), now: s.clk.Now()}
+	for _, group := range b.groups() {
+		if err := b.store(ctx, group); err != nil {
+			return nil, err
+		}
+	}
+	records := make([]CallRecord, len(calls))
+	for i, c := range calls {
+		o := b.out[i]
+		records[i] = CallRecord{ID: s.ids.Next(), At: b.now, WriteKeyID: key.ID, Type: c.Type, MessageID: text.Preview(c.MessageID, maxCallID), UserID: c.UserID, AnonymousID: c.AnonymousID,
+			Event: c.Event, Status: o.status, Reasons: append([]fault.Field{}, o.reasons...), CustomerID: o.customer, Body: head(c.Body, maxCallBody)}
+	}
+	s.log.add(records)
+	return records, nil
+}
+
+func head(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+// groups are the calls that share a transaction. SQLite's writer takes all at
+// once. On PostgreSQL who joins people holds the locks of two, which somebody
+// else may want in the other order: there those calls go alone, before the
+// events, which are nobody's but the identity's and may come later.
+func (b *batch) groups() [][]int {
+	var people, events []int
+	for i, c := range b.calls {
+		switch {
+		case c.Refused:
+			b.out[i] = outcome{status: CallRefused, reasons: c.Reasons}
+		case c.Event == "":
+			people = append(people, i)
+		default:
+			events = append(events, i)
+		}
+	}
+	if b.s.db.Engine() == store.SQLite {
+		all := append(people, events...)
+		slices.Sort(all)
+		return [][]int{all}
+	}
+	var out [][]int
+	for _, i := range people {
+		out = append(out, []int{i})
+	}
+	return append(out, events)
+}
+
+// failed is a call on which its transaction failed.
+type failed struct {
+	call int
+	err  error
+}
+
+func (f *failed) Error() string { return f.err.Error() }
+func (f *failed) Unwrap() error { return f.err }
+
+// store stores a group in one transaction. A call that the rules refuse is left
+// out and the others are stored; when something else fails, each is tried alone,
+// so that one which always fails does not keep its neighbours out for ever.
+func (b *batch) store(ctx context.Context, group []int) error {
+	for len(group) > 0 {
+		err := b.s.db.Write(ctx, func(tx *store.Tx) error { return b.storeTx(tx, group) })
+		var f *failed
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &f) || fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil:
+			return err
+		case fault.KindOf(err) == fault.Internal && len(group) > 1:
+			for _, i := range group {
+				if err := b.store(ctx, []int{i}); err != nil {
+					return err
+				}
+			}
+			return nil
+		case fault.KindOf(err) == fault.Internal:
+			return err
+		}
+		b.out[f.call] = outcome{status: CallRefused, reasons: append(slices.Clone(b.calls[f.call].Reasons), reasonsOf(err)...)}
+		group = slices.DeleteFunc(slices.Clone(group), func(i int) bool { return i == f.call })
+	}
+	return nil
+}
+
+func reasonsOf(err error) []fault.Field {
+	e, ok := fault.As(err)
+	if !ok {
+		return []fault.Field{{Code: "internal"}}
+	}
+	if len(e.Fields) > 0 {
+		return e.Fields
+	}
+	return []fault.Field{{Code: e.Code, Params: e.Params}}
+}
+
+func (b *batch) storeTx(tx *store.Tx, group []int) error {
+	fresh, err := b.freshTx(tx, group)
+	if err != nil {
+		return err
+	}
+	k := &keeper{batch: b, tx: tx, known: map[Key]Resolved{}, seen: map[ids.ID]int64{}}
+	if tx.Engine() == store.Postgres && len(fresh) > 0 && b.calls[fresh[0]].Event != "" {
+		if err := k.lockAll(fresh); err != nil {
+			return err
+		}
+	}
+	for _, i := range fresh {
+		if err := k.keep(i); err != nil {
+			return &failed{i, err}
+		}
+	}
+	return k.finish()
+}
+
+// freshTx notes the message ids of a group and returns the calls whose ids are
+// new, in their order. Ids are noted in one order by everybody.
+func (b *batch) freshTx(tx *store.Tx, group []int) ([]int, error) {
+	type message struct {
+		call      int
+		high, low int64
+	}
+	list := make([]message, len(group))
+	for n, i := range group {
+		h := sha256.Sum256([]byte(b.calls[i].MessageID))
+		list[n] = message{i, int64(binary.BigEndian.Uint64(h[:8])), int64(binary.BigEndian.Uint64(h[8:16]))}
+	}
+	slices.SortStableFunc(list, func(x, y message) int { return cmp.Or(cmp.Compare(x.high, y.high), cmp.Compare(x.low, y.low)) })
+	today := clock.Millis(b.now) / int64(day/time.Millisecond)
+	var fresh []int
+	for _, m := range list {
+		args := []any{}
+		for d := range int64(trackedDays) {
+			args = append(args, today-d)
+		}
+		var before int64
+		if err := tx.QueryRow(qTrackedBefore, append(args, b.key.ID, m.high, m.low)...).Scan(&before); err != nil {
+			return nil, err
+		}
+		if before == 0 {
+			n, err := tx.Exec(qTrackMessage, today, b.key.ID, m.high, m.low)
+			if err != nil {
+				return nil, err
+			}
+			before = 1 - n
+		}
+		if before > 0 {
+			b.out[m.call] = outcome{status: CallDuplicate}
+			continue
+		}
+		fresh = append(fresh, m.call)
+	}
+	slices.Sort(fresh)
+	return fresh, nil
+}
+
+var (
+	qTrackedBefore = queries.Get("tracked-before")
+	qTrackMessage  = queries.Get("track-message")
+	qLockMany      = queries.Get("lock-many")
+)
+
+// SweepMessages forgets the message ids that are too old to be asked for.
+func (s *Service) SweepMessages(ctx context.Context) error {
+	oldest := clock.Millis(s.clk.Now())/int64(day/time.Millisecond) - trackedDays
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(queries.Get("sweep-messages"), oldest)
+		return err
+	})
+}
