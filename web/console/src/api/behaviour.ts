@@ -6,6 +6,9 @@ import type { Customer, CustomerEvent, Page } from "./types";
 type Items<T> = { items: T[] };
 const enc = encodeURIComponent;
 
+/** How a list is asked for those who stand in no stage. */
+export const NO_STAGE = "-";
+
 export interface Stage {
   key: string;
   name_en: string;
@@ -13,6 +16,8 @@ export interface Stage {
   position: number;
   rule: RuleNode | null;
   count: number;
+  /** It can be renamed and moved, not deleted. */
+  built_in: boolean;
 }
 
 export type StageWriting = Pick<Stage, "name_en" | "name_zh" | "rule">;
@@ -28,15 +33,16 @@ export interface StageChange {
   id: string;
   from: string;
   to: string;
-  reason_kind: "manual" | "rule" | "journey" | "merge" | "import";
+  kind: "manual" | "rule" | "journey" | "merge" | "import";
   reason: string;
   actor: { kind: string; id: string | null; name: string | null };
   at: string;
 }
 
 export interface Tag {
+  id: string;
   name: string;
-  count?: number;
+  count: number;
 }
 
 /** What was seen under a name; for choosing instead of typing. */

@@ -105,7 +105,7 @@ export const api = {
   failedInbound: (signal?: AbortSignal) => request<Items<FailedInbound>>("GET", "/inbound", { signal }),
   retryInbound: (id: string) => request<void>("POST", `/inbound/${enc(id)}/retry`),
 
-  customers: (query: { q?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+  customers: (query: { q?: string; stage?: string; tag?: string; segment?: string; cursor?: string | null; limit?: number; total?: boolean }, signal?: AbortSignal) =>
     request<Page<Customer>>("GET", "/customers", { query, signal }),
   customer: (id: string, signal?: AbortSignal) => request<Customer>("GET", `/customers/${enc(id)}`, { signal }),
   updateCustomer: (id: string, body: CustomerPatch) =>

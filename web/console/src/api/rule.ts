@@ -65,6 +65,8 @@ export interface RuleNode {
 export interface Why {
   path?: string;
   match: boolean;
+  /** When it may change by time alone. */
+  until?: string | null;
   actual?: unknown;
   of?: Why[] | null;
 }

@@ -6,7 +6,8 @@ import type { Customer, Page } from "./types";
 const enc = encodeURIComponent;
 
 export interface SegmentUser {
-  kind: string;
+  kind: "segment" | "journey" | "stage";
+  /** Of a stage its key. */
   id: string;
   name: string;
 }
@@ -22,9 +23,10 @@ export interface Segment {
   size: number;
   version: number;
   used_by: SegmentUser[];
+  created_at: string;
   updated_at: string;
   /** Until when everything that happened is in it. */
-  fresh_at: string | null;
+  fresh_at: string;
 }
 
 export interface SegmentWriting {

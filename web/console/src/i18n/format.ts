@@ -48,6 +48,11 @@ export function clock(instant: string): string {
   return formatter({ hour: "numeric", minute: "2-digit" }).format(new Date(instant));
 }
 
+/** The time to the second, for what arrives live. */
+export function clockExact(instant: string): string {
+  return formatter({ hour: "numeric", minute: "2-digit", second: "2-digit" }).format(new Date(instant));
+}
+
 /** Date and time in full, for titles and detail rows. */
 export function full(instant: string): string {
   return formatter({ dateStyle: "medium", timeStyle: "short" }).format(new Date(instant));

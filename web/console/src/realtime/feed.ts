@@ -1,5 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { api } from "@/api/calls";
+import { NO_STAGE } from "@/api/behaviour";
 import { keys } from "@/api/keys";
 import type { Task } from "@/api/tasks";
 import type {
@@ -17,6 +18,7 @@ import type {
   Team,
   Teammate,
 } from "@/api/types";
+import type { Segment } from "@/api/segments";
 import type { Change } from "./frames";
 import { mergeConversation, placeConversation, removeConversation, shiftCounts, type ConversationPages } from "./lists";
 import { insertMessage, joinPage, patchDelivery, type Thread } from "./thread";
@@ -56,6 +58,7 @@ export class Feed {
   private readonly touched = new Set<string>();
   private touchTimer: ReturnType<typeof setTimeout> | null = null;
   private countsTimer: ReturnType<typeof setTimeout> | null = null;
+  private boardTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly filling = new Set<string>();
   events: FeedEvents = {};
 
@@ -148,6 +151,7 @@ export class Feed {
         this.events.draft?.(change.data.conversation_id, { body: change.data.body, kind: change.data.kind });
         return;
       case "customer":
+        this.moveOnBoard(change.data.customer);
         this.putCustomer(change.data.customer);
         this.touchCustomer(change.data.customer.id);
         return;
@@ -179,6 +183,12 @@ export class Feed {
         return;
       case "task_removed":
         this.events.task?.(null, "");
+        return;
+      case "stages":
+        void this.cache.invalidateQueries({ queryKey: keys.stages });
+        return;
+      case "segment":
+        this.patchSegment(change.data.segment);
         return;
       case "removed":
         this.removeConversation(change.data.conversation_id);
@@ -322,7 +332,7 @@ export class Feed {
       const ids = [...this.touched];
       this.touched.clear();
       for (const one of ids) {
-        for (const queryKey of [keys.timeline(one), keys.identities(one), keys.merges(one), keys.contradictions(one), keys.consents(one), keys.conversationsOf(one)]) {
+        for (const queryKey of [keys.timeline(one), keys.identities(one), keys.merges(one), keys.contradictions(one), keys.consents(one), keys.conversationsOf(one), keys.stageChanges(one)]) {
           void this.cache.invalidateQueries({ queryKey });
         }
       }
@@ -331,7 +341,7 @@ export class Feed {
 
   putCustomer(customer: Customer): void {
     this.cache.setQueryData(keys.customer(customer.id), customer);
-    for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: ["customers", "list"] })) {
+    for (const [key, data] of [["customers", "list"], keys.stageBoard].flatMap((queryKey) => this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey }))) {
       if (!data?.pages.some((p) => p.items.some((c) => c.id === customer.id))) continue;
       const pages = data.pages.map((p) => ({ ...p, items: p.items.map((c) => (c.id === customer.id ? customer : c)) }));
       this.cache.setQueryData(key, { ...data, pages });
@@ -348,6 +358,23 @@ export class Feed {
     }
   }
 
+  /** Whoever stands in another column than before is asked for in both, and so are the numbers. */
+  private moveOnBoard(customer: Customer): void {
+    for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: keys.stageBoard })) {
+      if (!data) continue;
+      const shown = data.pages.some((p) => p.items.some((c) => c.id === customer.id));
+      const belongs = (customer.stage?.key ?? NO_STAGE) === key[2];
+      if (shown !== belongs) this.refetchBoard();
+    }
+  }
+
+  private refetchBoard(): void {
+    this.boardTimer ??= setTimeout(() => {
+      this.boardTimer = null;
+      void this.cache.invalidateQueries({ queryKey: keys.stages });
+    }, TOUCH_AFTER);
+  }
+
   /** One customer has become part of another: whoever looks at the first is led to the second. */
   private mergeCustomer(id: string, into: string): void {
     for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: ["customers", "list"] })) {
@@ -357,6 +384,15 @@ export class Feed {
     void this.cache.invalidateQueries({ queryKey: keys.customer(id) });
     this.touchCustomer(id);
     this.touchCustomer(into);
+  }
+
+  /** A segment's size or state is another; whoever looks at its people asks again. */
+  private patchSegment(news: Pick<Segment, "id" | "size" | "state" | "progress">): void {
+    const known = this.cache.getQueryData<Items<Segment>>(keys.segmentList)?.items.some((s) => s.id === news.id) ?? true;
+    this.cache.setQueryData<Items<Segment>>(keys.segmentList, (data) => data && { ...data, items: data.items.map((s) => (s.id === news.id ? { ...s, ...news } : s)) });
+    this.cache.setQueryData<Segment>(keys.segment(news.id), (segment) => segment && { ...segment, ...news });
+    if (!known) void this.cache.invalidateQueries({ queryKey: keys.segmentList });
+    for (const queryKey of [keys.membersOf(news.id), keys.membershipChanges(news.id)]) void this.cache.invalidateQueries({ queryKey });
   }
 
   private putTeammate(teammate: Teammate): void {

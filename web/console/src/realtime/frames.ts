@@ -1,4 +1,5 @@
 import type { Task } from "@/api/tasks";
+import type { Segment } from "@/api/segments";
 import type {
   Account,
   Allowance,
@@ -43,6 +44,10 @@ export type Change =
   | { kind: "account"; data: { account: Account } }
   | { kind: "task"; data: { task: Task; reason?: string } }
   | { kind: "task_removed"; data: { task_id: string } }
+  /** The stages themselves are others. */
+  | { kind: "stages"; data: Record<string, never> }
+  /** Somebody came or went, or it is being gone through; at most once a second for each. */
+  | { kind: "segment"; data: { segment: Pick<Segment, "id" | "size" | "state" | "progress"> } }
   | { kind: "removed"; data: { conversation_id: string } };
 
 /** What the server says. */

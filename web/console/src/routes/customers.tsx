@@ -4,10 +4,10 @@ import { CustomersPage as Customers } from "@/features/customers/CustomersPage";
 import { Guard } from "./fallbacks";
 
 export function CustomersPage() {
-  const { q } = useSearch({ from: "/app/customers" });
+  const search = useSearch({ from: "/app/customers" });
   return (
     <Guard permission="customers.read">
-      <Customers q={q ?? ""} />
+      <Customers search={search} />
     </Guard>
   );
 }

@@ -117,13 +117,27 @@ const deliveries = createRoute({
   component: lazyRouteComponent(() => import("./deliveries"), "DeliveriesPage"),
 });
 
+/** The given ones of the wanted search parameters, as plain texts. */
+function texts<K extends string>(search: Record<string, unknown>, wanted: readonly K[]): { [name in K]?: string } {
+  const out: { [name in K]?: string } = {};
+  for (const name of wanted) {
+    const value = text(search[name]);
+    if (value) out[name] = value;
+  }
+  return out;
+}
+
+export interface CustomersSearch {
+  q?: string;
+  stage?: string;
+  tag?: string;
+  segment?: string;
+}
+
 const customers = createRoute({
   getParentRoute: () => app,
   path: "/customers",
-  validateSearch: (search: Record<string, unknown>): { q?: string } => {
-    const q = text(search.q);
-    return q ? { q } : {};
-  },
+  validateSearch: (search: Record<string, unknown>): CustomersSearch => texts(search, ["q", "stage", "tag", "segment"]),
   component: lazyRouteComponent(() => import("./customers"), "CustomersPage"),
 });
 const customer = createRoute({
@@ -158,6 +172,57 @@ const journey = createRoute({
     return { ...(journeyTabs.includes(search.tab) ? { tab: search.tab as JourneyTab } : {}), ...(node ? { node } : {}), ...(state ? { state } : {}) };
   },
   component: lazyRouteComponent(() => import("./journeys"), "JourneyPage"),
+});
+const segments = createRoute({
+  getParentRoute: () => app,
+  path: "/segments",
+  component: lazyRouteComponent(() => import("./segments"), "SegmentsPage"),
+});
+const newSegment = createRoute({
+  getParentRoute: () => app,
+  path: "/segments/new",
+  validateSearch: (search: Record<string, unknown>): { copy?: string } => texts(search, ["copy"]),
+  component: lazyRouteComponent(() => import("./segments"), "NewSegmentPage"),
+});
+
+const segmentTabs: readonly unknown[] = ["people", "history"];
+
+const segment = createRoute({
+  getParentRoute: () => app,
+  path: "/segments/$segmentId",
+  validateSearch: (search: Record<string, unknown>): { tab?: "rule" | "people" | "history" } => (segmentTabs.includes(search.tab) ? { tab: search.tab as "people" | "history" } : {}),
+  component: lazyRouteComponent(() => import("./segments"), "SegmentPage"),
+});
+const stages = createRoute({
+  getParentRoute: () => app,
+  path: "/stages",
+  component: lazyRouteComponent(() => import("./stages"), "StagesPage"),
+});
+
+export interface EventsSearch {
+  tab?: "debugger";
+  name?: string;
+  customer?: string;
+  /** What became of the calls that the debugger shows. */
+  call?: string;
+  key?: string;
+}
+
+const events = createRoute({
+  getParentRoute: () => app,
+  path: "/events",
+  validateSearch: (search: Record<string, unknown>): EventsSearch => ({ ...texts(search, ["name", "customer", "call", "key"]), ...(search.tab === "debugger" ? { tab: "debugger" as const } : {}) }),
+  component: lazyRouteComponent(() => import("./events"), "EventsPage"),
+});
+const writeKeys = createRoute({
+  getParentRoute: () => app,
+  path: "/settings/write-keys",
+  component: lazyRouteComponent(() => import("./settings"), "WriteKeysPage"),
+});
+const sending = createRoute({
+  getParentRoute: () => app,
+  path: "/settings/sending",
+  component: lazyRouteComponent(() => import("./settings"), "SendingPage"),
 });
 const teammates = createRoute({
   getParentRoute: () => app,
@@ -209,6 +274,13 @@ const tree = root.addChildren([
     deliveries,
     customers,
     customer,
+    segments,
+    newSegment,
+    segment,
+    stages,
+    events,
+    writeKeys,
+    sending,
     teammates,
     teams,
     accounts,

@@ -20,6 +20,7 @@ import { MergeDialog } from "./MergeDialog";
 import { MergeLog } from "./MergeLog";
 import { CustomerAvatar } from "./CustomerAvatar";
 import { customerName } from "./name";
+import { CustomerStage, CustomerTags, StageHistory } from "./Standing";
 import { Timeline } from "./Timeline";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
@@ -115,12 +116,21 @@ export function CustomerPage({ id }: { id: string }) {
               <CustomerTasks customer={customer} />
             </Section>
           )}
+          <Section title={t("customers.standing")}>
+            <div className="standing">
+              <CustomerStage customer={customer} />
+              <CustomerTags customer={customer} />
+            </div>
+          </Section>
           <Section title={t("customers.identities")}>
             <IdentityList customerId={id} dated />
           </Section>
           <Section title={t("customers.conversations")}>{mayInbox ? <Conversations customerId={id} /> : <p className="muted">{t("customers.noAccessConversations")}</p>}</Section>
           <Section title={t("consents.title")}>
             <Consents customer={customer} />
+          </Section>
+          <Section title={t("stages.history")}>
+            <StageHistory customerId={id} />
           </Section>
           <Section title={t("merge.log")}>
             <MergeLog customerId={id} />

@@ -8,6 +8,8 @@ const known = {
   "Reply Sent": "eventName.replySent",
   "Page Viewed": "eventName.pageViewed",
   "Customer Identified": "eventName.customerIdentified",
+  "Stage Changed": "eventName.stageChanged",
+  "Tags Changed": "eventName.tagsChanged",
   wechat_followed: "activity.wechat_followed",
   wechat_unfollowed: "activity.wechat_unfollowed",
   wechat_scanned: "activity.wechat_scannedPlain",

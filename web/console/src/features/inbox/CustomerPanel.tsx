@@ -11,6 +11,7 @@ import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { IdentityList } from "@/features/customers/IdentityList";
+import { CustomerStage, CustomerTags } from "@/features/customers/Standing";
 import { Timeline } from "@/features/customers/Timeline";
 import { CustomerTasks } from "@/features/tasks/CustomerTasks";
 import { ago, age, full, languageName } from "@/i18n/format";
@@ -174,6 +175,12 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
       )}
       {query.isPending && <Skeleton lines={6} />}
       {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {customer && (
+        <section className="standing">
+          <CustomerStage customer={customer} />
+          <CustomerTags customer={customer} />
+        </section>
+      )}
       {customer && <Facts conversation={conversation} customer={customer} />}
       <section>
         <h3>{t("panel.identities")}</h3>

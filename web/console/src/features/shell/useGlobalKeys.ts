@@ -3,9 +3,12 @@ import { useEffect } from "react";
 import { dialog } from "./dialogs";
 import { hasMod, inTextField, layerOpen } from "./keyboard";
 
-const places: Record<string, "/inbox" | "/tasks" | "/journeys" | "/deliveries" | "/customers" | "/accounts" | "/teammates"> = {
+const places: Record<string, "/inbox" | "/tasks" | "/journeys" | "/deliveries" | "/customers" | "/segments" | "/stages" | "/events" | "/accounts" | "/teammates"> = {
   i: "/inbox",
   c: "/customers",
+  s: "/segments",
+  b: "/stages",
+  e: "/events",
   d: "/deliveries",
   a: "/accounts",
   j: "/journeys",

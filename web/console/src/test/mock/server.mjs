@@ -10,9 +10,11 @@ import { fileURLToPath } from "node:url";
 import { addMessage, iso, makeWorld, newId, permissionsOf } from "./world.mjs";
 import { allow, check, spend, troubles } from "./channels.mjs";
 import { consentsOf, contradictionsOf, merge, mergesOf, preview, setConsent, timelineOf, undo } from "./people.mjs";
+import { addBehaviour, attributeNames, callsOf, changesOf, eventNames, eventsOf, membersOf, moveStage, movement, previewOf, putSegment, stagesOf, tagsOf, whyOf } from "./behaviour.mjs";
 import { acceptSocket } from "./socket.mjs";
 
 const world = makeWorld(process.env.MOCK_EMPTY ? 0 : 140);
+addBehaviour(world);
 const sessions = new Map();
 const sockets = new Set();
 let position = 100;
@@ -209,7 +211,36 @@ const routes = [
   ["GET", "/inbound", () => ({ items: world.inbound })],
   ["POST", "/inbound/:id/retry", (me, p) => { world.inbound = world.inbound.filter((f) => f.id !== p.id); return undefined; }],
   ["POST", "/deliveries/:id/retry", (me, p) => { for (const list of Object.values(world.messages)) for (const m of list) if (m.delivery?.id === p.id) return (m.delivery = { ...m.delivery, state: "sent", attempt: m.delivery.attempt + 1, error_code: null, updated_at: iso(Date.now()) }); throw new Refused(404, "not_found"); }],
-  ["GET", "/customers", (me, p, b, url) => { const q = (url.searchParams.get("q") ?? "").toLowerCase(); return page(world.customers.filter((c) => c.label.toLowerCase().includes(q)), url); }],
+  ["GET", "/customers", (me, p, b, url) => { const q = (url.searchParams.get("q") ?? "").toLowerCase(); const [stage, tag] = ["stage", "tag"].map((n) => url.searchParams.get(n)); const found = world.customers.filter((c) => c.label.toLowerCase().includes(q) && (!stage || (c.stage?.key ?? "-") === stage) && (!tag || c.tags.includes(tag))); return { ...page(found, url), total: found.length }; }],
+  ["PUT", "/customers/:id/stage", (me, p, b) => { const c = moveStage(world, me, find(world.customers, p.id), b); broadcast({ kind: "customer", data: { customer: c } }); return c; }],
+  ["GET", "/customers/:id/stage-changes", (me, p, b, url) => page(world.stageChanges[p.id] ?? [], url)],
+  ["PUT", "/customers/:id/tags", (me, p, b) => { const c = find(world.customers, p.id); c.tags = [...c.tags.filter((x) => !b.remove.includes(x)), ...b.add]; return c; }],
+  ["GET", "/tags", () => tagsOf(world)],
+  ["GET", "/stages", () => stagesOf(world)],
+  ["GET", "/stages/movement", () => movement()],
+  ["PUT", "/stages/order", (me, p, b) => { world.stages = b.keys.map((k) => world.stages.find((x) => x.key === k)); return stagesOf(world); }],
+  ["POST", "/stages", (me, p, b) => { world.stages.push({ ...b, position: world.stages.length + 1, built_in: false }); return b; }],
+  ["PATCH", "/stages/:id", (me, p, b) => Object.assign(world.stages.find((x) => x.key === p.id), b)],
+  ["DELETE", "/stages/:id", (me, p) => { world.stages = world.stages.filter((x) => x.key !== p.id); return undefined; }],
+  ["GET", "/event-names", eventNames],
+  ["GET", "/attribute-names", attributeNames],
+  ["GET", "/events", (me, p, b, url) => page(eventsOf(world), url)],
+  ["GET", "/tracking/calls", (me, p, b, url) => page(callsOf(world).filter((c) => !url.searchParams.get("status") || c.status === url.searchParams.get("status")), url)],
+  ["GET", "/write-keys", () => ({ items: world.writeKeys })],
+  ["POST", "/write-keys", (me, p, b) => { const k = { id: newId(), ...b, created_at: iso(Date.now()), last_used_at: null, revoked_at: null }; world.writeKeys.push(b.kind === "browser" ? { ...k, key: "fwb_new" } : k); return { ...k, key: `fw${b.kind[0]}_4f1c0d9a7e` }; }],
+  ["DELETE", "/write-keys/:id", (me, p) => { find(world.writeKeys, p.id).revoked_at = iso(Date.now()); return undefined; }],
+  ["GET", "/sending", () => world.sending],
+  ["PUT", "/sending", (me, p, b) => (world.sending = b)],
+  ["GET", "/segments", () => ({ items: world.segments })],
+  ["POST", "/segments", (me, p, b) => putSegment(world, b)],
+  ["POST", "/segments/preview", (me, p, b) => previewOf(world, b)],
+  ["POST", "/segments/why", (me, p, b) => whyOf(world, b.rule, find(world.customers, b.customer_id))],
+  ["GET", "/segments/:id", (me, p) => ({ ...find(world.segments, p.id), fresh_at: iso(Date.now()) })],
+  ["PUT", "/segments/:id", (me, p, b) => Object.assign(find(world.segments, p.id), b, { version: b.version + 1 })],
+  ["DELETE", "/segments/:id", (me, p) => { world.segments = world.segments.filter((x) => x.id !== p.id); return undefined; }],
+  ["GET", "/segments/:id/members", (me, p, b, url) => page(membersOf(world, find(world.segments, p.id)), url)],
+  ["GET", "/segments/:id/changes", (me, p, b, url) => page(changesOf(world, find(world.segments, p.id)), url)],
+  ["POST", "/segments/:id/rebuild", () => undefined],
   ["GET", "/customers/:id", (me, p) => find(world.customers, p.id)],
   ["PATCH", "/customers/:id", (me, p, b) => { const c = Object.assign(find(world.customers, p.id), b); c.label = c.name || c.label; broadcast({ kind: "customer", data: { customer: c } }); return c; }],
   ["GET", "/customers/:id/identities", (me, p) => ({ items: world.identities[p.id] ?? [] })],

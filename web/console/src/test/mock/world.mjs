@@ -25,12 +25,12 @@ function teammate(id, name, email, role, extra = {}) {
 }
 
 export const permissionsOf = {
-  owner: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "teammates.read", "teammates.manage", "accounts.manage", "tokens.manage"],
-  admin: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "teammates.read", "teammates.manage", "accounts.manage", "tokens.manage"],
-  manager: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "teammates.read"],
-  agent: ["inbox.read", "inbox.reply", "customers.read", "customers.write"],
-  marketer: ["customers.read", "customers.write"],
-  viewer: ["inbox.read", "customers.read"],
+  owner: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "teammates.read", "teammates.manage", "accounts.manage", "tokens.manage", "tasks.read", "tasks.write", "stages.manage", "segments.read", "segments.manage", "journeys.read", "journeys.manage", "tracking.manage"],
+  admin: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "teammates.read", "teammates.manage", "accounts.manage", "tokens.manage", "tasks.read", "tasks.write", "stages.manage", "segments.read", "segments.manage", "journeys.read", "journeys.manage", "tracking.manage"],
+  manager: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "teammates.read", "tasks.read", "tasks.write", "stages.manage", "segments.read", "segments.manage", "journeys.read", "journeys.manage"],
+  agent: ["inbox.read", "inbox.reply", "customers.read", "customers.write", "tasks.read", "tasks.write", "segments.read", "journeys.read"],
+  marketer: ["customers.read", "customers.write", "tasks.read", "tasks.write", "stages.manage", "segments.read", "segments.manage", "journeys.read", "journeys.manage", "tracking.manage"],
+  viewer: ["inbox.read", "customers.read", "tasks.read", "segments.read", "journeys.read"],
 };
 
 function accountOf(id, name, key, sandbox) {

@@ -45,7 +45,7 @@ export function FilterRows({ filters, properties, problems = {}, readOnly = fals
       })}
       {!readOnly && (
         <Button size="small" type="link" icon={<PlusIcon />} className="rule-add-filter" data-testid="add-filter" onClick={() => onChange([...filters, { property: "", op: "equals", value: "" }])}>
-          {t("rule.addFilter")}
+          {t(filters.length > 0 ? "rule.addFilterMore" : "rule.addFilter")}
         </Button>
       )}
     </>

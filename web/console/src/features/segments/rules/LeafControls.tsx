@@ -118,7 +118,7 @@ function StageControls({ leaf, not, fresh, problems, onChange, onNot }: Controls
       optionFilterProp="label"
       value={(leaf.values ?? []).map(String)}
       onChange={(next) => onChange({ values: next })}
-      options={[...stages.map((s) => ({ value: s.key, label: stageName(s) })), { value: "", label: t("rule.noStage") }]}
+      options={[...stages.map((s) => ({ value: s.key, label: stageName(s) })), { value: "", label: t("stages.none") }]}
     />
   );
   return (

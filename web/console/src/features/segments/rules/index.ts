@@ -6,3 +6,4 @@ export { DurationInput, InstantInput, PickName } from "./fields";
 export { finished, lacks } from "./leaf";
 export { stageName, useAttributeNames, useEventNames, useNames, useSegments, useStages, useTags } from "./names";
 export { durationText, ruleText, windowText } from "./words";
+export { unfinishedProblems } from "./unfinished";
