@@ -154,11 +154,14 @@ func (p Patch) apply(c *Customer) {
 	}
 }
 
+// NoStage asks a ListFilter for those who stand in no stage; no key is like it.
+const NoStage = "-"
+
 // ListFilter narrows List.
 type ListFilter struct {
 	// Query is looked for in names, identities and codes, folded.
 	Query string
-	// Stage is the key of a stage; Tag a tag's name.
+	// Stage is the key of a stage, or NoStage; Tag a tag's name.
 	Stage, Tag string
 	Segment    ids.ID
 	Before     ListPosition
@@ -197,7 +200,11 @@ func (s *Service) Count(ctx context.Context, f ListFilter) (int64, error) {
 
 func (f ListFilter) where(b *store.Builder) {
 	b.Add("WHERE c.merged_into = 0")
-	if f.Stage != "" {
+	switch f.Stage {
+	case "":
+	case NoStage:
+		b.Add("AND c.stage = ''")
+	default:
 		b.Add("AND c.stage = ?", f.Stage)
 	}
 	if f.Tag != "" {

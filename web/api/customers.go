@@ -69,7 +69,7 @@ func (s *Server) present(c *customers.Customer, err error) (*customers.Customer,
 
 func (s *Server) listCustomers(ctx context.Context, in *struct {
 	Q       string  `query:"q" doc:"Looked for in names, identities and codes"`
-	Stage   string  `query:"stage" doc:"The key of a stage"`
+	Stage   string  `query:"stage" doc:"The key of a stage; - for those in none"`
 	Tag     string  `query:"tag" doc:"The name of a tag"`
 	Segment idParam `query:"segment" doc:"Members of this segment"`
 	PageInput

@@ -1,49 +1,22 @@
 /** The shapes and calls of what people do and where they stand: stages, tags, events, tracking, sending rules. */
 import { request } from "./http";
 import type { RuleNode } from "./rule";
+import type { components } from "./schema";
 import type { Customer, CustomerEvent, Page } from "./types";
 
+type Schemas = components["schemas"];
 type Items<T> = { items: T[] };
 const enc = encodeURIComponent;
 
 /** How a list is asked for those who stand in no stage. */
 export const NO_STAGE = "-";
 
-export interface Stage {
-  key: string;
-  name_en: string;
-  name_zh: string;
-  position: number;
-  rule: RuleNode | null;
-  count: number;
-  /** It can be renamed and moved, not deleted. */
-  built_in: boolean;
-}
-
+export type Stage = Omit<Schemas["Stage"], "rule"> & { rule: RuleNode | null };
 export type StageWriting = Pick<Stage, "name_en" | "name_zh" | "rule">;
-
 /** How many went from one stage to another; "" is none. */
-export interface Movement {
-  from: string;
-  to: string;
-  count: number;
-}
-
-export interface StageChange {
-  id: string;
-  from: string;
-  to: string;
-  kind: "manual" | "rule" | "journey" | "merge" | "import";
-  reason: string;
-  actor: { kind: string; id: string | null; name: string | null };
-  at: string;
-}
-
-export interface Tag {
-  id: string;
-  name: string;
-  count: number;
-}
+export type Movement = Schemas["StageMovement"];
+export type StageChange = Schemas["StageChange"];
+export type Tag = Schemas["Tag"];
 
 /** What was seen under a name; for choosing instead of typing. */
 export interface ObservedName {
@@ -96,7 +69,7 @@ export interface SendingRules {
 
 export const behaviourApi = {
   stages: (signal?: AbortSignal) => request<Items<Stage>>("GET", "/stages", { signal }),
-  createStage: (body: StageWriting & { key: string }) => request<Stage>("POST", "/stages", { body }),
+  createStage: ({ rule, ...body }: StageWriting & { key: string }) => request<Stage>("POST", "/stages", { body: rule ? { ...body, rule } : body }),
   updateStage: (key: string, body: Partial<StageWriting>) => request<Stage>("PATCH", `/stages/${enc(key)}`, { body }),
   deleteStage: (key: string) => request<void>("DELETE", `/stages/${enc(key)}`),
   orderStages: (keys: string[]) => request<Items<Stage> | void>("PUT", "/stages/order", { body: { keys } }),

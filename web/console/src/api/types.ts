@@ -88,14 +88,7 @@ export type TroubleState = "all" | "failed" | "unknown";
 /** Something that arrived, is kept, and could not be understood. */
 export type FailedInbound = Schemas["Failed"];
 
-/** Where a customer stands. */
-export interface AtStage {
-  key: string;
-  name_en: string;
-  name_zh: string;
-  since: string;
-}
-export type Customer = Schemas["Customer"] & { stage?: AtStage | null; tags?: string[] };
+export type Customer = Schemas["Customer"];
 export type CustomerPatch = Schemas["CustomerPatch"];
 export type CustomerEvent = Schemas["Event"];
 export type Identity = Schemas["Identity"];
