@@ -37,6 +37,7 @@ export const keys = {
   members: (id: string, q: string) => ["segments", "members", id, q] as const,
   membershipChanges: (id: string) => ["segments", "changes", id] as const,
   why: (rule: string, customer: string) => ["segments", "why", rule, customer] as const,
+  segmentsOf: (customer: string) => ["customers", "segments", customer] as const,
   stages: ["stages"] as const,
   stageList: ["stages", "list"] as const,
   stageBoard: ["stages", "people"] as const,

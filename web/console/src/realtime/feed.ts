@@ -332,7 +332,7 @@ export class Feed {
       const ids = [...this.touched];
       this.touched.clear();
       for (const one of ids) {
-        for (const queryKey of [keys.timeline(one), keys.identities(one), keys.merges(one), keys.contradictions(one), keys.consents(one), keys.conversationsOf(one), keys.stageChanges(one)]) {
+        for (const queryKey of [keys.timeline(one), keys.identities(one), keys.merges(one), keys.contradictions(one), keys.consents(one), keys.conversationsOf(one), keys.stageChanges(one), keys.segmentsOf(one)]) {
           void this.cache.invalidateQueries({ queryKey });
         }
       }

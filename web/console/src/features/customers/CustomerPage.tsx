@@ -20,7 +20,7 @@ import { MergeDialog } from "./MergeDialog";
 import { MergeLog } from "./MergeLog";
 import { CustomerAvatar } from "./CustomerAvatar";
 import { customerName } from "./name";
-import { CustomerStage, CustomerTags, StageHistory } from "./Standing";
+import { CustomerSegments, CustomerStage, CustomerTags, StageHistory } from "./Standing";
 import { Timeline } from "./Timeline";
 import "@/features/teammates/teammates.css";
 import "./customers.css";
@@ -57,6 +57,7 @@ export function CustomerPage({ id }: { id: string }) {
   const mayWrite = usePermission("customers.write");
   const mayTasks = usePermission("tasks.read");
   const mayInbox = usePermission("inbox.read");
+  const maySegments = usePermission("segments.read");
   const heard = useCustomerOnline(id);
   const navigate = useNavigate();
   const [merging, setMerging] = useState<{ other?: string } | null>(null);
@@ -122,6 +123,11 @@ export function CustomerPage({ id }: { id: string }) {
               <CustomerTags customer={customer} />
             </div>
           </Section>
+          {maySegments && (
+            <Section title={t("nav.segments")}>
+              <CustomerSegments customerId={id} />
+            </Section>
+          )}
           <Section title={t("customers.identities")}>
             <IdentityList customerId={id} dated />
           </Section>

@@ -1,8 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "@tanstack/react-router";
 import { behaviourApi } from "@/api/behaviour";
 import { keys } from "@/api/keys";
+import { segmentsApi } from "@/api/segments";
 import type { Customer } from "@/api/types";
 import { stageName, useNames, useTags } from "@/features/segments/rules/names";
 import { MoveDialog } from "@/features/stages/MoveDialog";
@@ -12,6 +14,9 @@ import { describe } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
 import { Button, CloseIcon, PlusIcon, Select, Skeleton, StagesIcon, Tag, toastError, useNow } from "@/ui";
 import "./standing.css";
+
+/** Time alone moves people in and out of segments. */
+const ASK_EVERY = 15_000;
 
 /** Where a customer stands, and how to move them. */
 export function CustomerStage({ customer }: { customer: Customer }) {
@@ -125,6 +130,32 @@ export function CustomerTags({ customer }: { customer: Customer }) {
           </Button>
         ))}
     </div>
+  );
+}
+
+/** The segments a customer is in now. */
+export function CustomerSegments({ customerId }: { customerId: string }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const query = useQuery({ queryKey: keys.segmentsOf(customerId), queryFn: ({ signal }) => segmentsApi.ofCustomer(customerId, signal), refetchInterval: ASK_EVERY });
+  if (query.isPending) return <Skeleton lines={2} />;
+  const items = query.data?.items ?? [];
+  if (items.length === 0) return <p className="muted">{t("customers.noSegments")}</p>;
+  return (
+    <ul className="standing-history" data-testid="customer-segments">
+      {items.map((segment) => (
+        <li key={segment.id}>
+          <span>
+            <Link to="/segments/$segmentId" params={{ segmentId: segment.id }}>
+              {segment.name}
+            </Link>
+          </span>
+          <time dateTime={segment.since} title={full(segment.since)}>
+            {ago(segment.since, now)}
+          </time>
+        </li>
+      ))}
+    </ul>
   );
 }
 

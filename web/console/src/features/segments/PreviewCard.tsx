@@ -41,12 +41,12 @@ export function PreviewCard({ preview }: { preview: LivePreview }) {
           <h4>{t("segments.reach")}</h4>
           <ul className="preview-reach">
             {channels.map((channel) => {
-              const reached = data.reach[channel] ?? 0;
+              const reached = data.reach[channel];
               return (
                 <li key={channel} title={t("segments.reachHelp")}>
                   <ChannelIcon channel={channel} silent /> <span>{channelName(channel)}</span>
-                  <span className="num">{number(reached)}</span>
-                  <small className="num">{data.count > 0 ? percent(reached, data.count) : ""}</small>
+                  <span className="num">{reached === undefined ? t("common.notAvailable") : number(reached)}</span>
+                  <small className="num">{data.count > 0 && reached !== undefined ? percent(reached, data.count) : ""}</small>
                 </li>
               );
             })}

@@ -26,8 +26,8 @@ function Actions({ segment }: { segment: Segment }) {
   const used = segment.used_by.length > 0;
   const rebuild = useMutation({
     mutationFn: () => segmentsApi.rebuild(segment.id),
-    onSuccess: () => {
-      put({ ...segment, state: "building", progress: 0 });
+    onSuccess: (building) => {
+      put(building);
       toast(t("segments.rebuilding"));
     },
     onError: (error) => toastError(describe(error)),
