@@ -5540,7 +5540,7 @@ export interface operations {
             query?: {
                 /** @description Looked for in names, identities and codes */
                 q?: string;
-                /** @description The key of a stage */
+                /** @description The key of a stage; - for those in none */
                 stage?: string;
                 /** @description The name of a tag */
                 tag?: string;

@@ -95,10 +95,9 @@ export {
   ProjectOutlined as StagesIcon,
   ThunderboltOutlined as EventsIcon,
   CodeOutlined as WriteKeysIcon,
-  ScheduleOutlined as SendingIcon,
+  ControlOutlined as SendingIcon,
   TagOutlined as TagIcon,
   ArrowRightOutlined as ArrowIcon,
   PauseOutlined as PauseIcon,
   CaretRightOutlined as PlayIcon,
-  UpOutlined as UpIcon,
 } from "@ant-design/icons";
