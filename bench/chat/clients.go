@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/fanward/fanward/bench/program"
 )
 
 const origin = "https://shop.example"
@@ -22,14 +24,14 @@ func jsonBody(v any) io.Reader {
 }
 
 // shop makes a web chat account and returns the visitors' base address.
-func shop(p *program, token string) (string, error) {
+func shop(p *program.Program, token string) (string, error) {
 	var account struct {
 		Key string `json:"key"`
 	}
-	err := call("POST", p.url+"/api/v1/accounts", bearer(token), map[string]any{
+	err := program.Call("POST", p.URL+"/api/v1/accounts", program.Bearer(token), map[string]any{
 		"channel": "webchat", "name": "Bench", "config": map[string]any{"origins": []string{origin}},
 	}, &account)
-	return p.url + "/channels/webchat/" + account.Key, err
+	return p.URL + "/channels/webchat/" + account.Key, err
 }
 
 // arrivals tells when a message was first seen, by its text.
@@ -69,7 +71,7 @@ func newVisitor(base string, seen *arrivals) (*visitor, error) {
 	var s struct {
 		Visitor string `json:"visitor"`
 	}
-	if err := call("POST", base+"/session", http.Header{"Origin": {origin}}, map[string]any{}, &s); err != nil {
+	if err := program.Call("POST", base+"/session", http.Header{"Origin": {origin}}, map[string]any{}, &s); err != nil {
 		return nil, err
 	}
 	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(base, "http")+"/socket", http.Header{"Origin": {origin}})
@@ -133,7 +135,7 @@ func (v *visitor) thread() string {
 // agent is a console's socket: when it is cut it comes back and resumes after
 // the position it holds, as consoles do.
 type agent struct {
-	p     *program
+	p     *program.Program
 	token string
 	seen  *arrivals
 
@@ -141,7 +143,7 @@ type agent struct {
 	position *string
 }
 
-func newAgent(p *program, token string, seen *arrivals) (*agent, error) {
+func newAgent(p *program.Program, token string, seen *arrivals) (*agent, error) {
 	a := &agent{p: p, token: token, seen: seen}
 	ws, err := a.connect()
 	if err != nil {
@@ -160,7 +162,7 @@ func newAgent(p *program, token string, seen *arrivals) (*agent, error) {
 }
 
 func (a *agent) connect() (*websocket.Conn, error) {
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.p.url, "http")+"/api/v1/socket", bearer(a.token))
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.p.URL, "http")+"/api/v1/socket", program.Bearer(a.token))
 	if err != nil {
 		return nil, err
 	}

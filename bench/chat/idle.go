@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 )
 
@@ -16,12 +17,12 @@ func measureIdle(o options, t *table.Table) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := start(o.binary, dir)
+	p, err := program.Start(o.binary, dir)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	token, err := p.token(o.binary)
+	defer p.Stop()
+	token, err := p.Token(o.binary)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func measureIdle(o options, t *table.Table) error {
 		return err
 	}
 	time.Sleep(3 * time.Second)
-	before, err := p.resident()
+	before, err := p.Resident()
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func measureIdle(o options, t *table.Table) error {
 	}
 	took := time.Since(begun)
 	time.Sleep(20 * time.Second) // what the garbage collector still holds of the handshakes goes
-	after, err := p.resident()
+	after, err := p.Resident()
 	if err != nil {
 		return err
 	}

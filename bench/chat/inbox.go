@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/bench/load"
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 	"github.com/fanward/fanward/internal/store"
 )
@@ -29,22 +30,22 @@ func measureInbox(o options, t *table.Table) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := start(o.binary, dir)
+	p, err := program.Start(o.binary, dir)
 	if err != nil {
 		return err
 	}
-	token, err := p.token(o.binary)
+	token, err := p.Token(o.binary)
 	if err != nil {
 		return err
 	}
-	p.stop()
+	p.Stop()
 	if err := fill(dir, o.filled); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
-	if p, err = start(o.binary, dir); err != nil {
+	if p, err = program.Start(o.binary, dir); err != nil {
 		return err
 	}
-	defer p.stop()
+	defer p.Stop()
 	for _, view := range []string{
 		"view=all", "view=unassigned", "view=all&status=resolved", "view=all&status=all", "view=team&team_id=1000003", "account_id=1000002",
 		"assignee_id=1000017", "view=all&total=true",
@@ -56,8 +57,8 @@ func measureInbox(o options, t *table.Table) error {
 	return ask(t, p, token, "/api/v1/conversations/counts", "inbox counts")
 }
 
-func ask(t *table.Table, p *program, token, path, what string) error {
-	get := func(int) error { return call("GET", p.url+path, bearer(token), nil, nil) }
+func ask(t *table.Table, p *program.Program, token, path, what string) error {
+	get := func(int) error { return program.Call("GET", p.URL+path, program.Bearer(token), nil, nil) }
 	if err := get(0); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/fanward/fanward/bench/load"
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 )
 
@@ -32,18 +33,18 @@ const (
 // measurePushes has WeChat's pushes stored and acknowledged, and looks how late
 // the agent's socket tells of them.
 func measurePushes(o options, t *table.Table) error {
-	return withProvider(o, nil, func(p *program, token string, atAgent *arrivals) error {
+	return withProvider(o, nil, func(p *program.Program, token string, atAgent *arrivals) error {
 		var account struct {
 			Key string `json:"key"`
 		}
-		err := call("POST", p.url+"/api/v1/accounts", bearer(token), map[string]any{
+		err := program.Call("POST", p.URL+"/api/v1/accounts", program.Bearer(token), map[string]any{
 			"channel": "wechat", "name": "Bench", "config": map[string]any{"app_id": "wxbench0000000001", "mode": "plain"},
 			"secrets": map[string]any{"app_secret": strings.Repeat("s", 32), "token": pushToken, "encoding_aes_key": strings.Repeat("A", 43)},
 		}, &account)
 		if err != nil {
 			return err
 		}
-		target := p.url + "/channels/wechat/" + account.Key
+		target := p.URL + "/channels/wechat/" + account.Key
 		push := func(run string) func(n int) error {
 			return func(n int) error { return deliver(target, run, n) }
 		}
@@ -66,7 +67,7 @@ func deliver(target, run string, n int) error {
 	query := url.Values{"signature": {hex.EncodeToString(sum[:])}, "timestamp": {now}, "nonce": {"nonce"}}
 	body := fmt.Sprintf("<xml><ToUserName>gh_bench</ToUserName><FromUserName>openid%d</FromUserName><CreateTime>%s</CreateTime><MsgType>text</MsgType><Content>%s-%d</Content><MsgId>%d</MsgId></xml>",
 		n%followers, now, run, n, time.Now().UnixNano())
-	res, err := client.Post(target+"?"+query.Encode(), "text/xml", strings.NewReader(body))
+	res, err := program.Client.Post(target+"?"+query.Encode(), "text/xml", strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -81,12 +82,12 @@ func deliver(target, run string, n int) error {
 // measureMails has mails stored and acknowledged by 250, and looks how late the
 // agent's socket tells of them.
 func measureMails(o options, t *table.Table) error {
-	addr, err := freePort()
+	addr, err := program.FreePort()
 	if err != nil {
 		return err
 	}
-	return withProvider(o, []string{"FANWARD_EMAIL_SMTP_ADDR=" + addr}, func(p *program, token string, atAgent *arrivals) error {
-		err := call("POST", p.url+"/api/v1/accounts", bearer(token), map[string]any{
+	return withProvider(o, []string{"FANWARD_EMAIL_SMTP_ADDR=" + addr}, func(p *program.Program, token string, atAgent *arrivals) error {
+		err := program.Call("POST", p.URL+"/api/v1/accounts", program.Bearer(token), map[string]any{
 			"channel": "email", "name": "Bench", "config": map[string]any{"address": "shop@bench.example", "smtp": map[string]any{"host": "127.0.0.1", "port": 9, "tls": "none"}},
 		}, nil)
 		if err != nil {
@@ -106,18 +107,18 @@ func measureMails(o options, t *table.Table) error {
 }
 
 // withProvider starts a program with an agent who listens.
-func withProvider(o options, env []string, measure func(p *program, token string, atAgent *arrivals) error) error {
+func withProvider(o options, env []string, measure func(p *program.Program, token string, atAgent *arrivals) error) error {
 	dir, err := os.MkdirTemp("", "fanward-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := start(o.binary, dir, env...)
+	p, err := program.Start(o.binary, dir, env...)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	token, err := p.token(o.binary)
+	defer p.Stop()
+	token, err := p.Token(o.binary)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 )
 
@@ -26,17 +27,17 @@ func measureStart(o options, t *table.Table) error {
 			return err
 		}
 		empty = append(empty, first.took)
-		token, err := first.program.token(o.binary)
+		token, err := first.program.Token(o.binary)
 		if err != nil {
 			return err
 		}
-		first.program.stop()
+		first.program.Stop()
 		second, err := timeStart(o.binary, dir, token)
 		if err != nil {
 			return err
 		}
 		existing = append(existing, second.took)
-		second.program.stop()
+		second.program.Stop()
 		_ = os.RemoveAll(dir)
 	}
 	for name, took := range map[string][]time.Duration{"start to first list, empty database": empty, "start to first list, existing database": existing} {
@@ -51,7 +52,7 @@ func measureStart(o options, t *table.Table) error {
 }
 
 type begun struct {
-	program *program
+	program *program.Program
 	took    time.Duration
 }
 
@@ -59,37 +60,37 @@ type begun struct {
 // with the link that the program prints.
 func timeStart(binary, dir, token string) (begun, error) {
 	at := time.Now()
-	p, err := launch(binary, dir)
+	p, err := program.Launch(binary, dir)
 	if err != nil {
 		return begun{}, err
 	}
 	header := http.Header{}
 	if token != "" {
-		header = bearer(token)
+		header = program.Bearer(token)
 	}
 	for time.Since(at) < 20*time.Second {
 		if token == "" && header.Get("Cookie") == "" {
-			if link := p.ownerToken(); link != "" {
+			if link := p.OwnerToken(); link != "" {
 				header = signIn(p, link)
 			}
 		}
-		if len(header) > 0 && call("GET", p.url+"/api/v1/conversations", header, nil, nil) == nil {
+		if len(header) > 0 && program.Call("GET", p.URL+"/api/v1/conversations", header, nil, nil) == nil {
 			return begun{p, time.Since(at)}, nil
 		}
 		time.Sleep(time.Millisecond)
 	}
-	p.stop()
-	return begun{}, fmt.Errorf("no list within 20 s: %s", p.output())
+	p.Stop()
+	return begun{}, fmt.Errorf("no list within 20 s: %s", p.Output())
 }
 
-func signIn(p *program, link string) http.Header {
-	req, err := http.NewRequest("POST", p.url+"/api/v1/session/link", jsonBody(map[string]string{"token": link}))
+func signIn(p *program.Program, link string) http.Header {
+	req, err := http.NewRequest("POST", p.URL+"/api/v1/session/link", jsonBody(map[string]string{"token": link}))
 	if err != nil {
 		return http.Header{}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Fanward-CSRF", "1")
-	res, err := client.Do(req)
+	res, err := program.Client.Do(req)
 	if err != nil {
 		return http.Header{}
 	}
@@ -106,13 +107,13 @@ func measureIdleMemory(o options, t *table.Table) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := start(o.binary, dir)
+	p, err := program.Start(o.binary, dir)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
+	defer p.Stop()
 	time.Sleep(5 * time.Second)
-	bytes, err := p.resident()
+	bytes, err := p.Resident()
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/bench/load"
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 )
 
@@ -22,12 +23,12 @@ func measureTalk(o options, t *table.Table) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := start(o.binary, dir)
+	p, err := program.Start(o.binary, dir)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	token, err := p.token(o.binary)
+	defer p.Stop()
+	token, err := p.Token(o.binary)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func measureTalk(o options, t *table.Table) error {
 		run := fmt.Sprintf("in%d", step.rate)
 		if o.profile != "" && step.rate == 2000 {
 			go func() {
-				if err := p.profile(o.profile, o.duration/2); err != nil {
+				if err := p.Profile(o.profile, o.duration/2); err != nil {
 					fmt.Fprintln(os.Stderr, "profile:", err)
 				}
 			}()
@@ -72,7 +73,7 @@ func measureTalk(o options, t *table.Table) error {
 	r := load.Open(500, o.duration, func(n int) error {
 		body := fmt.Sprintf("out-%d", n)
 		seen := atVisitor.expect(body)
-		err := call("POST", p.url+"/api/v1/conversations/"+visitors[n%len(visitors)].thread()+"/messages", bearer(token),
+		err := program.Call("POST", p.URL+"/api/v1/conversations/"+visitors[n%len(visitors)].thread()+"/messages", program.Bearer(token),
 			map[string]any{"client_key": body, "body": body, "kind": "text", "attachment_ids": []string{}}, nil)
 		if err != nil {
 			return err

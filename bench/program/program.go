@@ -1,4 +1,6 @@
-package main
+// Package program starts the built program for benchmarks and speaks to it from
+// outside.
+package program
 
 import (
 	"bufio"
@@ -21,10 +23,11 @@ import (
 	"time"
 )
 
-// program is the built binary, running on free loopback ports.
-type program struct {
-	url  string
-	dir  string
+// Program is the built binary, running on free loopback ports.
+type Program struct {
+	// URL is the address of its API, Dir its data folder.
+	URL  string
+	Dir  string
 	cmd  *exec.Cmd
 	done chan struct{}
 
@@ -32,7 +35,7 @@ type program struct {
 	log bytes.Buffer
 }
 
-func freePort() (string, error) {
+func FreePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -41,18 +44,18 @@ func freePort() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// launch starts the program without waiting for it; env is set beside what it
+// Launch starts the program without waiting for it; env is set beside what it
 // needs anyway.
-func launch(binary, dir string, env ...string) (*program, error) {
-	addr, err := freePort()
+func Launch(binary, dir string, env ...string) (*Program, error) {
+	addr, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	shop, err := freePort()
+	shop, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	p := &program{url: "http://" + addr, dir: dir, done: make(chan struct{})}
+	p := &Program{URL: "http://" + addr, Dir: dir, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.Env = append(os.Environ(), "FANWARD_HTTP_ADDR="+addr, "FANWARD_SANDBOX_SHOP_ADDR="+shop, "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0", "FANWARD_DATA_DIR="+dir)
 	p.cmd.Env = append(p.cmd.Env, env...)
@@ -77,14 +80,14 @@ func launch(binary, dir string, env ...string) (*program, error) {
 	return p, nil
 }
 
-// start launches the program and waits until it is ready.
-func start(binary, dir string, env ...string) (*program, error) {
-	p, err := launch(binary, dir, env...)
+// Start launches the program and waits until it is ready.
+func Start(binary, dir string, env ...string) (*Program, error) {
+	p, err := Launch(binary, dir, env...)
 	if err != nil {
 		return nil, err
 	}
 	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(2 * time.Millisecond) {
-		if r, err := http.Get(p.url + "/readyz"); err == nil {
+		if r, err := http.Get(p.URL + "/readyz"); err == nil {
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {
 				return p, nil
@@ -92,21 +95,21 @@ func start(binary, dir string, env ...string) (*program, error) {
 		}
 		select {
 		case <-p.done:
-			return nil, errors.New("the program ended: " + p.output())
+			return nil, errors.New("the program ended: " + p.Output())
 		default:
 		}
 	}
-	p.stop()
-	return nil, errors.New("the program is not ready: " + p.output())
+	p.Stop()
+	return nil, errors.New("the program is not ready: " + p.Output())
 }
 
-func (p *program) output() string {
+func (p *Program) Output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
 }
 
-func (p *program) stop() {
+func (p *Program) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
@@ -118,24 +121,30 @@ func (p *program) stop() {
 
 var signInLink = regexp.MustCompile(`/sign-in/link#token=(\S+)`)
 
-// ownerToken is the one-time token of the printed sign-in link; "" until then.
-func (p *program) ownerToken() string {
-	if m := signInLink.FindStringSubmatch(p.output()); m != nil {
+// OwnerToken is the one-time token of the printed sign-in link; "" until then.
+func (p *Program) OwnerToken() string {
+	if m := signInLink.FindStringSubmatch(p.Output()); m != nil {
 		return m[1]
 	}
 	return ""
 }
 
-// token creates an API token through the running program's admin socket.
-func (p *program) token(binary string) (string, error) {
-	cmd := exec.Command(binary, "token", "create", "--role", "owner", "--name", "bench")
-	cmd.Env = append(os.Environ(), "FANWARD_DATA_DIR="+p.dir)
+// Token creates an API token through the running program's admin socket.
+func (p *Program) Token(binary string) (string, error) {
+	return p.Admin(binary, "token", "create", "--role", "owner", "--name", "bench")
+}
+
+// Admin runs one of the program's commands on the same data and returns what it
+// prints: the secret alone.
+func (p *Program) Admin(binary string, args ...string) (string, error) {
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "FANWARD_DATA_DIR="+p.Dir)
 	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
 }
 
-// resident is the program's resident memory in bytes.
-func (p *program) resident() (int64, error) {
+// Resident is the program's resident memory in bytes.
+func (p *Program) Resident() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -149,9 +158,9 @@ func (p *program) resident() (int64, error) {
 	return 0, errors.New("no VmRSS")
 }
 
-var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 512}}
+var Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 512}}
 
-func call(method, url string, header http.Header, body, out any) error {
+func Call(method, url string, header http.Header, body, out any) error {
 	var r io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -170,7 +179,7 @@ func call(method, url string, header http.Header, body, out any) error {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := client.Do(req)
+	res, err := Client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -188,12 +197,12 @@ func call(method, url string, header http.Header, body, out any) error {
 	return json.Unmarshal(b, out)
 }
 
-func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+func Bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
-// profile fetches a CPU profile through the admin socket and keeps it.
-func (p *program) profile(file string, d time.Duration) error {
+// Profile fetches a CPU profile through the admin socket and keeps it.
+func (p *Program) Profile(file string, d time.Duration) error {
 	unix := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(p.dir, "admin.sock"))
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(p.Dir, "admin.sock"))
 	}}}
 	res, err := unix.Get(fmt.Sprintf("http://program/debug/pprof/profile?seconds=%d", int(d.Seconds())))
 	if err != nil {
