@@ -8,6 +8,7 @@
 package index
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -141,6 +142,41 @@ func (x *Index) Members(p *rule.Program, t int64) ([]int64, error) {
 	}
 	if len(ids) > before {
 		slices.Sort(ids)
+	}
+	return ids, nil
+}
+
+// Latest are the ids of at most n of the people of whom the program is true at t,
+// those first who were seen last.
+func (x *Index) Latest(p *rule.Program, t int64, n int) ([]int64, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	found, err := x.base.find(p.Tree(), t)
+	if err != nil {
+		return nil, err
+	}
+	found.without(x.away)
+	type one struct{ seen, id int64 }
+	later := func(a, b one) int { return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(b.id, a.id)) }
+	var latest []one
+	look := func(o one) {
+		if len(latest) == n && later(o, latest[n-1]) > 0 {
+			return
+		}
+		at, _ := slices.BinarySearchFunc(latest, o, later)
+		latest = slices.Insert(latest[:min(len(latest), n-1)], min(at, n-1), o)
+	}
+	for i := range found.all() {
+		look(one{x.base.seen[i], x.base.ids[i]})
+	}
+	for id, who := range x.changed {
+		if match, _ := p.Eval(who, t); match {
+			look(one{who.row.LastSeenAt, id})
+		}
+	}
+	ids := make([]int64, len(latest))
+	for i, o := range latest {
+		ids[i] = o.id
 	}
 	return ids, nil
 }

@@ -122,6 +122,18 @@ func hold(t *testing.T, w *oracle.World, x *index.Index, people []*oracle.Person
 		raw, _ := json.Marshal(n)
 		t.Fatalf("%d: found %v, %v, %v, not %v, at %d\n%s", count, got, err, errCount, want, at, raw)
 	}
+	slices.SortFunc(people, func(a, b *oracle.Person) int {
+		return cmp.Or(cmp.Compare(b.LastSeenAt, a.LastSeenAt), cmp.Compare(b.ID, a.ID))
+	})
+	var latest []int64
+	for _, p := range people {
+		if len(latest) < 5 && slices.Contains(want, p.ID) {
+			latest = append(latest, p.ID)
+		}
+	}
+	if got, err := x.Latest(program, at, 5); err != nil || !slices.Equal(got, latest) {
+		t.Fatalf("the latest are %v, %v, not %v", got, err, latest)
+	}
 }
 
 // change does to some people what the house may do, and tells the index.

@@ -12,7 +12,9 @@ import (
 // page is how many people are read together.
 const page = 2000
 
-// Read loads an index from the rows of a snapshot: merged records are nobody.
+// Read loads an index from rows: merged records are nobody. It reads them in many
+// small pages. When q is no snapshot, whoever changes meanwhile has to be
+// Refreshed afterwards.
 func Read(q store.Querier, o Options) (*Index, error) {
 	return Load(o, everybody(q), everything(q))
 }
@@ -48,28 +50,25 @@ func (x *Index) Refresh(q store.Querier, ids []int64) error {
 // everybody reads the people page by page, ascending.
 func everybody(q store.Querier) iter.Seq2[Person, error] {
 	return func(yield func(Person, error) bool) {
-		for last, more := int64(0), true; more; {
-			var ids []int64
-			var b store.Builder
-			b.Add("SELECT id FROM customers WHERE merged_into = 0 AND id > ? ORDER BY id LIMIT ?", last, page)
-			query, args := b.Query()
-			rows, err := q.Query(query, args...)
-			if ids, err = store.Collect(rows, err, func(r store.Row) (id int64, err error) { return id, r.Scan(&id) }); err == nil && len(ids) > 0 {
-				first := ids[0]
-				last = ids[len(ids)-1]
-				var people []Person
-				people, err = peopleOf(q, func(b *store.Builder, column string) { b.Add(column+" BETWEEN ? AND ?", first, last) })
-				for _, p := range people {
-					if err == nil && !yield(p, nil) {
-						return
-					}
+		for last := int64(0); ; {
+			end, err := pageEnd(q, last)
+			if err == nil && end == 0 {
+				return
+			}
+			var people []Person
+			if err == nil {
+				people, err = peopleOf(q, func(b *store.Builder, column string) { b.Add(column+" > ? AND "+column+" <= ?", last, end) })
+			}
+			for _, p := range people {
+				if err == nil && !yield(p, nil) {
+					return
 				}
 			}
 			if err != nil {
 				yield(Person{}, err)
 				return
 			}
-			more = len(ids) == page
+			last = end
 		}
 	}
 }
@@ -194,30 +193,46 @@ func scanEvent(r store.Row, names map[int64]string) (Event, error) {
 	return e, err
 }
 
-// everything reads the events in the order of their index.
+// everything reads the events of a page of customers after the other, in the
+// order of their index.
 func everything(q store.Querier) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		names, err := eventNames(q)
-		if err != nil {
-			yield(Event{}, err)
-			return
-		}
-		var b store.Builder
-		query, args := b.Add("SELECT customer_id, name_id, at, facts FROM events ORDER BY customer_id, name_id, at").Query()
-		rows, err := q.Query(query, args...)
-		if err != nil {
-			yield(Event{}, err)
-			return
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			e, err := scanEvent(rows, names)
-			if !yield(e, err) || err != nil {
-				return
+		for last, ok := int64(0), true; ok && err == nil; {
+			var end int64
+			if end, err = pageEnd(q, last); err != nil || end == 0 {
+				break
 			}
+			ok, err = eventsBetween(q, last, end, names, yield)
+			last = end
 		}
-		if err := rows.Err(); err != nil {
+		if err != nil {
 			yield(Event{}, err)
 		}
 	}
+}
+
+// pageEnd is the last customer of the page behind one; 0 after the last page.
+func pageEnd(q store.Querier, after int64) (end int64, err error) {
+	var b store.Builder
+	query, args := b.Add("SELECT COALESCE(max(id), 0) FROM (SELECT id FROM customers WHERE id > ? ORDER BY id LIMIT ?) page", after, page).Query()
+	return end, q.QueryRow(query, args...).Scan(&end)
+}
+
+func eventsBetween(q store.Querier, after, to int64, names map[int64]string, yield func(Event, error) bool) (more bool, err error) {
+	var b store.Builder
+	b.Add("SELECT customer_id, name_id, at, facts FROM events WHERE customer_id > ? AND customer_id <= ? ORDER BY customer_id, name_id, at", after, to)
+	query, args := b.Query()
+	rows, err := q.Query(query, args...)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		e, err := scanEvent(rows, names)
+		if err != nil || !yield(e, nil) {
+			return false, err
+		}
+	}
+	return true, rows.Err()
 }
