@@ -1,12 +1,25 @@
 package segments
 
-import "context"
+import (
+	"context"
+
+	"github.com/fanward/fanward/segments/index"
+)
 
 // SetSizes bounds how many people are evaluated, and built, together.
-func (s *Service) SetSizes(batch, chunk int) { s.sizes = sizes{batch, chunk} }
+func (s *Service) SetSizes(batch, chunk int) { s.sizes.batch, s.sizes.chunk = batch, chunk }
 
 // BuildOn takes one step of the builds.
 func (s *Service) BuildOn(ctx context.Context) (bool, error) { return s.buildOn(ctx) }
 
 // Evaluate takes one batch of those who are marked.
 func (s *Service) Evaluate(ctx context.Context) (bool, error) { return s.evaluate(ctx) }
+
+// LoadMemory makes or renews the index of previews, whatever there is.
+func (s *Service) LoadMemory(ctx context.Context) error {
+	s.sizes.quick = 0
+	return s.quick.load(ctx)
+}
+
+// Memory is the index of previews, up to date; nil when SQL answers.
+func (s *Service) Memory(ctx context.Context) (*index.Index, error) { return s.quick.current(ctx) }

@@ -9,6 +9,7 @@ import (
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments/index"
 	"github.com/fanward/fanward/segments/rule"
 )
 
@@ -60,6 +61,9 @@ func (s *Service) Preview(ctx context.Context, n rule.Node) (*Preview, error) {
 		return nil, err
 	}
 	c := &counting{s: s, all: all, at: s.clk.Now()}
+	if c.x, err = s.quick.current(ctx); err != nil {
+		return nil, err
+	}
 	out := &Preview{Reach: map[string]int64{}, Rows: []RowCount{}}
 	if out.Count, err = c.count(ctx, expanded); err != nil {
 		return nil, err
@@ -90,9 +94,33 @@ type counting struct {
 	s   *Service
 	all map[ids.ID]*definition
 	at  time.Time
+	x   *index.Index // nil: SQL answers
+}
+
+// remembered asks the index; ok is false when SQL has to answer.
+func (c *counting) remembered(expanded rule.Node, ask func(p *rule.Program, t int64) error) (ok bool, err error) {
+	if c.x == nil {
+		return false, nil
+	}
+	p, err := rule.Compile(expanded)
+	if err != nil {
+		return false, err
+	}
+	err = ask(p, c.at.UnixMilli())
+	if errors.Is(err, index.ErrNotIndexed) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (c *counting) count(ctx context.Context, expanded rule.Node) (n int64, err error) {
+	if ok, err := c.remembered(expanded, func(p *rule.Program, t int64) error {
+		many, err := c.x.Count(p, t)
+		n = int64(many)
+		return err
+	}); ok || err != nil {
+		return n, err
+	}
 	q := c.s.db.Reader(ctx)
 	condition, args, err := rule.SQL(expanded, dialect(q), c.at.UnixMilli())
 	if err != nil {
@@ -106,16 +134,7 @@ func (c *counting) count(ctx context.Context, expanded rule.Node) (n int64, err 
 
 func (c *counting) sample(ctx context.Context, expanded rule.Node) ([]*customers.Customer, error) {
 	q := c.s.db.Reader(ctx)
-	condition, args, err := rule.SQL(expanded, dialect(q), c.at.UnixMilli())
-	if err != nil {
-		return nil, err
-	}
-	var b store.Builder
-	b.Add("SELECT c.id FROM customers c WHERE c.merged_into = 0 AND").Add(condition, args...)
-	b.Add("ORDER BY c.last_seen_at DESC, c.id DESC LIMIT ?", sampleSize)
-	query, args := b.Once()
-	rows, err := q.Query(query, args...)
-	list, err := store.Collect(rows, err, func(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) })
+	list, err := c.latest(q, expanded)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +146,29 @@ func (c *counting) sample(ctx context.Context, expanded rule.Node) ([]*customers
 		}
 	}
 	return out, err
+}
+
+// latest are those of the people a rule is true of who were seen last.
+func (c *counting) latest(q store.Querier, expanded rule.Node) (list []ids.ID, err error) {
+	if ok, err := c.remembered(expanded, func(p *rule.Program, t int64) error {
+		found, err := c.x.Latest(p, t, sampleSize)
+		for _, id := range found {
+			list = append(list, ids.ID(id))
+		}
+		return err
+	}); ok || err != nil {
+		return list, err
+	}
+	condition, args, err := rule.SQL(expanded, dialect(q), c.at.UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	var b store.Builder
+	b.Add("SELECT c.id FROM customers c WHERE c.merged_into = 0 AND").Add(condition, args...)
+	b.Add("ORDER BY c.last_seen_at DESC, c.id DESC LIMIT ?", sampleSize)
+	query, args := b.Once()
+	rows, err := q.Query(query, args...)
+	return store.Collect(rows, err, func(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) })
 }
 
 // beside counts whom a message reaches, and each part of the rule.

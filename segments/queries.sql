@@ -53,6 +53,12 @@ SELECT customer_id, version FROM touched WHERE customer_id > ? ORDER BY customer
 -- name: anybody-waiting
 SELECT count(*) FROM (SELECT customer_id FROM touched LIMIT 1) one
 
+-- name: marked
+SELECT customer_id FROM touched LIMIT ?
+
+-- name: count-up-to
+SELECT count(*) FROM (SELECT id FROM customers LIMIT ?) first
+
 -- name: untouch
 DELETE FROM touched WHERE customer_id = ? AND version = ?
 

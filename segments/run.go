@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -29,6 +30,9 @@ const (
 // Run keeps memberships exact until ctx ends. wake is hinted with
 // customers.TopicTouched. What one process leaves undone the next one finds.
 func (s *Service) Run(ctx context.Context, wake <-chan []byte) {
+	var beside sync.WaitGroup
+	beside.Go(func() { s.quick.run(ctx) })
+	defer beside.Wait()
 	for ctx.Err() == nil {
 		wait, err := s.Round(ctx)
 		if err != nil && ctx.Err() == nil {

@@ -66,20 +66,24 @@ type Service struct {
 	sizes sizes
 	// asking bounds how many counts over everybody run at once.
 	asking chan struct{}
+	quick  *quick
 }
 
 // sizes are how many people are evaluated, and built, together.
-type sizes struct{ batch, chunk int }
+// quick is how many customers there are before previews are answered from memory.
+type sizes struct{ batch, chunk, quick int }
 
 // New returns the segments; nothing is evaluated before Run.
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
+	s := &Service{
 		db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, auditor: o.Auditor, log: o.Log,
-		sizes: sizes{evaluateBatch, buildChunk}, aside: map[ids.ID]time.Time{}, asking: make(chan struct{}, maxAsking),
+		sizes: sizes{evaluateBatch, buildChunk, quickFrom}, aside: map[ids.ID]time.Time{}, asking: make(chan struct{}, maxAsking),
 	}
+	s.quick = newQuick(s)
+	return s
 }
 
 // States of a segment.

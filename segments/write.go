@@ -25,6 +25,7 @@ var (
 // storeTx takes the marks of people away and stores what follows. Whoever has
 // been marked again meanwhile is left as they are: they come again.
 func (s *Service) storeTx(tx *store.Tx, used *programs, out []outcome, now time.Time) error {
+	s.quick.hear(out)
 	if err := current(tx, used, "share-programs"); err != nil {
 		return err
 	}

@@ -123,20 +123,40 @@ func (w *World) Leaf(people []*Person, t int64) rule.Node {
 	}
 }
 
+// Drifting is a condition on events that begin and cease to count by what a
+// property of theirs says, however few it is true of.
+func (w *World) Drifting(people []*Person, t int64) rule.Node {
+	for {
+		w.wanted = pick(w, []rule.Op{rule.WithinLast, rule.MoreThanAgo, rule.WithinNext})
+		n := pick(w, []func([]*Person, int64) rule.Node{w.count, w.sum})(people, t)
+		for _, f := range n.Where {
+			if f.Property == "until" && f.Duration != "" {
+				return n
+			}
+		}
+	}
+}
+
+var groups = []rule.Kind{rule.All, rule.Any, rule.None}
+
 // Tree combines leaves into groups within groups; sometimes through a segment.
 func (w *World) Tree(leaves []rule.Node) rule.Node {
 	if len(leaves) == 1 {
-		if w.chance(15) {
+		switch w.IntN(8) {
+		case 0:
 			return rule.Node{Kind: rule.Segment, ID: "1", Of: leaves}
+		case 1:
+			return rule.Node{Kind: pick(w, groups), Of: leaves}
 		}
 		return leaves[0]
 	}
-	n := rule.Node{Kind: pick(w, []rule.Kind{rule.All, rule.Any, rule.None})}
+	n := rule.Node{Kind: pick(w, groups)}
 	for len(leaves) > 0 {
-		k := 1
-		if len(n.Of) > 0 || len(leaves) > 2 {
-			k += w.IntN(len(leaves))
+		most := len(leaves)
+		if len(n.Of) == 0 {
+			most-- // a group of one group would nest without end
 		}
+		k := 1 + w.IntN(most)
 		n.Of = append(n.Of, w.Tree(leaves[:k]))
 		leaves = leaves[k:]
 	}

@@ -1,0 +1,251 @@
+package segments
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments/index"
+)
+
+const (
+	// quickFrom is how many customers there are before counting by SQL is slow
+	// enough for an index.
+	quickFrom = 20_000
+	// quickKept is how long an index is kept that nobody asks.
+	quickKept = 15 * time.Minute
+	// quickStale is how many people are read anew for one preview at most; when
+	// there are more, SQL answers and they are read behind it.
+	quickStale = 2000
+	// quickBytes is about how much memory an index may take.
+	quickBytes = 1 << 30
+)
+
+// quick answers counts over everybody from memory while previews are asked for.
+//
+// It is exact: whoever has changed since the index was made is either still
+// marked as touched, or was evaluated by this process, which tells it before the
+// mark goes. That holds as long as no other process evaluates: on SQLite.
+type quick struct {
+	s *Service
+	// asked wakes run.
+	asked chan struct{}
+	// use is held by whoever asks.
+	use   sync.Mutex
+	ready *live
+	used  time.Time
+	// failed is when an index could not be made.
+	failed time.Time
+
+	hearing sync.Mutex
+	// all are the index that answers and the one that is being loaded.
+	all []*live
+}
+
+// live is an index and who has been evaluated since it was last brought up to
+// date.
+type live struct {
+	x     *index.Index
+	heard map[ids.ID]struct{}
+	// turn is held by whoever brings it up to date: what was read earlier must
+	// not come later.
+	turn sync.Mutex
+}
+
+func newQuick(s *Service) *quick { return &quick{s: s, asked: make(chan struct{}, 1)} }
+
+// hear is told of people before their marks are taken away.
+func (k *quick) hear(out []outcome) {
+	k.hearing.Lock()
+	defer k.hearing.Unlock()
+	for _, l := range k.all {
+		for _, o := range out {
+			l.heard[o.customer] = struct{}{}
+		}
+	}
+}
+
+// take empties what was heard for an index.
+func (k *quick) take(l *live) map[ids.ID]struct{} {
+	k.hearing.Lock()
+	defer k.hearing.Unlock()
+	taken := l.heard
+	l.heard = map[ids.ID]struct{}{}
+	return taken
+}
+
+// giveBack undoes take.
+func (k *quick) giveBack(l *live, taken map[ids.ID]struct{}) {
+	k.hearing.Lock()
+	defer k.hearing.Unlock()
+	maps.Copy(l.heard, taken)
+}
+
+// listen begins or ceases to hear for indexes.
+func (k *quick) listen(change func(all []*live) []*live) {
+	k.hearing.Lock()
+	defer k.hearing.Unlock()
+	k.all = change(slices.Clone(k.all))
+}
+
+// current is an index that has everything that is committed by now; nil when
+// there is none, and SQL has to answer.
+func (k *quick) current(ctx context.Context) (*index.Index, error) {
+	if k.s.db.Engine() != store.SQLite {
+		return nil, nil
+	}
+	k.use.Lock()
+	defer k.use.Unlock()
+	k.used = k.s.clk.Now()
+	if k.ready == nil {
+		k.wake()
+		return nil, nil
+	}
+	if !k.ready.turn.TryLock() { // very many are being read just now
+		return nil, nil
+	}
+	defer k.ready.turn.Unlock()
+	fresh, err := k.refresh(ctx, k.ready, quickStale)
+	if !fresh || k.ready.worn() {
+		k.wake()
+	}
+	if err != nil || !fresh {
+		return nil, err
+	}
+	return k.ready.x, nil
+}
+
+// worn says that so many have changed that it is better made anew.
+func (l *live) worn() bool {
+	s := l.x.Stats()
+	return s.Changed > max(5000, s.People/20)
+}
+
+func (k *quick) wake() {
+	select {
+	case k.asked <- struct{}{}:
+	default:
+	}
+}
+
+// refresh reads anew whoever has changed; false when they are more than limit.
+// The caller has the turn.
+func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, err error) {
+	var taken map[ids.ID]struct{}
+	err = k.s.db.Snapshot(ctx, func(q store.Querier) error {
+		// First look who is marked, then take who was heard of: of a mark that is
+		// gone in this snapshot was heard before.
+		changed, err := marked(q, limit+1)
+		if err != nil {
+			return err
+		}
+		taken = k.take(l)
+		for id := range taken {
+			changed = append(changed, int64(id))
+		}
+		slices.Sort(changed)
+		if changed = slices.Compact(changed); len(changed) > limit {
+			return nil
+		}
+		fresh = true
+		return l.x.Refresh(q, changed)
+	})
+	if err != nil || !fresh {
+		k.giveBack(l, taken)
+		return false, err
+	}
+	return true, nil
+}
+
+func marked(q store.Querier, limit int) ([]int64, error) {
+	rows, err := q.Query(queries.Get("marked"), limit)
+	return store.Collect(rows, err, func(r store.Row) (id int64, err error) { return id, r.Scan(&id) })
+}
+
+// run makes an index when one is asked for, brings it up to date where that was
+// too much for a preview, and lets go of it when nobody asks any more.
+func (k *quick) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		timer, stop := k.s.clk.After(quickKept)
+		select {
+		case <-ctx.Done():
+		case <-timer:
+			k.letGo()
+		case <-k.asked:
+			if err := k.prepare(ctx); err != nil && ctx.Err() == nil {
+				k.s.log.Error("prepare the index of previews", "error", err)
+			}
+		}
+		stop()
+	}
+}
+
+// letGo drops an index that nobody has asked for long.
+func (k *quick) letGo() {
+	k.use.Lock()
+	defer k.use.Unlock()
+	if k.ready != nil && k.s.clk.Now().Sub(k.used) >= quickKept {
+		k.ready = nil
+		k.listen(func([]*live) []*live { return nil })
+	}
+}
+
+func (k *quick) prepare(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		if err != nil {
+			k.failed = k.s.clk.Now()
+		}
+	}()
+	k.use.Lock()
+	l := k.ready
+	k.use.Unlock()
+	if l != nil && !l.worn() {
+		l.turn.Lock()
+		defer l.turn.Unlock()
+		_, err := k.refresh(ctx, l, math.MaxInt32)
+		return err
+	}
+	if since := k.s.clk.Now().Sub(k.failed); since >= 0 && since < quickKept {
+		return nil
+	}
+	return k.load(ctx)
+}
+
+// load reads an index from the rows. Who changes meanwhile is heard of.
+func (k *quick) load(ctx context.Context) error {
+	var many int64
+	q := k.s.db.Reader(ctx)
+	if err := q.QueryRow(queries.Get("count-up-to"), k.s.sizes.quick).Scan(&many); err != nil || many < int64(k.s.sizes.quick) {
+		return err
+	}
+	l := &live{heard: map[ids.ID]struct{}{}}
+	k.listen(func(all []*live) []*live { return append(all, l) })
+	began := time.Now()
+	err := func() (err error) {
+		if l.x, err = index.Read(q, index.Options{MaxBytes: quickBytes}); err == nil {
+			_, err = k.refresh(ctx, l, math.MaxInt32)
+		}
+		return err
+	}()
+	if err != nil {
+		k.listen(func(all []*live) []*live { return slices.DeleteFunc(all, func(o *live) bool { return o == l }) })
+		return err
+	}
+	s := l.x.Stats()
+	k.s.log.Info("previews are answered from memory", "people", s.People, "events", s.Events, "bytes", s.Bytes, "dropped", len(s.Dropped), "took", time.Since(began))
+	k.use.Lock()
+	defer k.use.Unlock()
+	k.ready = l
+	k.listen(func([]*live) []*live { return []*live{l} })
+	return nil
+}

@@ -1,0 +1,139 @@
+package segments_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/testkit/house"
+	"github.com/fanward/fanward/segments/rule"
+)
+
+// TestPreviewsFromMemory: while anything happens to people, marked or evaluated
+// already, what memory says is what SQL says.
+func TestPreviewsFromMemory(t *testing.T) {
+	m := &month{shop: &shop{house.New(t, store.SQLite, house.Options{}), t}, rand: rand.New(rand.NewPCG(11, 7)), rules: map[ids.ID]rule.Node{}}
+	if x, err := m.Segments.Memory(m.Ctx()); x != nil || err != nil {
+		t.Fatalf("there is an index that nobody made: %v", err)
+	}
+	for range 12 {
+		m.people = append(m.people, m.person(m.IDs.Next().String()))
+	}
+	for n := range 4 {
+		m.define("S" + string(rune('A'+n)))
+	}
+	m.must(m.Segments.LoadMemory(m.Ctx()))
+	some := 0
+	for n := range 250 {
+		for range m.rand.IntN(3) {
+			m.happen()
+		}
+		switch m.rand.IntN(4) {
+		case 0:
+			m.Settle()
+		case 1:
+			_, err := m.Segments.Evaluate(m.Ctx())
+			m.must(err)
+		}
+		if n%60 == 59 { // made anew in the middle of it
+			m.must(m.Segments.LoadMemory(m.Ctx()))
+		}
+		some += m.remembered(m.tree(2))
+	}
+	if some < 100 {
+		t.Errorf("only %d people were found in all", some)
+	}
+}
+
+// remembered holds memory to SQL and says how many were found.
+func (m *month) remembered(n rule.Node) int {
+	m.t.Helper()
+	x, err := m.Segments.Memory(m.Ctx())
+	m.must(err)
+	if x == nil {
+		m.t.Fatal("there is no index")
+	}
+	want, err := m.Segments.People(m.Ctx(), n, 0, 1000)
+	m.must(err)
+	expanded, err := rule.Expand(n, func(id string) (rule.Node, bool) {
+		number, err := ids.Parse(id)
+		m.must(err)
+		one, err := m.Segments.Get(m.Ctx(), number)
+		m.must(err)
+		return one.Rule, true
+	})
+	m.must(err)
+	p, err := rule.Compile(expanded)
+	m.must(err)
+	got, err := x.Members(p, clock.Millis(m.Clock.Now()))
+	m.must(err)
+	found := make([]ids.ID, len(got))
+	for i, id := range got {
+		found[i] = ids.ID(id)
+	}
+	if !slices.Equal(found, want) {
+		m.t.Fatalf("memory finds %v, SQL %v: %+v", found, want, expanded)
+	}
+	preview, err := m.Segments.Preview(m.Ctx(), n)
+	m.must(err)
+	if preview.Count != int64(len(want)) || len(preview.Sample) != min(8, len(want)) {
+		m.t.Fatalf("the preview counts %d and shows %d of %d", preview.Count, len(preview.Sample), len(want))
+	}
+	return len(want)
+}
+
+// TestMemoryWhileEvaluating: nobody is missed when marks are made, seen and taken
+// away all at the same time.
+func TestMemoryWhileEvaluating(t *testing.T) {
+	s := &shop{house.New(t, store.SQLite, house.Options{}), t}
+	var people []ids.ID
+	for range 20 {
+		people = append(people, s.person(s.IDs.Next().String()))
+	}
+	s.segment("Buyers", orders(2, "30d"))
+	s.Settle()
+	s.must(s.Segments.LoadMemory(s.Ctx()))
+	p, err := rule.Compile(orders(1, "30d"))
+	s.must(err)
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		all.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := s.Segments.Evaluate(s.Ctx()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i, who := range people {
+		s.did(who, "Order Completed", 0, nil)
+		x, err := s.Segments.Memory(s.Ctx())
+		s.must(err)
+		if x == nil {
+			continue
+		}
+		if n, err := x.Count(p, clock.Millis(s.Clock.Now())); err != nil || n != i+1 {
+			t.Errorf("after %d have bought, memory knows %d, %v", i+1, n, err)
+		}
+		if i == len(people)/2 {
+			all.Go(func() {
+				if err := s.Segments.LoadMemory(s.Ctx()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	close(done)
+	all.Wait()
+}
