@@ -135,7 +135,9 @@ type Outbound struct {
 	// Delivery is the idempotency key for providers that know such a thing.
 	Delivery     ids.ID
 	Conversation ids.ID
-	Purpose      Purpose
+	// Recipient is the identity that it goes to.
+	Recipient ids.ID
+	Purpose   Purpose
 	// Automated is true when no person wrote it.
 	Automated bool
 	Content

@@ -125,3 +125,17 @@ func (s *Service) SayTx(tx *store.Tx, c ConsentChange, now time.Time) error {
 	TouchTx(tx, who.ID)
 	return announce(tx, who, 0, now)
 }
+
+// SaidThrough is what holds of a purpose on a channel for whoever has an
+// identity; "" where nothing was said.
+func (s *Service) SaidThrough(ctx context.Context, identity ids.ID, channel, purpose string) (ConsentState, error) {
+	q := s.db.Reader(ctx)
+	var owner ids.ID
+	if err := q.QueryRow(queries.Get("owner-of"), identity).Scan(&owner); err != nil {
+		if isNoRows(err) {
+			return "", fault.Missing("identity")
+		}
+		return "", err
+	}
+	return ConsentNow(q, owner, channel, purpose)
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/locale"
 )
 
 // Channel is the adapter's name.
@@ -105,6 +106,18 @@ func (a *Adapter) Send(ctx context.Context, out channels.Outbound) (channels.Sen
 	return channels.Sent{ProviderRef: l.MessageID}, nil
 }
 
+// languages are those in which a mail says how to leave: the recipient's, or
+// every one where it is not known.
+func languages(recipient string) []string {
+	switch {
+	case recipient == "":
+		return locale.Languages
+	case strings.HasPrefix(strings.ToLower(recipient), "zh"):
+		return []string{locale.Chinese}
+	}
+	return []string{locale.English}
+}
+
 func refusedSend(code string, err error) error {
 	return &channels.SendError{Outcome: channels.Refused, Code: code, Err: err}
 }
@@ -126,6 +139,11 @@ func (a *Adapter) letter(c Config, out channels.Outbound) *Letter {
 		l.Subject = ReplySubject(out.Subject, c.Name)
 	case l.Subject == "":
 		l.Subject = c.Name
+	}
+	if out.Unsubscribe != "" {
+		l.Unsubscribe = out.Unsubscribe
+		l.UnsubscribeTo = UnsubscribeAddress(a.signer, out.Account.ID, out.Recipient, c.Domain)
+		l.Languages = languages(out.Locale)
 	}
 	for _, f := range out.Files {
 		l.Files = append(l.Files, File{Name: f.Name, ContentType: f.ContentType, Open: f.Open})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/emersion/go-message/mail"
 
+	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/text"
 )
 
@@ -29,6 +30,11 @@ type Letter struct {
 	// silent (RFC 3834).
 	Automatic bool
 	Files     []File
+	// Unsubscribe is the address of a page at which the recipient leaves the list
+	// with one click (RFC 8058), UnsubscribeTo the mail address that does the same;
+	// the mail ends with a link in the Languages. Empty: it is no list's mail.
+	Unsubscribe, UnsubscribeTo string
+	Languages                  []string
 }
 
 // File is an attachment of a Letter.
@@ -79,6 +85,15 @@ func (l *Letter) header() mail.Header {
 		set("X-Loop", oneLine(l.From))
 		set("X-Auto-Response-Suppress", "All")
 		set("Auto-Submitted", "auto-generated")
+	}
+	if l.Unsubscribe != "" {
+		set("Precedence", "bulk")
+		set("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+		way := "<" + oneLine(l.Unsubscribe) + ">"
+		if l.UnsubscribeTo != "" {
+			way += ", <mailto:" + oneLine(l.UnsubscribeTo) + "?subject=unsubscribe>"
+		}
+		set("List-Unsubscribe", way)
 	}
 	refs := messageIDList(l.References)
 	if id := messageIDList([]string{l.InReplyTo}); len(id) > 0 {
@@ -136,7 +151,8 @@ func messageIDList(ids []string) (out []string) {
 
 func (l *Letter) bodies(iw *mail.InlineWriter) error {
 	body := text.Clean(l.Body)
-	for _, part := range []struct{ kind, content string }{{"text/plain", body}, {"text/html", simpleHTML(body)}} {
+	plain, rich := l.footer()
+	for _, part := range []struct{ kind, content string }{{"text/plain", body + plain}, {"text/html", simpleHTML(body, rich)}} {
 		var h mail.InlineHeader
 		h.SetContentType(part.kind, map[string]string{"charset": "utf-8"})
 		h.Set("Content-Transfer-Encoding", encodingOf(part.content))
@@ -172,7 +188,7 @@ var webAddress = regexp.MustCompile(`https?://[^\s<>"'，。；）】》]+[^\s<>
 
 // simpleHTML is the text as plain paragraphs with links; some programs show
 // only HTML well.
-func simpleHTML(body string) string {
+func simpleHTML(body, footer string) string {
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html><body><div>")
 	for i, line := range strings.Split(body, "\n") {
@@ -187,8 +203,26 @@ func simpleHTML(body string) string {
 		}
 		b.WriteString(html.EscapeString(line[last:]))
 	}
-	b.WriteString("</div></body></html>")
+	b.WriteString("</div>" + footer + "</body></html>")
 	return b.String()
+}
+
+// footer says, as text and as HTML, why the mail came and how to get no more.
+func (l *Letter) footer() (plain, rich string) {
+	if l.Unsubscribe == "" {
+		return "", ""
+	}
+	name := map[string]any{"name": text.CleanLine(l.FromName)}
+	if l.FromName == "" {
+		name["name"] = l.From
+	}
+	for _, lang := range l.Languages {
+		why, leave := locale.Sentence(lang, "pages.mail.why", name), locale.Sentence(lang, "pages.mail.leave", nil)
+		address := oneLine(l.Unsubscribe) + "?lang=" + lang
+		plain += "\n" + why + "\n" + leave + ": " + address + "\n"
+		rich += "<p>" + html.EscapeString(why) + ` <a href="` + html.EscapeString(address) + `">` + html.EscapeString(leave) + "</a></p>\n"
+	}
+	return "\n\n\n" + strings.TrimSpace(plain), `<div style="margin-top:32px;padding-top:8px;border-top:1px solid #d1d7de;color:#59636e;font-size:12px">` + "\n" + rich + "</div>"
 }
 
 func (f *File) write(ctx context.Context, mw *mail.Writer) error {

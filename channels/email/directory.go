@@ -78,10 +78,14 @@ func (d *Directory) in(boxes []box, address string, local bool) (ids.ID, bool) {
 		if b.address == address {
 			return b.account, true
 		}
-		if b.domain == domain && IsReply(address) {
-			if _, ok := ParseReply(d.signer, b.account, address); ok {
-				return b.account, true
-			}
+		if b.domain != domain {
+			continue
+		}
+		if _, ok := ParseReply(d.signer, b.account, address); ok {
+			return b.account, true
+		}
+		if _, ok := ParseUnsubscribe(d.signer, b.account, address); ok {
+			return b.account, true
 		}
 	}
 	return 0, false

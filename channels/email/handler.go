@@ -36,6 +36,9 @@ type HandlerOptions struct {
 	Directory *Directory
 	Signer    Signer
 	Log       *slog.Logger
+	// Unsubscribe takes the consent back of whom an address of UnsubscribeAddress
+	// names; nil: such mail is a message like any other.
+	Unsubscribe func(ctx context.Context, identity ids.ID) error
 	// MaxBody is the longest message in characters, MaxFile the largest file in
 	// bytes.
 	MaxBody int
@@ -92,6 +95,9 @@ func (h *Handler) Handle(ctx context.Context, account *channels.Account, raw int
 			return err
 		}
 		return intake.Refuse("mail_loop", nil)
+	}
+	if identity, ok := h.leaves(account, m); ok && h.o.Unsubscribe != nil {
+		return h.o.Unsubscribe(ctx, identity)
 	}
 	in, err := h.inbound(ctx, account, raw, m, from)
 	if err != nil {
@@ -241,13 +247,7 @@ func (h *Handler) comesBack(account *channels.Account, m *mime.Mail) bool {
 // conversation is the one that the mail proves to answer: by a reply address
 // that we signed, else by the name of a mail of ours.
 func (h *Handler) conversation(account *channels.Account, m *mime.Mail) ids.ID {
-	addresses := append([]string{}, m.Delivered...)
-	for _, list := range [][]mime.Address{m.To, m.Cc} {
-		for _, a := range list {
-			addresses = append(addresses, a.Address)
-		}
-	}
-	for _, a := range addresses {
+	for _, a := range recipients(m) {
 		if id, ok := ParseReply(h.o.Signer, account.ID, a); ok {
 			return id
 		}
@@ -258,6 +258,26 @@ func (h *Handler) conversation(account *channels.Account, m *mime.Mail) ids.ID {
 		}
 	}
 	return 0
+}
+
+func recipients(m *mime.Mail) []string {
+	addresses := append([]string{}, m.Delivered...)
+	for _, list := range [][]mime.Address{m.To, m.Cc} {
+		for _, a := range list {
+			addresses = append(addresses, a.Address)
+		}
+	}
+	return addresses
+}
+
+// leaves tells whose consent the mail takes back.
+func (h *Handler) leaves(account *channels.Account, m *mime.Mail) (ids.ID, bool) {
+	for _, a := range recipients(m) {
+		if identity, ok := ParseUnsubscribe(h.o.Signer, account.ID, a); ok {
+			return identity, true
+		}
+	}
+	return 0, false
 }
 
 // fill puts text and files in. What has no place in a message, because it is

@@ -17,6 +17,8 @@ import (
 	"github.com/fanward/fanward/channels/channelstest"
 	"github.com/fanward/fanward/channels/email"
 	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/testkit"
 	"github.com/fanward/fanward/internal/testkit/house"
@@ -38,6 +40,9 @@ func newOffice(t *testing.T, h *house.House, sink channels.Sink, keep func(*emai
 	directory := email.NewDirectory(h.Accounts, h.Keys, h.Clock)
 	handler := email.NewHandler(email.HandlerOptions{
 		Sink: sink, Uploads: h.Inbox, Receipts: h.Outbox, Files: h.Files, Directory: directory, Signer: h.Keys, Log: log, MaxBody: house.MaxBody, MaxFile: 1 << 20,
+		Unsubscribe: func(ctx context.Context, identity ids.ID) error {
+			return h.Customers.Say(ctx, identity, email.Channel, customers.PurposeMarketing, customers.Withdrawn, "unsubscribe mail")
+		},
 	})
 	r := email.NewReceipt(email.ReceiptOptions{
 		Domain: "tea.example", MaxBytes: 4 << 20, Mailbox: directory.Mailbox, Keep: keep(handler), Files: h.Files, Clock: h.Clock, Log: log,

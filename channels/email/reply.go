@@ -69,6 +69,33 @@ func IsReply(address string) bool {
 	return len(address) >= len(replyPrefix) && strings.EqualFold(address[:len(replyPrefix)], replyPrefix)
 }
 
+const (
+	unsubscribePrefix  = "unsubscribe+"
+	unsubscribePurpose = "mail-unsubscribe"
+)
+
+// UnsubscribeAddress is where mail of any content takes consent to marketing
+// back: unsubscribe+<identity>.<code>@domain.
+func UnsubscribeAddress(s Signer, account, identity ids.ID, domain string) string {
+	return unsubscribePrefix + number(identity) + "." + code(s, unsubscribePurpose, account, identity) + "@" + domain
+}
+
+// ParseUnsubscribe tells whose consent an address takes back; ok is false when
+// UnsubscribeAddress did not make it for this account. Case does not matter.
+func ParseUnsubscribe(s Signer, account ids.ID, address string) (identity ids.ID, ok bool) {
+	local, _, _ := strings.Cut(strings.ToLower(address), "@")
+	rest, is := strings.CutPrefix(local, unsubscribePrefix)
+	if !is {
+		return 0, false
+	}
+	digits, mac, _ := strings.Cut(rest, ".")
+	identity, ok = parseNumber(digits)
+	if !ok || identity == 0 || !hmac.Equal([]byte(mac), []byte(code(s, unsubscribePurpose, account, identity))) {
+		return 0, false
+	}
+	return identity, true
+}
+
 const messagePrefix = "fw."
 
 // MessageID names the mail of a delivery, the same at every attempt:

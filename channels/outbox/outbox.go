@@ -63,7 +63,7 @@ type Outbox struct {
 	auditor  auth.Auditor
 	outreach []OutreachTold
 	// unsubscribe is the address at which an identity takes consent back.
-	unsubscribe func(identity ids.ID, channel string) string
+	unsubscribe func(identity, account ids.ID, channel string) string
 }
 
 // Options are what an Outbox needs. Zero Limits mean DefaultLimits.
@@ -84,7 +84,7 @@ type Options struct {
 	Zone *time.Location
 	// Unsubscribe makes the signed address at which an identity takes its consent
 	// to marketing on a channel back; nil: mails carry none.
-	Unsubscribe func(identity ids.ID, channel string) string
+	Unsubscribe func(identity, account ids.ID, channel string) string
 	// Auditor keeps changes of the sending rules; may be nil.
 	Auditor auth.Auditor
 }

@@ -202,7 +202,7 @@ func (o *Outbox) loadOutreach(q store.Querier, j job, marketing bool) (channels.
 	}
 	out.Subject, out.Body = c.subject, c.body
 	if marketing && o.unsubscribe != nil {
-		out.Unsubscribe = o.unsubscribe(j.identity, c.channel)
+		out.Unsubscribe = o.unsubscribe(j.identity, j.account, c.channel)
 	}
 	return out, nil
 }

@@ -72,7 +72,7 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 // prepare gathers what a send needs; a *channels.SendError says that there is
 // no use in trying.
 func (o *Outbox) prepare(ctx context.Context, j job) (channels.Adapter, channels.Outbound, error) {
-	out := channels.Outbound{Delivery: j.id, Conversation: j.conversation, Purpose: j.purpose, Automated: j.automated, Attempt: int(j.attempt + 1)}
+	out := channels.Outbound{Delivery: j.id, Conversation: j.conversation, Recipient: j.identity, Purpose: j.purpose, Automated: j.automated, Attempt: int(j.attempt + 1)}
 	account, err := o.accounts.Get(ctx, j.account)
 	if err != nil {
 		return nil, out, hopeless(err)

@@ -131,7 +131,10 @@ func (a *app) join(ctx context.Context) error {
 	loader := new(lateLoader)
 	a.outbox = outbox.New(outbox.Options{
 		DB: d.DB, Clock: clk, IDs: d.ids, Registry: registry, Accounts: a.accounts, Loader: loader, Holder: d.node.Name, Log: obs.Component(a.log, "outbox"),
-		Poster: loader, Zone: a.config.Location(), Auditor: a.auth,
+		Poster: loader, Unsubscribe: func(identity, account ids.ID, channel string) string {
+			return a.url() + links.UnsubscribeURL(identity, account, channel)
+		},
+		Zone: a.config.Location(), Auditor: a.auth,
 	})
 	if err := a.outbox.Prepare(ctx); err != nil {
 		return err

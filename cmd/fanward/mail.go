@@ -17,6 +17,9 @@ import (
 	"github.com/fanward/fanward/channels/email"
 	"github.com/fanward/fanward/channels/email/mime"
 	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/web/sandbox"
 )
@@ -34,6 +37,13 @@ func (a *app) joinMail(adapter *email.Adapter) {
 	limits.Bytes = a.mailBytes() + 64<<10 // with the lines that the receipt adds
 	a.intake.Register(email.Channel, email.NewHandler(email.HandlerOptions{
 		Sink: a.inbox, Uploads: a.inbox, Receipts: a.outbox, Files: a.files, Directory: a.directory, Signer: a.keys,
+		Unsubscribe: func(ctx context.Context, identity ids.ID) error {
+			err := a.customers.Say(ctx, identity, email.Channel, customers.PurposeMarketing, customers.Withdrawn, "unsubscribe mail")
+			if fault.KindOf(err) == fault.NotFound {
+				return nil // whoever it was is not known any more
+			}
+			return err
+		},
 		Log: obs.Component(a.log, "email"), MaxBody: a.config.Limits.BodyChars, MaxFile: a.config.Limits.FileBytes, Limits: limits,
 	}))
 }

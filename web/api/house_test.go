@@ -32,18 +32,19 @@ import (
 
 // house is the real edge on real parts.
 type house struct {
-	t        testing.TB
-	db       *storage.DB
-	clk      *clock.Fake
-	cfg      *config.Config
-	accounts *channels.Accounts
-	inbox    *inbox.Inbox
-	segments *segments.Service
-	outbox   *outbox.Outbox
-	visitors *webchat.Visitors
-	server   *api.Server
-	account  *channels.Account
-	auth     *auth.Service
+	t         testing.TB
+	db        *storage.DB
+	clk       *clock.Fake
+	cfg       *config.Config
+	accounts  *channels.Accounts
+	inbox     *inbox.Inbox
+	segments  *segments.Service
+	outbox    *outbox.Outbox
+	customers *customers.Service
+	visitors  *webchat.Visitors
+	server    *api.Server
+	account   *channels.Account
+	auth      *auth.Service
 	// mates are the teammates by role, sessions their cookies.
 	mates    map[string]auth.Teammate
 	sessions map[string]string
@@ -85,7 +86,7 @@ func build(t testing.TB, db *storage.DB, change ...func(*api.Options)) *house {
 	h.inbox = inbox.New(inbox.Options{DB: db, Clock: h.clk, IDs: src, Customers: known, Registry: registry, Outbox: out, Links: links, MaxBody: h.cfg.Limits.BodyChars})
 	out.OnChange(h.inbox.DeliveryChangedTx)
 	out.OnOutreach(h.inbox.OutreachChangedTx)
-	h.outbox = out
+	h.outbox, h.customers = out, known
 	h.visitors = webchat.NewVisitors(db, h.accounts, known, keys, h.inbox, h.clk.Now)
 	h.auth = auth.New(auth.Options{DB: db, Clock: h.clk, IDs: src, SessionLifetime: h.cfg.Session.Lifetime})
 	known.OnAudit(h.auth)

@@ -18,6 +18,7 @@ func (s *Server) addRoutes() {
 	s.guarded(http.MethodOptions, visitorRoute+"/*call", visitor, func(*gin.Context) {})
 	s.addProviders()
 	s.addTracking()
+	s.addUnsubscribe()
 	s.guarded(http.MethodGet, "/widget.js", public, s.static.widget)
 	s.guarded(http.MethodGet, "/healthz", public, gin.WrapF(s.o.Health.Live))
 	s.guarded(http.MethodGet, "/readyz", public, gin.WrapF(s.o.Health.Ready))

@@ -124,12 +124,17 @@ func (h *House) Settle() {
 
 // Sender makes an outbox of a process of its own.
 func (h *House) Sender(holder string, limits outbox.Limits) *outbox.Outbox {
-	o := outbox.New(outbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Registry: h.Registry, Accounts: h.Accounts, Loader: loader{h}, Poster: loader{h}, Holder: holder, Limits: limits})
+	o := outbox.New(outbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Registry: h.Registry, Accounts: h.Accounts, Loader: loader{h}, Poster: loader{h}, Unsubscribe: leave, Holder: holder, Limits: limits})
 	if h.Inbox != nil {
 		o.OnChange(h.Inbox.DeliveryChangedTx)
 		o.OnOutreach(h.Inbox.OutreachChangedTx)
 	}
 	return o
+}
+
+// leave is the address at which an identity of a house takes consent back.
+func leave(identity, _ ids.ID, channel string) string {
+	return "https://tea.example/unsubscribe/" + identity.String() + "." + channel
 }
 
 // loader is the inbox, which is built after the outbox.
