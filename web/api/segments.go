@@ -18,8 +18,14 @@ type segmentBody struct {
 }
 
 type segmentChange struct {
-	segmentBody
-	Version int64 `json:"version" doc:"Of the segment that was changed; another one now: 409 segment_changed"`
+	Name        string    `json:"name"`
+	Description string    `json:"description,omitempty"`
+	Rule        rule.Node `json:"rule"`
+	Version     int64     `json:"version" doc:"Of the segment that was changed; another one now: 409 segment_changed"`
+}
+
+func (c segmentChange) definition() segments.Definition {
+	return segments.Definition{Name: c.Name, Description: c.Description, Rule: c.Rule}
 }
 
 func (b segmentBody) definition() segments.Definition {

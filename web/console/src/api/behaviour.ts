@@ -32,34 +32,10 @@ export interface ObservedEvent {
   properties: ObservedName[];
 }
 
-export interface WriteKey {
-  id: string;
-  name: string;
-  kind: "server" | "browser";
-  /** Of a server key only in the answer that made it. */
-  key?: string;
-  created_at: string;
-  last_used_at: string | null;
-  revoked_at: string | null;
-}
-
-export type CallStatus = "accepted" | "duplicate" | "refused" | "adjusted";
-
+export type WriteKey = Schemas["WriteKey"];
 /** One call of the tracking API, as the debugger shows it. */
-export interface TrackingCall {
-  id: string;
-  at: string;
-  write_key_id: string | null;
-  type: string;
-  message_id: string;
-  user_id: string;
-  anonymous_id: string;
-  event: string;
-  status: CallStatus;
-  reasons: { code: string; field?: string; params?: Record<string, unknown> }[];
-  customer_id: string | null;
-  body: unknown;
-}
+export type TrackingCall = Schemas["CallRecord"];
+export type CallStatus = TrackingCall["status"];
 
 /** When and how often automations may write to somebody. */
 export interface SendingRules {

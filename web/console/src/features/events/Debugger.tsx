@@ -48,9 +48,18 @@ function Row({ call, keyName, onOpen }: { call: TrackingCall; keyName: string; o
   );
 }
 
+/** What was received, set in lines when it is JSON; it may have been cut. */
+function readable(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    return body;
+  }
+}
+
 function Details({ call, keyName }: { call: TrackingCall; keyName: string }) {
   const { t } = useTranslation();
-  const body = typeof call.body === "string" ? call.body : JSON.stringify(call.body, null, 2);
+  const body = readable(call.body);
   return (
     <div className="call-details" data-testid="call-details">
       <p>

@@ -83,7 +83,7 @@ function useColumns(onUse: (key: WriteKey) => void, onRevoke: (key: WriteKey) =>
       title: t("writeKeys.name"),
       render: (_, k) => (
         <span data-testid="write-key-row" data-key-id={k.id}>
-          {k.name} {k.revoked_at && <Tag tone="danger">{t("writeKeys.revokedTag")}</Tag>}
+          {k.name} {k.sandbox && <Tag>{t("accounts.sandbox")}</Tag>} {k.revoked_at && <Tag tone="danger">{t("writeKeys.revokedTag")}</Tag>}
         </span>
       ),
     },
