@@ -98,6 +98,7 @@ type Service struct {
 	stageRules []func(*store.Tx, string, *rule.Node) error
 	auditor    auth.Auditor
 	log        *callLog
+	observed   observer
 }
 
 // Moved tells a domain that an identity and what came through it now belong to

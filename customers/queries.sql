@@ -365,3 +365,12 @@ SELECT 0 WHERE FALSE
 
 -- name: lock-many (postgres)
 SELECT id FROM customers WHERE id = ANY(string_to_array(?, ',')::bigint[]) ORDER BY id FOR UPDATE
+
+-- name: count-by-name
+SELECT n.id, n.name, c.n, c.last FROM event_names n JOIN (SELECT name_id, count(*) AS n, max(at) AS last FROM events GROUP BY name_id) c ON c.name_id = n.id ORDER BY n.name
+
+-- name: latest-properties
+SELECT properties FROM events WHERE name_id = ? ORDER BY at DESC LIMIT ?
+
+-- name: latest-attributes
+SELECT attributes FROM customers WHERE merged_into = 0 AND attributes <> '{}' ORDER BY last_seen_at DESC, id DESC LIMIT ?

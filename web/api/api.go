@@ -178,6 +178,7 @@ func (s *Server) addOperations() {
 	s.addTags()
 	s.addSegments()
 	s.addWriteKeys()
+	s.addObserved()
 	s.addVisitors()
 	s.addBind()
 	s.addJourneys()

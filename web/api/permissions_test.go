@@ -77,7 +77,7 @@ var promised = map[string]string{
 	"checkJourney": "journeys.read", "publishJourney": "journeys.manage", "pauseJourney": "journeys.manage", "resumeJourney": "journeys.manage", "stopJourney": "journeys.manage",
 	"listJourneyNodes": "journeys.read", "listEnrollments": "journeys.read", "getEnrollment": "journeys.read", "explainJourney": "journeys.read", "tryJourney": "journeys.manage", "previewMessage": "journeys.read",
 	"previewSegment": "segments.read", "explainMember": "segments.read", "explainRule": "segments.read",
-	"listWriteKeys": "tracking.manage", "createWriteKey": "tracking.manage", "revokeWriteKey": "tracking.manage", "listTrackingCalls": "tracking.manage",
+	"listWriteKeys": "tracking.manage", "createWriteKey": "tracking.manage", "revokeWriteKey": "tracking.manage", "listTrackingCalls": "tracking.manage", "listEventNames": "customers.read", "listAttributeNames": "customers.read",
 	"listTokens": "tokens.manage", "createToken": "tokens.manage", "revokeToken": "tokens.manage",
 	"openVisitorSession": "visitor", "listVisitorMessages": "visitor", "createVisitorMessage": "visitor", "uploadVisitorFile": "visitor",
 }
