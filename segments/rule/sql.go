@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fanward/fanward/internal/fault"
@@ -94,6 +95,9 @@ func (w *writer) group(of []Node, between, empty string) {
 		w.add("(" + empty + ")")
 		return
 	}
+	// Databases ask one after the other until it is decided: what is cheap first.
+	of = slices.Clone(of)
+	slices.SortStableFunc(of, func(a, b Node) int { return dearness(a) - dearness(b) })
 	w.add("(")
 	for i, n := range of {
 		if i > 0 {
@@ -102,6 +106,23 @@ func (w *writer) group(of []Node, between, empty string) {
 		w.node(n)
 	}
 	w.add(")")
+}
+
+// dearness is about what it costs a database to ask a node.
+func dearness(n Node) (sum int) {
+	n.walk(func(n Node) {
+		switch n.Kind {
+		case Stage, Dormant:
+			sum++
+		case Attribute:
+			sum += 2
+		case Tag, Reachable:
+			sum += 10
+		case Events, Time:
+			sum += 20 + 5*len(n.Where)
+		}
+	})
+	return sum
 }
 
 // in compares with a list, which is filled up to a power of two so that lists of
