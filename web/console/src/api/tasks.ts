@@ -1,35 +1,16 @@
 /** The shapes and calls of tasks. */
 import { request } from "./http";
-import type { Customer, Page } from "./types";
+import type { components } from "./schema";
+import type { Page } from "./types";
 
 const enc = encodeURIComponent;
 
-export type TaskState = "open" | "done" | "cancelled";
-export type TaskOutcome = "reached" | "no_answer" | "not_interested" | "sold" | "other";
+/** Something that somebody is to do for a customer. */
+export type Task = components["schemas"]["Task"];
+export type TaskState = Task["state"];
+export type TaskOutcome = NonNullable<Task["outcome"]>;
 
 export const taskOutcomes: TaskOutcome[] = ["reached", "no_answer", "not_interested", "sold", "other"];
-
-/** Something that somebody is to do for a customer. */
-export interface Task {
-  id: string;
-  title: string;
-  note: string;
-  customer: Pick<Customer, "id" | "name" | "label"> | null;
-  conversation_id: string | null;
-  assignee_id: string | null;
-  team_id: string | null;
-  due_at: string | null;
-  state: TaskState;
-  outcome: TaskOutcome | "" | null;
-  outcome_note: string;
-  overdue: boolean;
-  escalated_at: string | null;
-  /** What made it; null for one made by hand. */
-  source: { kind: string; journey_id: string; journey_name: string; node_id: string } | null;
-  created_at: string;
-  completed_at: string | null;
-  version: number;
-}
 
 export interface NewTask {
   title: string;
@@ -39,15 +20,17 @@ export interface NewTask {
   assignee_id?: string | null;
   team_id?: string | null;
   due_at?: string | null;
+  /** The client's name for this wish. */
+  client_key?: string;
 }
 
 export type TaskPatch = Partial<Pick<NewTask, "title" | "note" | "assignee_id" | "team_id" | "due_at">>;
 
 export interface TaskFilter {
+  /** "me", "none" or a teammate. */
   assignee?: string;
-  team?: string;
+  team_id?: string;
   state?: TaskState;
-  due?: "today" | "overdue" | "week";
   customer_id?: string;
   conversation_id?: string;
 }
@@ -55,8 +38,9 @@ export interface TaskFilter {
 /** One function per call. */
 export const tasksApi = {
   list: (filter: TaskFilter, cursor: string | null, limit: number, signal?: AbortSignal) => request<Page<Task>>("GET", "/tasks", { query: { ...filter, cursor, limit }, signal }),
-  create: (body: NewTask) => request<Task>("POST", "/tasks", { body }),
+  create: (body: NewTask) => request<Task>("POST", "/tasks", { body: Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) }),
   update: (id: string, body: TaskPatch) => request<Task>("PATCH", `/tasks/${enc(id)}`, { body }),
   complete: (id: string, body: { outcome: TaskOutcome; note: string; client_key: string }) => request<Task>("POST", `/tasks/${enc(id)}/complete`, { body }),
+  cancel: (id: string) => request<Task>("POST", `/tasks/${enc(id)}/cancel`),
   reopen: (id: string) => request<Task>("POST", `/tasks/${enc(id)}/reopen`),
 };

@@ -148,8 +148,8 @@ const customer = createRoute({
 const tasks = createRoute({
   getParentRoute: () => app,
   path: "/tasks",
-  validateSearch: (search: Record<string, unknown>): { view?: TaskView; state?: TaskStateView } => ({
-    ...(search.view === "team" || search.view === "all" ? { view: search.view } : {}),
+  validateSearch: (search: Record<string, unknown>): { whose?: TaskView; state?: TaskStateView } => ({
+    ...(typeof search.whose === "string" && /^(none|all|\d+)$/.test(search.whose) ? { whose: search.whose } : {}),
     ...(search.state === "done" ? { state: search.state } : {}),
   }),
   component: lazyRouteComponent(() => import("./tasks"), "TasksPage"),
@@ -169,7 +169,8 @@ const journey = createRoute({
   validateSearch: (search: Record<string, unknown>): JourneySearch => {
     const node = text(search.node);
     const state = text(search.state);
-    return { ...(journeyTabs.includes(search.tab) ? { tab: search.tab as JourneyTab } : {}), ...(node ? { node } : {}), ...(state ? { state } : {}) };
+    const outcome = text(search.outcome);
+    return { ...(journeyTabs.includes(search.tab) ? { tab: search.tab as JourneyTab } : {}), ...(node ? { node } : {}), ...(state ? { state } : {}), ...(outcome ? { outcome } : {}) };
   },
   component: lazyRouteComponent(() => import("./journeys"), "JourneyPage"),
 });

@@ -10,7 +10,9 @@ import { channelName } from "@/features/channels/channels";
 import { reasonOf } from "@/features/inbox/DeliveryMark";
 import { useMe } from "@/features/session/me";
 import { clock, dayName, full } from "@/i18n/format";
-import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, NoteIcon, ReopenIcon, Skeleton, useNow } from "@/ui";
+import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, NoteIcon, ReopenIcon, Skeleton, StageStepIcon, TaskDoneIcon, TaskOpenIcon, useNow } from "@/ui";
+import { taskOutcomes } from "@/api/tasks";
+import { stageName, useStages } from "@/features/segments/rules/names";
 import { eventName } from "./events";
 import { mergeWords } from "./merge-words";
 import { customerName } from "./name";
@@ -111,6 +113,43 @@ function OutreachRow({ outreach }: { outreach: Outreach }) {
   );
 }
 
+/** Somebody stands at another stage of their life as a customer. */
+function StageRow({ event }: { event: CustomerEvent }) {
+  const { t } = useTranslation();
+  const stages = useStages();
+  const name = (key: unknown) => {
+    const stage = stages.find((s) => s.key === key);
+    return stage ? stageName(stage) : String(key ?? "");
+  };
+  const { from, to, reason } = event.properties;
+  return (
+    <Row icon={<StageStepIcon />} at={event.at}>
+      <span data-testid="timeline-stage">{from ? t("timeline.stageMoved", { from: name(from), to: name(to) }) : t("timeline.stageFirst", { to: name(to) })}</span>
+      {typeof reason === "string" && reason && <p className="timeline-said">{reason}</p>}
+    </Row>
+  );
+}
+
+function TaskRow({ event }: { event: CustomerEvent }) {
+  const { t } = useTranslation();
+  const done = event.name === "Task Completed";
+  const { title, outcome, journey_name: journey } = event.properties;
+  const ended = taskOutcomes.find((o) => o === outcome);
+  const said = [ended && t(`tasks.outcomes.${ended}`), typeof journey === "string" && journey].filter(Boolean).join(" · ");
+  return (
+    <Row icon={done ? <TaskDoneIcon /> : <TaskOpenIcon />} at={event.at}>
+      <span data-testid="timeline-task">{t(done ? "timeline.taskDone" : "timeline.taskMade", { title: String(title ?? "") })}</span>
+      {said && <p className="timeline-said">{said}</p>}
+    </Row>
+  );
+}
+
+function AnyEvent({ event }: { event: CustomerEvent }) {
+  if (event.name === "Stage Changed") return <StageRow event={event} />;
+  if (event.name === "Task Created" || event.name === "Task Completed") return <TaskRow event={event} />;
+  return <EventRow event={event} />;
+}
+
 function MergeRow({ merge, undone, at }: { merge: Merge; undone: boolean; at: string }) {
   const { t } = useTranslation();
   const who = (undone ? merge.undone?.actor.name : merge.actor.name) ?? t("activity.somebody");
@@ -134,7 +173,7 @@ function ConsentRow({ consent }: { consent: Consent }) {
 function EntryRow({ entry, customer, current }: { entry: Entry; customer: string; current: string | undefined }) {
   if (entry.kind === "messages") return <Messages messages={entry.messages} customer={customer} current={current} />;
   const { item } = entry;
-  if (item.kind === "event") return <EventRow event={item.event} />;
+  if (item.kind === "event") return <AnyEvent event={item.event} />;
   if (item.kind === "outreach") return <OutreachRow outreach={item.outreach} />;
   if (item.kind === "consent") return <ConsentRow consent={item.consent} />;
   return <MergeRow merge={item.merge} undone={item.kind === "merge_undone"} at={item.at} />;

@@ -5,27 +5,12 @@ import { usePermission } from "@/features/session/me";
 import { full, soon } from "@/i18n/format";
 import { JourneysIcon, useNow } from "@/ui";
 
-/** Which journey's message the customer answered when the conversation last began. */
-export interface Asked {
-  delivery_id: string;
-  journey_id: string;
-  journey_name: string;
-  node_id: string;
-  subject: string;
-  body: string;
-  sent_at: string;
-}
-
-export function askedBy(conversation: Conversation): Asked | null {
-  return (conversation as Conversation & { context?: Asked | null }).context ?? null;
-}
-
 /** Says above the thread what the customer is answering. */
 export function JourneyContext({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();
   const now = useNow();
   const mayJourneys = usePermission("journeys.read");
-  const asked = askedBy(conversation);
+  const asked = conversation.context;
   if (!asked) return null;
   const [before, after] = t("thread.asked", { journey: "\u0002" }).split("\u0002");
   return (

@@ -30,7 +30,7 @@ export function AddMenu({ adding, onChoose, onClose }: { adding: Adding; onChoos
           </span>
         ),
         label: (
-          <span className="flow-choice" data-testid={`add-${kind}`}>
+          <span className="flow-choice" data-testid={`step-${kind}`}>
             {kindName(kind)}
             <small>{t(`journeys.kindHelp.${kind}`)}</small>
           </span>

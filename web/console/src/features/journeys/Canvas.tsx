@@ -17,7 +17,7 @@ const edgeTypes = { way: WayLine };
 const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.6 };
 
 function nodesOf(placed: Layout): Node[] {
-  const box = (id: string, x: number, y: number, size: { width: number; height: number }) => ({ id, position: { x: x - size.width / 2, y }, ...size, draggable: false, connectable: false, selectable: false, focusable: false });
+  const box = (id: string, x: number, y: number, size: { width: number; height: number }) => ({ id, position: { x: x - size.width / 2, y }, ...size, style: { pointerEvents: "all" as const }, draggable: false, connectable: false, selectable: false, focusable: false });
   const ways = new Map(placed.lines.map((l) => [l.id, l.to]));
   return [
     ...placed.cards.map((c) => ({ ...box(c.id, c.x, c.y, CARD), type: "card", data: {} })),

@@ -84,7 +84,7 @@ export function JourneyHeader(props: Props) {
   const { journey, handle, editable, onJump, onPublish, onTest } = props;
   const menu = useMenu(props, phone);
   const { draft } = handle;
-  const changed = journey.version === null || JSON.stringify(journey.live) !== JSON.stringify(draft.graph);
+  const changed = journey.changed || handle.state !== "saved";
   return (
     <header className="flow-head">
       <Link to="/journeys" className="flow-back" aria-label={t("journeys.title")} data-testid="back">

@@ -4,7 +4,7 @@ import { number } from "@/i18n/format";
 import { EmptyState, HistoryIcon } from "@/ui";
 import { inOrder } from "./graph";
 import { outcomeName } from "./numbers";
-import { goalLine, titleOf } from "./words";
+import { goalLine, titleOf, type Names } from "./words";
 
 function Figure({ label, value, note }: { label: string; value: string; note?: string }) {
   return (
@@ -19,7 +19,7 @@ function Figure({ label, value, note }: { label: string; value: string; note?: s
 }
 
 /** The numbers of a journey: the whole, and each step in order. */
-export function JourneyOverview({ journey, counts, onPeople }: { journey: Journey; counts: ReadonlyMap<string, NodeCount>; onPeople: (node: string) => void }) {
+export function JourneyOverview({ journey, counts, names, onPeople }: { journey: Journey; counts: ReadonlyMap<string, NodeCount>; names: Names; onPeople: (node: string, outcome?: string) => void }) {
   const { t } = useTranslation();
   const graph = journey.live ?? journey.draft;
   if (journey.version === null) {
@@ -74,10 +74,15 @@ export function JourneyOverview({ journey, counts, onPeople }: { journey: Journe
                   </td>
                   <td className="num">{number(count?.left ?? 0)}</td>
                   <td>
-                    {Object.entries(count?.outcomes ?? {})
-                      .filter(([, n]) => n > 0)
-                      .map(([name, n]) => `${outcomeName(name)} ${number(n)}`)
-                      .join(" · ")}
+                    <span className="flow-row">
+                      {Object.entries(count?.outcomes ?? {})
+                        .filter(([, n]) => n > 0)
+                        .map(([name, n]) => (
+                          <button key={name} type="button" className="ui-plain flow-link" onClick={() => onPeople(node.id, name)}>
+                            {outcomeName(name, node, names)} {number(n)}
+                          </button>
+                        ))}
+                    </span>
                   </td>
                 </tr>
               );

@@ -33,6 +33,7 @@ export interface JourneySearch {
   tab?: JourneyTab;
   node?: string;
   state?: string;
+  outcome?: string;
 }
 
 /** Where a spot leads now. */
@@ -166,7 +167,7 @@ function Open({ journey, search }: OpenProps) {
   const editable = usePermission("journeys.manage");
   const handle = useDraft(journey, editable);
   const names = useNames();
-  const counts = useCounts(journey.id, journey.version !== null);
+  const counts = useCounts(journey);
   const problems = useProblems(journey.problems);
   const { graph } = handle.draft;
   const [adding, setAdding] = useState<Adding | null>(null);
@@ -204,7 +205,7 @@ function Open({ journey, search }: OpenProps) {
     add: (spot, button) => setAdding({ spot, at: button.getBoundingClientRect(), between: beyond(graph, spot) !== "" }),
     remove: edits.remove,
     duplicate: edits.duplicate,
-    people: (node) => go({ tab: "people", state: "active", ...(node ? { node } : {}) }),
+    people: (node, outcome) => go({ tab: "people", ...(node ? { node, ...(outcome ? { outcome } : { state: "active" }) } : {}) }),
   };
   const publish = async () => {
     if (!(await handle.flush())) return;
@@ -238,8 +239,8 @@ function Open({ journey, search }: OpenProps) {
             </Suspense>
           )}
           {tab === "list" && <Outline />}
-          {tab === "people" && <JourneyPeople journey={journey} names={names} filter={{ ...(search.state ? { state: search.state } : {}), ...(search.node ? { node: search.node } : {}) }} onFilter={(filter) => go({ tab, ...filter })} />}
-          {tab === "overview" && <JourneyOverview journey={journey} counts={counts} onPeople={editor.people} />}
+          {tab === "people" && <JourneyPeople journey={journey} names={names} filter={{ ...(search.state ? { state: search.state } : {}), ...(search.node ? { node: search.node } : {}), ...(search.outcome ? { outcome: search.outcome } : {}) }} onFilter={(filter) => go({ tab, ...filter })} />}
+          {tab === "overview" && <JourneyOverview journey={journey} counts={counts} names={names} onPeople={editor.people} />}
           {shown && testing && <TestPanel journeyId={journey.id} graph={graph} names={names} onClose={() => setTesting(false)} />}
           {shown && !testing && selected && <Drawer journeyId={journey.id} change={edits.change} setNode={edits.setNode} onClose={() => select(null)} />}
         </div>

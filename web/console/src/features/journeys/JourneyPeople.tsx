@@ -8,11 +8,13 @@ import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { CustomerPicker, type PickedCustomer } from "@/features/customers/CustomerPicker";
 import { customerName } from "@/features/customers/name";
 import { ago, full, soon } from "@/i18n/format";
-import { describe, sentenceFor } from "@/i18n/problem";
+import { describe } from "@/i18n/problem";
 import { Alert, Button, CustomersIcon, EmptyState, ErrorState, Field, Modal, Select, Skeleton, Tag, useNow } from "@/ui";
 import { DataTable, type Columns } from "@/ui/table";
 import { inOrder, nodeOf } from "./graph";
+import { outcomeName } from "./numbers";
 import { useEnrollment, useEnrollments, type PeopleFilter } from "./queries";
+import { endText, reasonText } from "./reasons";
 import { Steps } from "./Steps";
 import { titleOf, type Names } from "./words";
 
@@ -21,10 +23,6 @@ const tones: Record<EnrollmentState, "ok" | "warn" | "danger" | "accent" | undef
 
 /** The graph that a version of somebody had: the live one is the best that is known. */
 const graphOf = (journey: Journey) => journey.live ?? journey.draft;
-
-function reasonText(reason: string | null): string {
-  return reason ? (sentenceFor({ code: reason }) ?? reason) : "";
-}
 
 function Details({ journey, enrollment, names, onClose }: { journey: Journey; enrollment: Enrollment; names: Names; onClose: () => void }) {
   const { t } = useTranslation();
@@ -38,7 +36,7 @@ function Details({ journey, enrollment, names, onClose }: { journey: Journey; en
           <Tag tone={tones[held.state]}>{t(`journeys.enrollment.${held.state}`)}</Tag> {t("journeys.enteredAt", { time: full(held.started_at) })} · {t("journeys.versionNumber", { number: held.version })}
           {held.holdout && <> · {t("journeys.holdout")}</>}
         </p>
-        {held.end_reason && <p className="flow-help">{reasonText(held.end_reason)}</p>}
+        {held.end_reason && <p className="flow-help">{endText(held.end_reason)}</p>}
         {query.isPending ? <Skeleton lines={4} /> : query.isError ? <ErrorState error={query.error} onRetry={() => void query.refetch()} /> : <Steps steps={query.data.steps ?? []} graph={graphOf(journey)} names={names} now={now} />}
         {held.state === "active" && held.wake_at && <Alert tone="info">{t("journeys.goesOnAt", { time: full(held.wake_at) })}</Alert>}
         <Link to="/customers/$customerId" params={{ customerId: enrollment.customer.id }}>
@@ -66,9 +64,10 @@ function Why({ journey }: { journey: Journey }) {
           ))}
           {(query.data.reasons ?? []).map((reason, i) => (
             <li key={i} data-code={reason.code}>
-              {sentenceFor(reason) ?? t("journeys.problemUnknown", { code: reason.code })}
+              {reasonText(reason)}
             </li>
           ))}
+          {(query.data.reasons ?? []).length === 0 && (query.data.entered ?? []).length === 0 && <li>{t("journeys.couldEnter")}</li>}
         </ul>
       )}
     </section>
@@ -96,7 +95,7 @@ function useColumns(journey: Journey): Columns<Enrollment> {
       ),
     },
     { key: "state", title: t("journeys.stateTitle"), render: (_, e) => <Tag tone={tones[e.state]}>{t(`journeys.enrollment.${e.state}`)}</Tag> },
-    { key: "node", title: t("journeys.standsAt"), render: (_, e) => (e.state === "active" ? at(e) : reasonText(e.end_reason)) },
+    { key: "node", title: t("journeys.standsAt"), render: (_, e) => (e.state === "active" ? at(e) : endText(e.end_reason)) },
     { key: "wake", title: t("journeys.next"), responsive: ["md"], render: (_, e) => (e.state === "active" && e.wake_at ? <time title={full(e.wake_at)}>{soon(e.wake_at, now)}</time> : "") },
     { key: "started", title: t("journeys.enteredTitle"), responsive: ["md"], render: (_, e) => <time title={full(e.started_at)}>{ago(e.started_at, now)}</time> },
     { key: "version", title: t("journeys.version"), responsive: ["lg"], align: "right", render: (_, e) => <span className="num">{e.version}</span> },
@@ -124,7 +123,8 @@ export function JourneyPeople({ journey, names, filter, onFilter }: Props) {
       <Why journey={journey} />
       <div className="flow-row">
         <Select aria-label={t("journeys.stateTitle")} data-testid="people-state" popupMatchSelectWidth={false} value={filter.state ?? ""} onChange={(state) => onFilter({ ...filter, state })} options={[{ value: "", label: t("journeys.anyState") }, ...states.map((value) => ({ value, label: t(`journeys.enrollment.${value}`) }))]} />
-        <Select aria-label={t("journeys.standsAt")} data-testid="people-node" popupMatchSelectWidth={false} value={filter.node ?? ""} onChange={(node) => onFilter({ ...filter, node })} options={[{ value: "", label: t("journeys.anyStep") }, ...nodes.map((n) => ({ value: n.id, label: titleOf(n) }))]} />
+        <Select aria-label={t("journeys.standsAt")} data-testid="people-node" popupMatchSelectWidth={false} value={filter.node ?? ""} onChange={(node) => onFilter({ ...(filter.state ? { state: filter.state } : {}), ...(node ? { node } : {}) })} options={[{ value: "", label: t("journeys.anyStep") }, ...nodes.map((n) => ({ value: n.id, label: titleOf(n) }))]} />
+        {filter.outcome && <Tag>{outcomeName(filter.outcome, nodes.find((n) => n.id === filter.node), names)}</Tag>}
         {filtered && (
           <Button type="link" onClick={() => onFilter({})}>
             {t("journeys.everybody")}

@@ -65,7 +65,7 @@ function Gallery({ onClose }: { onClose: () => void }) {
         <FormProblem error={create.error} />
         <div className="flow-gallery" data-testid="journey-gallery">
           {card("blank", t("journeys.blank"), t("journeys.blankHelp"), emptyGraph())}
-          {(templates.data?.items ?? []).map((x) => card(x.key, nameOf(x), chinese() ? x.description_zh : x.description_en, x.graph))}
+          {(templates.data?.items ?? []).map((x) => card(x.key, nameOf(x), chinese() ? x.description_zh : x.description_en, chinese() ? x.graph_zh : x.graph))}
         </div>
         {templates.isPending && <Skeleton lines={4} />}
         {templates.isError && <p className="muted">{describe(templates.error)}</p>}

@@ -71,7 +71,7 @@ export function NodeCard({ id }: NodeProps) {
         <span className="flow-line">{line}</span>
         {!count && quiet && <span className="flow-quiet">{quiet}</span>}
       </button>
-      {count && <CountLine count={count} onPeople={() => editor.people(trigger ? "" : id)} />}
+      {count && <CountLine count={count} node={node} names={names} onPeople={() => editor.people(trigger ? "" : id)} />}
       <ProblemMark problems={problems.get(trigger ? "" : id)} />
       {node && editor.editable && selected === id && (
         <span className="flow-acts nodrag nopan">

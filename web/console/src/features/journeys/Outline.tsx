@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 import { JumpIcon, PlusIcon } from "@/ui";
-import { useEditor, type Spot } from "./context";
+import { spotData, useEditor, type Spot } from "./context";
 import { inOrder, nodeOf, outlets, reachable, TRIGGER, type Outlet } from "./graph";
 import { KindIcon, TriggerIcon } from "./KindIcon";
 import { ProblemMark } from "./NodeCard";
@@ -11,7 +11,7 @@ function Add({ spot, label }: { spot: Spot; label: string }) {
   const { editable, add } = useEditor();
   if (!editable) return null;
   return (
-    <button type="button" className="outline-add" data-testid="flow-add" aria-label={label} onClick={(event) => add(spot, event.currentTarget)}>
+    <button type="button" className="outline-add" data-testid="flow-add" {...spotData(spot)} aria-label={label} onClick={(event) => add(spot, event.currentTarget)}>
       <PlusIcon />
     </button>
   );
@@ -35,7 +35,7 @@ function Row({ id }: { id: string }) {
         </span>
         <span className="flow-line">{node ? lineOf(node, names) : triggerLine(graph.trigger, names)}</span>
       </button>
-      {count && <CountLine count={count} onPeople={() => editor.people(key)} />}
+      {count && <CountLine count={count} node={node} names={names} onPeople={() => editor.people(key)} />}
       <ProblemMark problems={problems.get(key)} />
     </div>
   );

@@ -7,10 +7,10 @@ import { eventName } from "@/features/customers/events";
 import { DurationInput, durationText, PickName, useEventNames } from "@/features/segments";
 import { i18n } from "@/i18n";
 import { full } from "@/i18n/format";
-import { sentenceFor } from "@/i18n/problem";
 import { serverNow } from "@/api/clock";
 import { Alert, Button, CloseIcon, Field, FormProblem, IconButton, Skeleton, UndoStepIcon } from "@/ui";
 import { nodeOf } from "./graph";
+import { endText, reasonText } from "./reasons";
 import { Steps } from "./Steps";
 import { titleOf, type Names } from "./words";
 
@@ -22,19 +22,23 @@ function moveText(move: TestMove): string {
   return i18n.t("journeys.testReplied");
 }
 
-/** Where the person stands at the end of what was played. */
+/** Where the person stands at the end of what was played, and whether they would have entered at all. */
 function Standing({ run, graph }: { run: TestRun; graph: Graph }) {
   const { t } = useTranslation();
-  if (run.waiting) {
-    const node = nodeOf(graph, run.waiting.node);
-    return (
-      <Alert tone="info">
-        {run.waiting.until ? t("journeys.testWaitsUntil", { step: node ? titleOf(node) : run.waiting.node, time: full(run.waiting.until) }) : t("journeys.testWaits", { step: node ? titleOf(node) : run.waiting.node })}
-      </Alert>
-    );
-  }
-  const reason = typeof run.ended === "string" ? run.ended : (run.ended?.reason ?? "");
-  return <Alert tone="info">{reason ? (sentenceFor({ code: reason }) ?? t("journeys.testEnded")) : t("journeys.testEnded")}</Alert>;
+  const node = run.waiting ? nodeOf(graph, run.waiting.node) : undefined;
+  return (
+    <>
+      <div data-testid="test-standing" data-node-id={run.waiting?.node} data-ended={run.ended?.reason}>
+        <Alert tone="info">{run.waiting ? t("journeys.testWaitsUntil", { step: node ? titleOf(node) : run.waiting.node, time: full(run.waiting.until) }) : run.ended ? endText(run.ended.reason) : t("journeys.testEnded")}</Alert>
+      </div>
+      <p className="flow-help">{t("journeys.testClock", { time: full(run.at) })}</p>
+      {(run.objections ?? []).length > 0 && (
+        <Alert tone="warn">
+          {t("journeys.testObjections")} {run.objections.map(reasonText).join(" ")}
+        </Alert>
+      )}
+    </>
+  );
 }
 
 interface Props {

@@ -1,7 +1,7 @@
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from "@xyflow/react";
 import { useTranslation } from "react-i18next";
 import { PlusIcon } from "@/ui";
-import { useEditor, type Spot } from "./context";
+import { spotData, useEditor, type Spot } from "./context";
 import { nodeOf } from "./graph";
 import type { Line, Point } from "./layout";
 import { titleOf, wayName } from "./words";
@@ -29,7 +29,7 @@ export function pathOf(points: readonly Point[]): string {
 function Plus({ at, spot, label }: { at: Point; spot: Spot; label: string }) {
   const { add } = useEditor();
   return (
-    <button type="button" className="flow-plus nodrag nopan" style={{ transform: `translate(-50%, -50%) translate(${at[0]}px, ${at[1]}px)` }} data-testid="flow-add" aria-label={label} title={label} onClick={(event) => add(spot, event.currentTarget)}>
+    <button type="button" className="flow-plus nodrag nopan" style={{ transform: `translate(-50%, -50%) translate(${at[0]}px, ${at[1]}px)` }} data-testid="flow-add" {...spotData(spot)} aria-label={label} title={label} onClick={(event) => add(spot, event.currentTarget)}>
       <PlusIcon />
     </button>
   );

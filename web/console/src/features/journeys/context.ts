@@ -6,6 +6,11 @@ import type { Names } from "./words";
 /** Where a new step goes: into a way, or before a node for everybody who comes to it. */
 export type Spot = Exit | { before: string };
 
+/** Names a spot in the document. */
+export function spotData(spot: Spot): Record<string, string> {
+  return "before" in spot ? { "data-before": spot.before } : { "data-after": spot.node, "data-port": spot.port };
+}
+
 /** What the parts of an open journey share. */
 export interface Editor {
   graph: Graph;
@@ -19,8 +24,8 @@ export interface Editor {
   add: (spot: Spot, button: HTMLElement) => void;
   remove: (id: string) => void;
   duplicate: (id: string) => void;
-  /** Shows the people who stand at a node. */
-  people: (node: string) => void;
+  /** Shows the people who stand at a node, or who left it so. */
+  people: (node: string, outcome?: string) => void;
 }
 
 const EditorContext = createContext<Editor | null>(null);

@@ -1,21 +1,26 @@
 import { useTranslation } from "react-i18next";
-import type { NodeCount } from "@/api/journeys";
+import type { FlowNode, NodeCount } from "@/api/journeys";
 import { i18n } from "@/i18n";
 import { number } from "@/i18n/format";
+import { wayName, type Names } from "./words";
 
-const known = ["sent", "delivered", "read", "failed", "unreachable", "replied", "happened", "timeout", "done", "skipped", "unknown", "moved", "kept", "created"] as const;
+const known = ["queued", "sent", "delivered", "read", "failed", "unknown", "unreachable", "came", "timeout", "elapsed", "done", "passed", "removed", "unchanged", "exited", "goal", "else"] as const;
 
-/** What came of a step, in the reader's language; outcomes of ways have the way's own name. */
-export function outcomeName(outcome: string): string {
+/** What came of a step, in the reader's language: the name of a way, or an outcome. */
+export function outcomeName(outcome: string, node: FlowNode | undefined, names: Names): string {
+  const way = /^way_(\d+)$/.exec(outcome);
+  if (way) return (node && wayName(node, way[1]!, names)) || i18n.t("journeys.wayNumber", { number: Number(way[1]) + 1 });
+  if (node?.kind === "wait" && outcome === "came") return wayName(node, "next", names);
   const found = known.find((k) => k === outcome);
   return found ? i18n.t(`journeys.outcome.${found}`) : outcome;
 }
 
 /** The line of numbers of a card: who waits here now, who came, what came of it. */
-export function CountLine({ count, onPeople }: { count: NodeCount; onPeople: () => void }) {
+export function CountLine({ count, node, names, onPeople }: { count: NodeCount; node: FlowNode | undefined; names: Names; onPeople: () => void }) {
   const { t } = useTranslation();
   const outcomes = Object.entries(count.outcomes ?? {})
-    .filter(([, n]) => n > 0)
+    // That time has passed, or something was done, is what "came" says already.
+    .filter(([name, n]) => n > 0 && name !== "elapsed" && name !== "done")
     .sort((a, b) => b[1] - a[1])
     .slice(0, 2);
   return (
@@ -29,7 +34,7 @@ export function CountLine({ count, onPeople }: { count: NodeCount; onPeople: () 
       <span>{t("journeys.came", { number: number(count.entered) })}</span>
       {outcomes.map(([name, n]) => (
         <span key={name} data-bad={name === "failed" ? "" : undefined}>
-          {outcomeName(name)} {number(n)}
+          {outcomeName(name, node, names)} {number(n)}
         </span>
       ))}
     </button>

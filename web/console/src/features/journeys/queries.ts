@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { journeysApi, type FlowProblem, type NodeCount } from "@/api/journeys";
+import { journeysApi, type FlowProblem, type Journey, type NodeCount } from "@/api/journeys";
 import { keys } from "@/api/keys";
 import { useTeammates, useTeams } from "@/features/inbox/queries";
 import { useNames as useRuleNames } from "@/features/segments";
@@ -23,13 +23,14 @@ export function useTemplates(enabled: boolean) {
 }
 
 export function useJourney(id: string) {
-  return useQuery({ queryKey: keys.journey(id), queryFn: ({ signal }) => journeysApi.get(id, signal) });
+  return useQuery({ queryKey: keys.journey(id), queryFn: ({ signal }) => journeysApi.get(id, signal), refetchInterval: ({ state }) => (state.data?.state === "live" ? LIST_EVERY : false) });
 }
 
 /** The numbers of each node, by its id; "" are those of the trigger. Nothing before the first publication. */
-export function useCounts(id: string, published: boolean): ReadonlyMap<string, NodeCount> {
+export function useCounts({ id, version, entered }: Journey): ReadonlyMap<string, NodeCount> {
+  const published = version !== null;
   const items = useQuery({ queryKey: keys.journeyNodes(id), queryFn: ({ signal }) => journeysApi.nodes(id, signal), refetchInterval: COUNT_EVERY, enabled: published }).data?.items ?? none;
-  return useMemo(() => new Map(items.map((c) => [c.node, c])), [items]);
+  return useMemo(() => new Map<string, NodeCount>([...(published ? [["", { node: "", waiting: 0, entered, left: entered, outcomes: {} }] as const] : []), ...items.map((c) => [c.node, c] as const)]), [entered, items, published]);
 }
 
 /** Problems by the id of their node; "" are those of the journey itself. */
@@ -60,6 +61,8 @@ export function useNames(): Names {
 export interface PeopleFilter {
   state?: string;
   node?: string;
+  /** Needs a node: who left it so. */
+  outcome?: string;
 }
 
 /** Who is or was in a journey, newest first. */

@@ -1,8 +1,13 @@
 import { i18n } from "@/i18n";
-import { weekdayName } from "./words";
 
 /** A schedule as people think of it; anything else is a line of cron. */
 export type Schedule = { kind: "daily"; time: string; weekdays: number[] } | { kind: "monthly"; time: string; day: number } | { kind: "cron"; cron: string };
+
+/** A day of the week in the reader's language; 1 is Monday. */
+export function weekdayName(day: number): string {
+  // 1 January 2024 was a Monday.
+  return new Intl.DateTimeFormat(i18n.language, { weekday: "short", timeZone: "UTC" }).format(new Date(Date.UTC(2024, 0, day)));
+}
 
 const two = (n: number): string => String(n).padStart(2, "0");
 

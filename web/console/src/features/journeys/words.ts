@@ -5,7 +5,7 @@ import { durationText, ruleText, type Names as RuleNames } from "@/features/segm
 import { i18n } from "@/i18n";
 import { number } from "@/i18n/format";
 import { sentenceFor } from "@/i18n/problem";
-import { scheduleText } from "./schedule";
+import { scheduleText, weekdayName } from "./schedule";
 
 /** How things that a journey names by id or key are called. */
 export interface Names extends RuleNames {
@@ -33,11 +33,6 @@ export const kindName = (kind: NodeKind): string => i18n.t(`journeys.kind.${kind
 export const titleOf = (node: Pick<FlowNode, "kind" | "name">): string => node.name?.trim() || kindName(node.kind);
 
 const list = (values: string[]): string => values.join(i18n.t("rule.comma"));
-
-/** Weekdays, Monday first, in the reader's language. */
-export function weekdayName(day: number): string {
-  return new Intl.DateTimeFormat(i18n.language, { weekday: "short", timeZone: "UTC" }).format(new Date(Date.UTC(2024, 0, day)));
-}
 
 function daysText(days: readonly number[] | null | undefined): string {
   const sorted = [...(days ?? [])].sort();

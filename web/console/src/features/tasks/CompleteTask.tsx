@@ -18,6 +18,7 @@ export function CompleteTask({ task, onClose }: { task: Task; onClose: () => voi
       submit={t("tasks.complete")}
       busy={complete.isPending}
       dirty={note !== ""}
+      width={640}
       onClose={onClose}
       onSubmit={() => {
         complete.mutate({ task, outcome, note: note.trim(), key: key.current });

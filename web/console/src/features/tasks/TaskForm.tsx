@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Task } from "@/api/tasks";
 import { CustomerPicker, type PickedCustomer } from "@/features/customers/CustomerPicker";
@@ -62,6 +62,7 @@ export function TaskForm({ task, customer, conversationId, onClose }: Props) {
   }));
   const [values, setValues] = useState(start);
   const [missing, setMissing] = useState(false);
+  const key = useRef(crypto.randomUUID());
   const set = (patch: Partial<Values>) => setValues((v) => ({ ...v, ...patch }));
   const save = task ? update : create;
   const problems = fieldProblems(save.error);
@@ -79,7 +80,7 @@ export function TaskForm({ task, customer, conversationId, onClose }: Props) {
     };
     const done = { onSuccess: () => (toast(t(task ? "tasks.saved" : "tasks.created")), onClose()) };
     if (task) update.mutate({ id: task.id, patch: body }, done);
-    else create.mutate({ ...body, ...(values.customer ? { customer_id: values.customer.id } : {}), ...(conversationId ? { conversation_id: conversationId } : {}) }, done);
+    else create.mutate({ ...body, client_key: key.current, ...(values.customer ? { customer_id: values.customer.id } : {}), ...(conversationId ? { conversation_id: conversationId } : {}) }, done);
   };
 
   return (

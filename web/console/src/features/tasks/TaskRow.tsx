@@ -6,7 +6,7 @@ import { customerName } from "@/features/customers/name";
 import { useTeammates, useTeams } from "@/features/inbox/queries";
 import { useMe, usePermission } from "@/features/session/me";
 import { full, soon } from "@/i18n/format";
-import { IconButton, JourneysIcon, ReopenIcon, Tag, TaskDoneIcon, TaskOpenIcon } from "@/ui";
+import { CloseIcon, IconButton, JourneysIcon, ReopenIcon, Tag, TaskDoneIcon, TaskOpenIcon } from "@/ui";
 import { CompleteTask } from "./CompleteTask";
 import { TaskForm } from "./TaskForm";
 import { useTaskActs } from "./queries";
@@ -67,7 +67,7 @@ interface Props {
 export function TaskRow({ task, now, besideCustomer = false }: Props) {
   const { t } = useTranslation();
   const mayWrite = usePermission("tasks.write");
-  const { reopen } = useTaskActs();
+  const { reopen, cancel } = useTaskActs();
   const [dialog, setDialog] = useState<"none" | "edit" | "complete">("none");
   const open = task.state === "open";
   const late = open && task.due_at !== null && Date.parse(task.due_at) < now;
@@ -91,6 +91,7 @@ export function TaskRow({ task, now, besideCustomer = false }: Props) {
           {soon(task.due_at, now)}
         </time>
       )}
+      {open && mayWrite && <IconButton size="small" label={t("tasks.cancelOne", { title: task.title })} icon={<CloseIcon />} data-testid="task-cancel" onClick={() => cancel.mutate(task)} />}
       {!open && mayWrite && <IconButton size="small" label={t("tasks.reopen")} icon={<ReopenIcon />} data-testid="task-reopen" onClick={() => reopen.mutate(task)} />}
       {dialog === "edit" && <TaskForm task={task} onClose={() => setDialog("none")} />}
       {dialog === "complete" && <CompleteTask task={task} onClose={() => setDialog("none")} />}

@@ -3,7 +3,8 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Task, TaskFilter } from "@/api/tasks";
 import { inTextField, layerOpen, shortcutLetter } from "@/features/shell/keyboard";
-import { usePermission } from "@/features/session/me";
+import { useTeams } from "@/features/inbox/queries";
+import { useMe, usePermission } from "@/features/session/me";
 import { Button, EmptyState, ErrorState, Page, PlusIcon, Segmented, Skeleton, TasksIcon, useNow } from "@/ui";
 import { byDay } from "./days";
 import { useTasks } from "./queries";
@@ -12,11 +13,12 @@ import { TaskRow } from "./TaskRow";
 import "@/features/teammates/teammates.css";
 import "./tasks.css";
 
-export type TaskView = "mine" | "team" | "all";
+/** Whose tasks: one's own, nobody's, everybody's, or the id of a team. */
+export type TaskView = string;
 export type TaskStateView = "open" | "done";
 
-function filterOf(view: TaskView, state: TaskStateView): TaskFilter {
-  return { state, ...(view === "mine" ? { assignee: "me" } : view === "team" ? { assignee: "team" } : {}) };
+function filterOf(whose: TaskView, state: TaskStateView): TaskFilter {
+  return { state, ...(whose === "mine" ? { assignee: "me" } : whose === "none" ? { assignee: "none" } : whose === "all" ? {} : { team_id: whose }) };
 }
 
 /** J and K through the tasks, E completes, N makes one; Enter opens by itself. */
@@ -60,18 +62,20 @@ function Group({ name, tasks, now }: { name: "overdue" | "today" | "later" | "do
 }
 
 /** What one is to do, what is late first. */
-export function TasksPage({ view, state }: { view: TaskView; state: TaskStateView }) {
+export function TasksPage({ whose, state }: { whose: TaskView; state: TaskStateView }) {
   const { t } = useTranslation();
   const now = useNow();
   const navigate = useNavigate();
   const mayWrite = usePermission("tasks.write");
+  const me = useMe();
+  const mine = useTeams().filter((team) => me.team_ids.includes(team.id));
   const [creating, setCreating] = useState(false);
   const list = useRef<HTMLDivElement>(null);
-  const query = useTasks(filterOf(view, state));
+  const query = useTasks(filterOf(whose, state));
   // A task that has just been completed leaves the open ones at once, though the list still holds it.
   const tasks = (query.data?.pages.flatMap((p) => p.items) ?? []).filter((task) => (task.state === "open") === (state === "open"));
   const days = byDay(state === "open" ? tasks : [], now);
-  const go = (search: { view?: TaskView; state?: TaskStateView }) => void navigate({ to: "/tasks", search: { view, state, ...search }, replace: true });
+  const go = (search: { whose?: TaskView; state?: TaskStateView }) => void navigate({ to: "/tasks", search: { whose, state, ...search }, replace: true });
   useTaskKeys(list, () => mayWrite && setCreating(true));
   const create = mayWrite && (
     <Button type="primary" icon={<PlusIcon />} data-testid="task-create" onClick={() => setCreating(true)}>
@@ -82,7 +86,7 @@ export function TasksPage({ view, state }: { view: TaskView; state: TaskStateVie
     <Page title={t("tasks.title")} actions={create}>
       <div className="stack" ref={list}>
         <div className="task-filters">
-          <Segmented aria-label={t("tasks.whose")} data-testid="task-view" value={view} onChange={(value) => go({ view: value })} options={(["mine", "team", "all"] as const).map((value) => ({ value, label: t(`tasks.view.${value}`) }))} />
+          <Segmented aria-label={t("tasks.whose")} data-testid="task-view" value={whose} onChange={(value) => go({ whose: value })} options={[{ value: "mine", label: t("tasks.view.mine") }, { value: "none", label: t("tasks.view.none") }, ...mine.map((team) => ({ value: team.id, label: team.name })), { value: "all", label: t("tasks.view.all") }]} />
           <Segmented aria-label={t("tasks.stateLabel")} data-testid="task-state" value={state} onChange={(value) => go({ state: value })} options={(["open", "done"] as const).map((value) => ({ value, label: t(`tasks.stateView.${value}`) }))} />
         </div>
         {query.isPending ? (
@@ -90,7 +94,7 @@ export function TasksPage({ view, state }: { view: TaskView; state: TaskStateVie
         ) : query.isError && tasks.length === 0 ? (
           <ErrorState error={query.error} onRetry={() => void query.refetch()} />
         ) : tasks.length === 0 ? (
-          <EmptyState icon={<TasksIcon />} title={t(state === "done" ? "tasks.noneDoneTitle" : view === "mine" ? "tasks.emptyMineTitle" : "tasks.emptyTitle")} actions={state === "open" && create}>
+          <EmptyState icon={<TasksIcon />} title={t(state === "done" ? "tasks.noneDoneTitle" : whose === "mine" ? "tasks.emptyMineTitle" : "tasks.emptyTitle")} actions={state === "open" && create}>
             {t("tasks.emptyBody")}
           </EmptyState>
         ) : state === "done" ? (

@@ -6,7 +6,7 @@ const now = new Date(2026, 10, 22, 12, 0).getTime();
 const at = (hours: number) => new Date(now + hours * 3_600_000).toISOString();
 
 function task(id: string, due_at: string | null): Task {
-  return { id, title: id, note: "", customer: null, conversation_id: null, assignee_id: null, team_id: null, due_at, state: "open", outcome: null, outcome_note: "", overdue: false, escalated_at: null, source: null, created_at: at(-100), completed_at: null, version: 1 };
+  return { id, title: id, note: "", customer: null, conversation_id: null, assignee_id: null, team_id: null, due_at, remind_at: null, state: "open", outcome: null, outcome_note: "", overdue: false, escalated_at: null, source: null, created_at: at(-100), created_by: { kind: "teammate", id: "1", name: "Lin" }, completed_at: null, completed_by: null, version: 1 };
 }
 
 const ids = (tasks: Task[]) => tasks.map((t) => t.id);

@@ -96,10 +96,19 @@ export function useTaskActs() {
     },
     onError: (error, _input, back) => refused(error, back),
   });
+  const cancel = useMutation({
+    mutationFn: (task: Task) => tasksApi.cancel(task.id),
+    onMutate: (task) => patchHeld(cache, task.id, { state: "cancelled" }),
+    onSuccess: (task) => {
+      settle(task);
+      toast(t("tasks.cancelled", { title: task.title }), { label: t("common.undo"), run: () => reopen.mutate(task) });
+    },
+    onError: (error, _task, back) => refused(error, back),
+  });
   const update = useMutation({
     mutationFn: ({ id, patch }: { id: string; patch: TaskPatch }) => tasksApi.update(id, patch),
     onSuccess: settle,
   });
   const create = useMutation({ mutationFn: (task: NewTask) => tasksApi.create(task), onSuccess: settle });
-  return { complete, reopen, update, create };
+  return { complete, reopen, cancel, update, create };
 }

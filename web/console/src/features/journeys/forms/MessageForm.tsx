@@ -6,7 +6,7 @@ import { keys } from "@/api/keys";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { channelName } from "@/features/channels/channels";
 import { CustomerPicker, type PickedCustomer } from "@/features/customers/CustomerPicker";
-import { describe } from "@/i18n/problem";
+import { describe, sentenceFor } from "@/i18n/problem";
 import { Alert, Button, CloseIcon, DownIcon, Field, IconButton, PlusIcon, Segmented, Skeleton, UpIcon } from "@/ui";
 import { useEditor } from "../context";
 import { below, type FormProps } from "./form";
@@ -86,7 +86,7 @@ function PreviewOf({ journeyId, message }: { journeyId: string; message: Message
       {person && query.isError && <Alert tone="warn">{describe(query.error)}</Alert>}
       {person && query.data && !query.isError && (
         <div className="flow-bubble">
-          <small>{query.data.channel ? t("journeys.previewBy", { channel: channelName(query.data.channel) }) : t("journeys.previewNowhere")}</small>
+          <small>{query.data.reason === "" && query.data.channel ? t("journeys.previewBy", { channel: channelName(query.data.channel) }) : [t("journeys.previewNowhere"), sentenceFor({ code: query.data.reason })].filter(Boolean).join(" · ")}</small>
           {query.data.subject && <strong>{query.data.subject}</strong>}
           <p>{query.data.body}</p>
         </div>

@@ -5,7 +5,7 @@ import { eventName } from "@/features/customers/events";
 import { FilterRows, PickName, RuleEditor, stageName, useEventNames, useStages } from "@/features/segments";
 import { number } from "@/i18n/format";
 import { Button, CloseIcon, Field, PlusIcon, Select } from "@/ui";
-import { weekdayName } from "../words";
+import { weekdayName } from "../schedule";
 
 const noProblems: Record<string, string> = {};
 
