@@ -2,6 +2,7 @@ package segments
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -48,6 +49,7 @@ func (p *person) Reach(channel, purpose string) (int64, bool) { return p.reach.u
 // gathering reads many people from one moment of the database.
 type gathering struct {
 	q     store.Querier
+	log   *slog.Logger
 	names *eventNames
 	needs needs
 	// since is the earliest instant that is asked about: it bounds how far back
@@ -60,7 +62,7 @@ type gathering struct {
 // people reads those that exist, merged records, too, for questions about since
 // and later.
 func (s *Service) people(q store.Querier, list []ids.ID, n needs, since int64) (map[ids.ID]*person, error) {
-	g := &gathering{q: q, names: &s.names, needs: n, since: since, people: make(map[ids.ID]*person, len(list)), list: list}
+	g := &gathering{q: q, log: s.log, names: &s.names, needs: n, since: since, people: make(map[ids.ID]*person, len(list)), list: list}
 	if len(list) == 0 {
 		return g.people, nil
 	}
@@ -100,10 +102,19 @@ func (g *gathering) records() error {
 			return err
 		}
 		g.people[p.id] = p
-		var err error
-		p.facts, err = rule.ParseFacts(facts)
-		return err
+		p.facts = g.parse(p.id, facts)
+		return nil
 	})
+}
+
+// parse reads facts. Those that cannot be read are none: one damaged row keeps
+// nobody else from being evaluated.
+func (g *gathering) parse(customer ids.ID, stored string) rule.Facts {
+	facts, err := rule.ParseFacts(stored)
+	if err != nil {
+		g.log.Error("facts of a customer cannot be read", "customer_id", customer, "error", err)
+	}
+	return facts
 }
 
 func (g *gathering) tags() error {
@@ -194,13 +205,15 @@ func (g *gathering) eventsOf(key eventNeed, names map[int64]string) error {
 		var number int64
 		var e rule.Event
 		var facts string
-		err := r.Scan(&id, &number, &e.At, &facts)
-		if err == nil && key.facts {
-			e.Facts, err = rule.ParseFacts(facts)
+		if err := r.Scan(&id, &number, &e.At, &facts); err != nil {
+			return err
 		}
 		p := g.people[id]
-		if err != nil || p == nil {
-			return err
+		if p == nil {
+			return nil
+		}
+		if key.facts {
+			e.Facts = g.parse(id, facts)
 		}
 		if p.events == nil {
 			p.events = map[string][]rule.Event{}

@@ -43,14 +43,14 @@ func fill(dir string, people, events int) error {
 			`INSERT INTO customers (id, name, search_text, last_seen_at, created_at, updated_at, facts)
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2)
 			 SELECT ?4 + i, 'p' || i, 'p' || i, ?3 - abs(random() % 31536000000), ?3 - 31536000000, ?3,
-			   '{"$name":{"s":"p' || i || '"},"plan":{"s":"' || CASE i % 4 WHEN 0 THEN 'pro' WHEN 1 THEN 'team' ELSE 'free' END || '"},"score":{"n":' || (i % 100) * 1000000 || '}}' FROM c`,
+			   '{"$name":{"s":"p' || i || '"},"plan":{"s":"' || CASE i % 4 WHEN 0 THEN 'pro' WHEN 1 THEN 'team' ELSE 'free' END || '"},"score":{"n":' || ((i % 100) * 1000000) || '}}' FROM c`,
 			`INSERT INTO identities (id, customer_id, home_id, kind, namespace, value, verified, created_at)
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2)
 			 SELECT ?4 + i, ?4 + i, ?4 + i, 'external', 'installation', 'u' || i, TRUE, ?3 FROM c`,
 			fmt.Sprintf(`INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties, facts)
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2), k(j) AS (SELECT 0 UNION ALL SELECT j + 1 FROM k WHERE j + 1 < %[1]d)
 			 SELECT ?4 + i * %[1]d + j, ?4 + i, ?4 + i, 1000 + abs(random() %% %[2]d), ?3 - abs(random() %% 31536000000), ?3, '{}',
-			   '{"amount":{"n":' || abs(random() %% 500) * 1000000 || '},"city":{"s":"' || CASE j %% 3 WHEN 0 THEN '上海' WHEN 1 THEN 'berlin' ELSE 'lyon' END || '"}}' FROM c, k`, events, len(names)),
+			   '{"amount":{"n":' || (abs(random() %% 500) * 1000000) || '},"city":{"s":"' || CASE j %% 3 WHEN 0 THEN '上海' WHEN 1 THEN 'berlin' ELSE 'lyon' END || '"}}' FROM c, k`, events, len(names)),
 		} {
 			if _, err := db.ExecContext(ctx, q, from, to, now, firstPerson); err != nil {
 				return err

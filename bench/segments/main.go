@@ -76,7 +76,7 @@ func run(o options) error {
 		}
 		fmt.Fprintln(os.Stderr, "measuring", part.name)
 		if err := part.run(); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+			return fmt.Errorf("%s: %w\n%s", part.name, err, b.Output())
 		}
 	}
 	return nil
