@@ -130,4 +130,7 @@ ORDER BY i.open_until DESC, i.verified DESC, (SELECT COALESCE(max(c.last_activit
 
 -- name: channel-accounts
 SELECT a.id, COALESCE((SELECT max(c.last_activity_at) FROM conversations c WHERE c.customer_id = ? AND c.account_id = a.id), 0) AS used
-FROM accounts a WHERE a.channel = ? AND a.status = 'active' ORDER BY used DESC, a.id
+FROM accounts a WHERE a.channel = ? AND a.status = 'active'
+  -- The sandbox ends with the first real account.
+  AND (NOT a.sandbox OR NOT EXISTS (SELECT 1 FROM accounts r WHERE NOT r.sandbox))
+ORDER BY used DESC, a.id

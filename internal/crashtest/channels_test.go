@@ -136,7 +136,7 @@ func (v *visit) Data(r io.Reader) error {
 	v.b.mu.Lock()
 	defer v.b.mu.Unlock()
 	for _, line := range strings.Split(string(raw), "\r\n") {
-		if strings.HasPrefix(line, "answer to ") && m.Header.Get("Message-ID") != "" {
+		if (strings.HasPrefix(line, "answer to ") || strings.HasPrefix(line, invitation)) && m.Header.Get("Message-ID") != "" {
 			v.b.received[strings.TrimSpace(line)]++
 			break
 		}
