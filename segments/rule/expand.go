@@ -8,8 +8,9 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 )
 
-// maxExpanded is how many nodes a tree may have with its segments in it.
-const maxExpanded = 1000
+// maxExpanded is how many nodes a tree may have with its segments in it: SQLite
+// refuses expressions that are a thousand deep.
+const maxExpanded = 500
 
 // Expand puts the trees of segments where a tree names them: a segment leaf keeps
 // its kind and id and gets its tree as its only node. The result can be compiled

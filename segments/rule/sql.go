@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,9 @@ const (
 	Postgres Dialect = "postgres"
 )
 
+// maxPlaceholders is what both databases take, with some left for whoever asks.
+const maxPlaceholders = 32_000
+
 // SQL makes a tree into a condition on the row c of customers at the instant t,
 // with a placeholder ? for each of args. It is never NULL. Segments must have
 // been expanded; who asks leaves out merged records himself.
@@ -27,6 +31,9 @@ func SQL(n Node, d Dialect, t int64) (condition string, args []any, err error) {
 	}
 	w := &writer{t: t, d: d}
 	w.node(n)
+	if len(w.args) > maxPlaceholders {
+		return "", nil, fault.AtField("rule", "rule_too_large", fault.Params{"max": maxExpanded})
+	}
 	return w.text.String(), w.args, nil
 }
 
@@ -74,7 +81,7 @@ func (w *writer) node(n Node) {
 		w.add("EXISTS (SELECT 1 FROM customer_tags ct JOIN tags tg ON tg.id = ct.tag_id WHERE ct.customer_id = c.id AND tg.folded_name = ?)", text.Fold(text.CleanLine(n.Name)))
 	case Stage:
 		w.add("(c.stage")
-		w.in(n.Values)
+		w.in(n.Values, false)
 		if n.Duration != "" {
 			w.add(" AND c.stage_since <= ?", earlier(w.t, milliseconds(n.Duration)))
 		}
@@ -125,16 +132,24 @@ func dearness(n Node) (sum int) {
 	return sum
 }
 
-// in compares with a list, which is filled up to a power of two so that lists of
-// every length share a few statements.
-func (w *writer) in(values []any) {
-	size := 1
-	for size < len(values) {
-		size *= 2
+// in compares with a list. One placeholder stands for all of it: databases take
+// only so many, and lists of every length share one statement.
+func (w *writer) in(values []any, number bool) {
+	if len(values) == 1 {
+		w.add(" = ?", values[0])
+		return
 	}
-	w.add(" IN (?" + strings.Repeat(", ?", size-1) + ")")
-	for i := range size {
-		w.args = append(w.args, values[min(i, len(values)-1)])
+	list, err := json.Marshal(values)
+	if err != nil { // texts and whole numbers always can
+		panic(err)
+	}
+	switch {
+	case w.d != Postgres:
+		w.add(" IN (SELECT value FROM json_each(?))", string(list))
+	case number:
+		w.add(" IN (SELECT jsonb_array_elements_text(?::jsonb)::bigint)", string(list))
+	default:
+		w.add(" IN (SELECT jsonb_array_elements_text(?::jsonb))", string(list))
 	}
 }
 

@@ -134,7 +134,7 @@ func (w *writer) oneOf(c *comparison, v value) {
 		first = false
 		w.total(func() {
 			w.member(v, list.kind)
-			w.in(list.values)
+			w.in(list.values, list.kind != "s")
 		})
 	}
 }
