@@ -33,7 +33,7 @@ export function PreviewCard({ preview }: { preview: LivePreview }) {
             <strong className="num" data-testid="preview-count">
               {number(data.count)}
             </strong>
-            <span>{t("segments.ofAll", { share: percent(data.count, data.total), total: number(data.total) })}</span>
+            <span>{t("segments.ofAll", { count: data.total, share: percent(data.count, data.total), total: number(data.total) })}</span>
           </p>
           <div className="preview-bar" aria-hidden="true">
             <span style={{ width: `${data.total > 0 ? (data.count / data.total) * 100 : 0}%` }} />
