@@ -19,18 +19,8 @@ export type StageChange = Schemas["StageChange"];
 export type Tag = Schemas["Tag"];
 
 /** What was seen under a name; for choosing instead of typing. */
-export interface ObservedName {
-  name: string;
-  types: string[];
-  examples: string[];
-}
-
-export interface ObservedEvent {
-  name: string;
-  count: number;
-  last_at: string;
-  properties: ObservedName[];
-}
+export type ObservedName = Schemas["Observed"];
+export type ObservedEvent = Schemas["EventName"];
 
 export type WriteKey = Schemas["WriteKey"];
 /** One call of the tracking API, as the debugger shows it. */
@@ -38,10 +28,7 @@ export type TrackingCall = Schemas["CallRecord"];
 export type CallStatus = TrackingCall["status"];
 
 /** When and how often automations may write to somebody. */
-export interface SendingRules {
-  quiet: { enabled: boolean; from: string; to: string };
-  cap: { enabled: boolean; max: number; days: number };
-}
+export type SendingRules = Schemas["Sending"];
 
 export const behaviourApi = {
   stages: (signal?: AbortSignal) => request<Items<Stage>>("GET", "/stages", { signal }),

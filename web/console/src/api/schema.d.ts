@@ -80,6 +80,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/attribute-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The attributes of the customers seen last */
+        get: operations["listAttributeNames"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contradictions": {
         parameters: {
             query?: never;
@@ -516,6 +533,26 @@ export interface paths {
         put?: never;
         /** Send a failed or unknown delivery again */
         post: operations["retryDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What customers have done, by name
+         * @description With the properties of the latest ones. The numbers may be some seconds old.
+         */
+        get: operations["listEventNames"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2279,6 +2316,15 @@ export interface components {
             /** Format: date-time */
             received_at: string;
         };
+        EventName: {
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            last_at: string;
+            name: string;
+            /** @description Of the latest ones */
+            properties: components["schemas"]["Observed"][];
+        };
         Failed: {
             /** @example 123456789012345678 */
             account_id: string;
@@ -2351,6 +2397,9 @@ export interface components {
         ItemsCustomerSegment: {
             items: components["schemas"]["CustomerSegment"][];
         };
+        ItemsEventName: {
+            items: components["schemas"]["EventName"][];
+        };
         ItemsFailed: {
             items: components["schemas"]["Failed"][];
         };
@@ -2359,6 +2408,9 @@ export interface components {
         };
         ItemsNodeCount: {
             items: components["schemas"]["JourneyNodeCount"][];
+        };
+        ItemsObserved: {
+            items: components["schemas"]["Observed"][];
         };
         ItemsSegment: {
             items: components["schemas"]["Segment"][];
@@ -3041,6 +3093,13 @@ export interface components {
             /** @description The merge is refused unless despite names this code */
             serious: boolean;
         };
+        Observed: {
+            examples: unknown[];
+            /** @description As rules name it; those within objects with dots */
+            name: string;
+            /** @description number, text, boolean, time, list */
+            types: string[];
+        };
         OneTimeLink: {
             /** Format: date-time */
             expires_at: string;
@@ -3440,6 +3499,9 @@ export interface components {
             rule: components["schemas"]["Rule"];
         };
         SegmentChange: {
+            description?: string;
+            name: string;
+            rule: components["schemas"]["Rule"];
             /**
              * Format: int64
              * @description Of the segment that was changed; another one now: 409 segment_changed
@@ -4545,6 +4607,62 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAttributeNames: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsObserved"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7147,6 +7265,62 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEventNames: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsEventName"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

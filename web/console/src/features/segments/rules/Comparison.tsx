@@ -14,13 +14,16 @@ interface Compared {
 interface Props {
   held: Compared;
   types: ValueType[];
-  examples: string[];
+  examples: readonly unknown[];
   /** The only comparisons that are possible here; all that suit the types when nothing is said. */
   only?: Op[];
   disabled: boolean;
   problems: Record<string, string>;
   onChange: (patch: Compared) => void;
 }
+
+/** Observed values as one types them, each once. */
+const texts = (examples: readonly unknown[]): string[] => [...new Set(examples.map(String))];
 
 type Written = "text" | "number" | "boolean";
 const written: Written[] = ["text", "number", "boolean"];
@@ -62,7 +65,7 @@ function OneValue({ held, types, examples, disabled, invalid, onChange }: Omit<P
           ]}
         />
       ) : (
-        <AutoComplete size="small" popupMatchSelectWidth={false} disabled={disabled} status={status} aria-label={t("rule.valueLabel")} placeholder={t("rule.valueHint")} data-testid="rule-value" value={held.value === undefined ? "" : String(held.value)} onChange={(value: string) => onChange({ value })} showSearch={{ filterOption: (input, option) => String(option?.value ?? "").toLowerCase().includes(input.toLowerCase()) }} options={examples.map((value) => ({ value }))} />
+        <AutoComplete size="small" popupMatchSelectWidth={false} disabled={disabled} status={status} aria-label={t("rule.valueLabel")} placeholder={t("rule.valueHint")} data-testid="rule-value" value={held.value === undefined ? "" : String(held.value)} onChange={(value: string) => onChange({ value })} showSearch={{ filterOption: (input, option) => String(option?.value ?? "").toLowerCase().includes(input.toLowerCase()) }} options={texts(examples).map((value) => ({ value }))} />
       )}
       {doubt && <Select size="small" variant="borderless" className="rule-as" popupMatchSelectWidth={false} disabled={disabled} aria-label={t("rule.asLabel")} title={t("rule.asHelp")} data-testid="rule-as" value={as} onChange={rewrite} options={written.map((value) => ({ value, label: t(`rule.as.${value}`) }))} />}
     </span>
@@ -86,7 +89,7 @@ function ManyValues({ held, types, examples, disabled, invalid, onChange }: Omit
       tokenSeparators={[",", "，", "、"]}
       value={(held.values ?? []).map(String)}
       onChange={(next: string[]) => onChange({ values: next.map(read) })}
-      options={examples.map((value) => ({ value, label: value }))}
+      options={texts(examples).map((value) => ({ value, label: value }))}
     />
   );
 }

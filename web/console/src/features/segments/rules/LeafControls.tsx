@@ -48,7 +48,7 @@ function AttributeControls({ leaf, fresh, problems, onChange }: ControlsProps) {
   const { readOnly } = useEditing();
   const names = useAttributeNames();
   const held = names.find((n) => n.name === leaf.name);
-  const builtIn = ["$name", "$locale", "$timezone", "$created_at", "$last_seen_at"].map((name) => ({ name, types: name.endsWith("_at") ? ["time"] : ["text"], examples: [] as string[] }));
+  const builtIn = ["$name", "$locale", "$timezone", "$created_at", "$last_seen_at"].map((name) => ({ name, types: name.endsWith("_at") ? ["time"] : ["text"], examples: [] as unknown[] }));
   const all = [...names.filter((n) => !n.name.startsWith("$")), ...builtIn];
   const types = typesOf((held ?? builtIn.find((b) => b.name === leaf.name))?.types ?? []);
   const choose = (name: string) => {
