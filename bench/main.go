@@ -17,7 +17,7 @@ import (
 func main() {
 	bin := flag.String("bin", "bin/fanward", "the built program")
 	duration := flag.Duration("duration", 60*time.Second, "how long each row is measured")
-	only := flag.String("only", "", "the benchmarks to run, comma-separated: writer, echo, chat, segments; empty runs all")
+	only := flag.String("only", "", "the benchmarks to run, comma-separated: writer, echo, chat, segments, journeys; empty runs all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -45,6 +45,7 @@ func run(ctx context.Context, bin string, d time.Duration, only string) error {
 		{"echo", []string{"-duration", d.String()}},
 		{"chat", []string{"-bin", program, "-duration", d.String()}},
 		{"segments", []string{"-bin", program, "-duration", d.String()}},
+		{"journeys", []string{"-duration", d.String()}},
 	}
 	chosen := map[string]bool{}
 	for _, name := range strings.Split(only, ",") {

@@ -76,7 +76,7 @@ func reachable(channel, name, next string) flow.Way {
 }
 
 func inviteGraph(zh bool) flow.Graph {
-	body := said{"Hello {{ customer.name }}, you have ordered with us more than once lately, and we are glad. As a member you get 5% back on everything. Just answer this message, and we set it up.",
+	body := said{"Hello{% if customer.name %} {{ customer.name }}{% endif %}, you have ordered with us more than once lately, and we are glad. As a member you get 5% back on everything. Just answer this message, and we set it up.",
 		"{{ customer.name }}您好，感谢您近期多次下单！成为会员，每单返 5%。直接回复这条消息，我们就为您办理。"}
 	n := func(en, z string) string { return said{en, z}.in(zh) }
 	return flow.Graph{
@@ -146,7 +146,7 @@ func lapsedGraph(zh bool) flow.Graph {
 		Exit:  &rule.Node{Kind: rule.None, Of: []rule.Node{{Kind: rule.Dormant, Duration: "30d"}}},
 		Start: "write",
 		Nodes: []flow.Node{
-			write("write", n("We miss you", "想念您"), "wait", "", said{"Hello {{ customer.name }}, we have not seen you for a while. Is there anything we can do better? Just answer.", "{{ customer.name }}您好，好久不见。我们有哪里可以做得更好吗？直接回复即可。"},
+			write("write", n("We miss you", "想念您"), "wait", "", said{"Hello{% if customer.name %} {{ customer.name }}{% endif %}, we have not seen you for a while. Is there anything we can do better? Just answer.", "{{ customer.name }}您好，好久不见。我们有哪里可以做得更好吗？直接回复即可。"},
 				said{"We have not seen you for a while", "好久不见"}, "wechat", "email", "webchat"),
 			{ID: "wait", Kind: flow.Delay, Name: n("Two weeks", "两周"), Next: "lapsed", Delay: &flow.DelayStep{For: "2w"}},
 			{ID: "lapsed", Kind: flow.Stage, Name: n("Counts as lapsed", "转为流失"), Stage: &flow.StageStep{To: "lapsed"}},
