@@ -54,6 +54,8 @@ func (h *post) rules(s outbox.Sending) {
 	}
 }
 
+var troubleFilter = inbox.TroubleFilter{Limit: 10}
+
 // free is a day without rules but consent.
 var free = outbox.Sending{Quiet: outbox.Quiet{From: "22:00", To: "08:00"}, Cap: outbox.Cap{Max: 3, Days: 7}}
 

@@ -142,12 +142,12 @@ func (c candidate) through(caps channels.Capabilities, active []ids.ID, now time
 		}
 	}
 	switch {
-	case c.closed != "":
-		return 0, Suppressed, nil
 	case account == 0 && caps.PerAccount && len(active) > 0:
 		return 0, NoAddress, nil
 	case account == 0:
 		return 0, "account_disabled", nil
+	case c.closed != "":
+		return 0, Suppressed, nil
 	case caps.Allowance && c.until <= clock.Millis(now):
 		code, err = allowance.Refusal(c.grants, now)
 		return 0, code, err
