@@ -336,7 +336,7 @@ SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('inbox/least-tasks'
 
 -- name: least-tasks
 SELECT p.id FROM teammates p
-WHERE p.disabled_at = 0 AND (? = 0 AND p.role = 'agent' OR p.id IN (SELECT m.teammate_id FROM team_members m WHERE m.team_id = ?))
+WHERE p.disabled_at = 0 AND (p.id IN (SELECT m.teammate_id FROM team_members m WHERE m.team_id = ?) OR p.role = 'agent' AND NOT EXISTS (SELECT 1 FROM teams g WHERE g.id = ?))
 ORDER BY CASE WHEN p.availability = 'available' THEN 0 ELSE 1 END, (SELECT count(*) FROM tasks t WHERE t.assignee_id = p.id AND t.state = 'open'), p.id LIMIT 1
 
 -- name: due-tasks
