@@ -166,6 +166,8 @@ type Links interface {
 type Outbox interface {
 	EnqueueTx(tx *store.Tx, d channels.Enqueue) (channels.Enqueued, error)
 	RetryTx(tx *store.Tx, id ids.ID, now time.Time) (channels.Enqueued, error)
+	// ReadTx tells that an outreach was read that stands in a thread.
+	ReadTx(tx *store.Tx, id ids.ID, now time.Time) error
 }
 
 // Inbox reads and writes conversations. It is safe for concurrent use.

@@ -174,6 +174,21 @@ func (b *Inbox) heardTx(tx *store.Tx, c *Conversation, r channels.Received, o *o
 	return nil
 }
 
+// outreachReadTx tells of the outreach in a thread that its customer reads now.
+func (b *Inbox) outreachReadTx(tx *store.Tx, c *Conversation, seq int64, now time.Time) error {
+	rows, err := tx.Query(queries.Get("outreach-unread"), c.ID, seq)
+	unread, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
+		var id ids.ID
+		return id, r.Scan(&id)
+	})
+	for _, id := range unread {
+		if err := b.outbox.ReadTx(tx, id, now); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // outreachEvents are the states of an outreach that stand in the timeline.
 var outreachEvents = map[channels.DeliveryState]string{
 	channels.SentState: customers.EventMessageSent, channels.Delivered: customers.EventMessageDelivered, channels.Read: customers.EventMessageRead,

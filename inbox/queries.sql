@@ -352,3 +352,6 @@ SELECT x.account_id, d.conversation_id FROM delivery_contents x JOIN deliveries 
 
 -- name: settle-outreach
 UPDATE delivery_contents SET settled_at = ? WHERE delivery_id = ?
+
+-- name: outreach-unread
+SELECT d.id FROM deliveries d JOIN delivery_contents x ON x.delivery_id = d.id WHERE d.conversation_id = ? AND d.seq <= ? AND d.state IN ('sent', 'delivered') ORDER BY d.id

@@ -286,6 +286,9 @@ func (b *Inbox) CustomerRead(ctx context.Context, v Visitor, conversation ids.ID
 		if _, err := tx.Exec(qRaiseCustomer, seq, c.ID, seq); err != nil {
 			return err
 		}
+		if err := b.outreachReadTx(tx, c, seq, now); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(qDeliveriesRead, now.UnixMilli(), c.ID, seq); err != nil {
 			return err
 		}

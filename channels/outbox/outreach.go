@@ -236,6 +236,12 @@ func (o *Outbox) tellOutreachTx(tx *store.Tx, d channels.Enqueued, now time.Time
 	return nil
 }
 
+// ReadTx tells that the recipient has read an outreach in their thread; the
+// caller has stored it.
+func (o *Outbox) ReadTx(tx *store.Tx, id ids.ID, now time.Time) error {
+	return o.tellOutreachTx(tx, channels.Enqueued{ID: id, State: channels.Read, UpdatedAt: now}, now)
+}
+
 // sentTx notes that an outreach is about to go out: from here on it counts
 // against the cap, unless it turns out that it certainly did not arrive.
 func sentTx(tx *store.Tx, delivery ids.ID, at time.Time) error {

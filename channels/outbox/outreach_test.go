@@ -104,6 +104,10 @@ func TestOutreachIsShown(t *testing.T) {
 		if err != nil || len(thread.Messages) != 2 || thread.Messages[1].Body != "Look here" || thread.Messages[1].AuthorName != nil {
 			t.Errorf("%+v %v", thread, err)
 		}
+		if err := h.Inbox.CustomerRead(h.Ctx(), inbox.Visitor{Account: h.Account.ID, Customer: ming.customer, Identity: ming.identity}, ming.conversation, d.Seq); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "read", h.Number("SELECT count(*) FROM events e JOIN event_names n ON n.id = e.name_id WHERE n.name = ?", customers.EventMessageRead), 1)
 		// The answer says what was asked.
 		r := h.Receive("ming", "yes", "yes please")
 		c, err = h.Inbox.Get(h.Ctx(), h.Boss, r.Conversation)
