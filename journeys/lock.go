@@ -38,13 +38,22 @@ func (s *Service) lockPeopleTx(tx *store.Tx, people []ids.ID) ([]ids.ID, error) 
 	for _, l := range list {
 		if l.into == 0 {
 			out = append(out, l.id)
-			continue
-		}
-		if _, err := tx.Exec(queries.Get("repoint-signals"), l.into, l.id); err != nil {
+		} else if err := s.readdressTx(tx, l.id, l.into); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// readdressTx gives what was kept for a merged record to who represents it. That
+// the record has entered or left a segment says nothing of the person.
+func (s *Service) readdressTx(tx *store.Tx, record, person ids.ID) error {
+	if _, err := tx.Exec(queries.Get("drop-memberships"), record); err != nil {
+		return err
+	}
+	_, err := tx.Exec(queries.Get("repoint-signals"), person, record)
+	tx.Hint(Topic)
+	return err
 }
 
 // repair looks after people for whom nothing could be decided: their records may

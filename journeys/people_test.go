@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
+	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
@@ -64,6 +65,35 @@ func TestSignalsFollowMerges(t *testing.T) {
 		w.merge("Other", "One")
 		w.work()
 		w.expect(j, "Other", "@d")
+	})
+}
+
+// A record that is part of another person now still hears of itself: what it did
+// is the person's, that it has left a segment is nothing.
+func TestNewsOfMergedRecords(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		bought := w.publish(onOrder(delay("d", "", "1d")))
+		left := onOrder(delay("d", "", "1d"))
+		left.Trigger = flow.Trigger{Kind: flow.OnSegmentLeave, Segment: "5"}
+		gone := w.publish(left)
+		one := w.person("One")
+		w.merge("Other", "One")
+		w.exec("INSERT INTO journey_signals (id, kind, ref, customer_id, payload, at, received_at) VALUES (1, 'event', 'Order Completed', ?, '{\"name\":\"Order Completed\"}', ?, ?)",
+			one, clock.Millis(w.clk.Now()), clock.Millis(w.clk.Now()))
+		w.write(func(tx *store.Tx) error {
+			return w.s.SegmentChangedTx(tx, journeys.SegmentChange{Segment: 5, Customer: one, At: w.clk.Now()})
+		})
+		w.did("Third", "Order Completed", nil, 0)
+		for range 10 {
+			_, err := w.s.Work(w.ctx())
+			w.must(err)
+		}
+		w.expect(bought, "Other", "@d")
+		w.expect(bought, "Third", "@d")
+		w.expect(gone, "Other", "")
+		if n := w.number("SELECT count(*) FROM journey_signals"); n != 0 {
+			t.Errorf("%d signals are left", n)
+		}
 	})
 }
 
@@ -297,6 +327,10 @@ func TestTrialsChangeNothing(t *testing.T) {
 		out = run()
 		if out.Waiting == nil || out.Waiting.Node != "pause" || !out.Waiting.Until.Equal(w.clk.Now().Add(time.Hour)) {
 			t.Errorf("%+v", out)
+		}
+		g = onOrder(delay("d", "m", "1h"), message("m", "d", "Again"))
+		if out = run(journeys.Move{Advance: "3650d"}, journeys.Move{Advance: "3650d"}); !out.Cut || len(out.Steps) > 201 {
+			t.Errorf("a run of %d steps was not cut", len(out.Steps))
 		}
 		for _, table := range []string{"enrollments", "enrollment_steps", "sent", "todo", "stage_changes", "journey_signals"} {
 			if n := w.number("SELECT count(*) FROM " + table); n != 0 {

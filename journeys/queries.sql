@@ -51,6 +51,9 @@ UPDATE enrollments SET context = '{}' WHERE identity_id = ?
 -- name: forget-signals
 DELETE FROM journey_signals WHERE identity_id = ?
 
+-- name: drop-memberships
+DELETE FROM journey_signals WHERE customer_id = ? AND kind IN ('enter', 'leave', 'exit')
+
 -- name: repoint-signals
 UPDATE journey_signals SET customer_id = ? WHERE customer_id = ?
 
@@ -107,7 +110,7 @@ UPDATE journey_ticks SET after_id = ?, entered = entered + ?, done = ? WHERE id 
 UPDATE journey_ticks SET done = TRUE WHERE journey_id = ? AND NOT done
 
 -- name: move-signals
-UPDATE journey_signals SET customer_id = ? WHERE customer_id = ? AND (identity_id = ? OR identity_id = 0)
+UPDATE journey_signals SET customer_id = ? WHERE customer_id = ? AND (identity_id = ? OR identity_id = 0 AND kind NOT IN ('enter', 'leave', 'exit'))
 
 -- name: through
 SELECT e.id, e.journey_id, e.version_id, e.customer_id, e.identity_id, e.entry_key, e.state, e.node, e.visit, e.entered_node_at,

@@ -127,7 +127,7 @@ func drawNode(r *rand.Rand, i int, next func(int) string) flow.Node {
 // with restarts, downtime and, on PostgreSQL, several processes: they go the same
 // ways as in the reference, with the same effects, none twice.
 func TestAgainstTheReference(t *testing.T) {
-	rounds := map[store.Engine]int{store.SQLite: 60, store.Postgres: 10}
+	rounds := map[store.Engine]int{store.SQLite: 40, store.Postgres: 8}
 	first := uint64(1)
 	if s := os.Getenv("FANWARD_JOURNEY_ROUNDS"); s != "" {
 		n, err := strconv.Atoi(s)

@@ -40,6 +40,7 @@ type Trial struct {
 	Ended   *TrialEnd  `json:"ended"`
 	// Objections would have kept the person from entering now.
 	Objections []Reason  `json:"objections" doc:"What would have kept the person from entering; the run enters all the same"`
+	Cut        bool      `json:"cut" doc:"The run was ended after 200 steps"`
 	At         time.Time `json:"at" doc:"Where the clock of the run stands"`
 }
 
@@ -82,7 +83,11 @@ type PreviewText struct {
 	Reason  string `json:"reason" doc:"Why the person cannot be reached now; empty when they can"`
 }
 
-const maxMoves = 100
+const (
+	maxMoves = 100
+	// maxTrial bounds the steps of a run, which has the database to itself.
+	maxTrial = 200
+)
 
 // errUndo takes a test run back.
 var errUndo = errors.New("the test run is over")
@@ -122,6 +127,9 @@ func (s *Service) Try(ctx context.Context, p auth.Principal, id, customer ids.ID
 		for _, m := range append([]Move{{}}, moves...) {
 			if err := t.move(m); err != nil {
 				return err
+			}
+			if t.out.Cut = t.written >= maxTrial; t.out.Cut {
+				break
 			}
 		}
 		out = t.result()
@@ -240,7 +248,10 @@ func (t *trial) move(m Move) error {
 func (t *trial) advance(by string) error {
 	d, _ := rule.Duration(by)
 	end := t.w.now.Add(d)
-	for steps := 0; t.st.e.state == Active && t.st.e.wake <= clock.Millis(end) && steps < 1000; steps++ {
+	for t.st.e.state == Active && t.st.e.wake <= clock.Millis(end) {
+		if t.written >= maxTrial {
+			return nil
+		}
 		if at := clock.FromMillis(t.st.e.wake); at.After(t.w.now) {
 			t.w.now = at
 		}

@@ -308,7 +308,8 @@ func (s *Service) applyDecidedTx(tx *store.Tx, b *book, turns []*turn, now time.
 		return err
 	}
 	if len(held) != len(people) {
-		return errStale
+		// Some have been merged; what was kept for them has a new address now.
+		turns = slices.DeleteFunc(slices.Clone(turns), func(t *turn) bool { return !slices.Contains(held, t.customer) })
 	}
 	if err := unchanged(tx, turns); err != nil {
 		return err

@@ -2605,6 +2605,8 @@ export interface components {
              * @description Where the clock of the run stands
              */
             at: string;
+            /** @description The run was ended after 200 steps */
+            cut: boolean;
             ended: components["schemas"]["JourneyTrialEnd"] | null;
             /** @description What would have kept the person from entering; the run enters all the same */
             objections: components["schemas"]["JourneyReason"][];
