@@ -1,6 +1,6 @@
 import { Background, BackgroundVariant, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore, type Edge, type Node } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, useState, type FocusEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { number } from "@/i18n/format";
 import { FitIcon, IconButton, ZoomInIcon, ZoomOutIcon } from "@/ui";
@@ -87,7 +87,13 @@ function Board() {
     const node = nodeOf(graph, id);
     return `flow-mini flow-mini-${node ? toneOf(node.kind) : id.includes(":") ? "end" : "trigger"}`;
   };
-  useFollow(selected, placed);
+  const [focused, setFocused] = useState<string | null>(null);
+  useFollow(focused ?? selected, placed);
+  // Whoever goes through the cards by the keyboard sees where they are.
+  const follow = (event: FocusEvent<HTMLElement>) => {
+    const card = event.target.matches(":focus-visible") ? event.target.dataset.flowCard : undefined;
+    setFocused(card ?? null);
+  };
   return (
     <ReactFlow
       ref={box}
@@ -107,6 +113,7 @@ function Board() {
       minZoom={0.2}
       maxZoom={1.5}
       onInit={(flow) => void flow.setViewport(opening(placed, box.current))}
+      onFocus={follow}
       onPaneClick={() => select(null)}
       attributionPosition="bottom-left"
     >

@@ -63,7 +63,7 @@ function useMenu({ journey, editable, onTest }: Props, phone: boolean) {
     }
   };
   const items: MenuProps["items"] = [
-    ...(phone ? [{ key: "test", label: t("journeys.test") }] : []),
+    ...(phone && editable ? [{ key: "test", label: t("journeys.test") }] : []),
     ...(editable && journey.state === "live" ? [{ key: "pause", label: t("journeys.pause") }] : []),
     ...(editable && journey.state === "paused" ? [{ key: "resume", label: t("journeys.resume") }] : []),
     ...(editable && (journey.state === "live" || journey.state === "paused") ? [{ key: "stop", label: t("journeys.stop"), danger: true }] : []),
@@ -112,7 +112,7 @@ export function JourneyHeader(props: Props) {
             <ProblemButton graph={draft.graph} problems={journey.problems ?? []} onJump={onJump} />
           </>
         )}
-        {!phone && (
+        {!phone && editable && (
           <Button data-testid="journey-test-open" onClick={onTest}>
             {t("journeys.test")}
           </Button>

@@ -20,6 +20,7 @@ function detailOf(step: Walked, graph: Graph, names: Names): string {
   if (step.task) return i18n.t("journeys.taskMade", { title: step.task.title, time: full(step.task.due_at) });
   if (node?.kind === "message" && node.message?.channels.includes(step.detail)) return channelName(step.detail);
   if (node?.kind === "branch" || node?.kind === "split") return "";
+  if (node?.kind === "stage") return lineOf(node, names);
   const said = step.detail && (sentenceFor({ code: step.detail }) ?? step.detail);
   return said || (node ? lineOf(node, names) : "");
 }
