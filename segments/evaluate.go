@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
 
 const (
-	// evaluateBatch is how many people are evaluated together.
+	// evaluateBatch is how many people are stored together, and writesAtOnce how
+	// many such parts are read together.
 	evaluateBatch = 256
+	writesAtOnce  = 8
 	// putAside is how long somebody waits whose evaluation failed.
 	putAside = 10 * time.Second
 	// endless keeps a rule whose answer would change without end from being asked
@@ -70,7 +74,7 @@ func (s *Service) waiting(q store.Querier) (list []touched, more bool, err error
 		return nil, false, err
 	}
 	s.at = 0
-	full := len(list) == s.sizes.batch
+	full := len(list) == s.sizes.batch*writesAtOnce
 	if full {
 		s.at = list[len(list)-1].customer
 	}
@@ -86,7 +90,7 @@ func (s *Service) waiting(q store.Querier) (list []touched, more bool, err error
 }
 
 func (s *Service) waitingFrom(q store.Querier, after ids.ID) ([]touched, error) {
-	rows, err := q.Query(queries.Get("waiting"), after, s.sizes.batch)
+	rows, err := q.Query(queries.Get("waiting"), after, s.sizes.batch*writesAtOnce)
 	return store.Collect(rows, err, func(r store.Row) (touched, error) {
 		var t touched
 		return t, r.Scan(&t.customer, &t.version)
@@ -121,30 +125,54 @@ func (s *Service) evaluate(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// store writes outcomes together and, when that fails, each by itself, so that
-// one whose change somebody refuses keeps nobody else waiting.
+// store writes outcomes in parts that wait for the writer together, so that a
+// queue in front of it is waited for once and not by each of them.
 func (s *Service) store(ctx context.Context, used *programs, out []outcome, now time.Time) error {
+	var parts sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for part := range slices.Chunk(out, s.sizes.batch) {
+		parts.Go(func() {
+			aside, err := s.storePart(ctx, used, part, now)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && (failed == nil || errors.Is(failed, errStale)) {
+				failed = err
+			}
+			for _, o := range part {
+				delete(s.aside, o.customer)
+			}
+			for _, id := range aside {
+				s.aside[id] = s.clk.Now().Add(putAside)
+			}
+		})
+	}
+	parts.Wait()
+	return failed
+}
+
+// storePart writes outcomes together and, when that fails, each by itself, so
+// that one whose change somebody refuses keeps nobody else waiting: it is put
+// aside for a while.
+func (s *Service) storePart(ctx context.Context, used *programs, part []outcome, now time.Time) (aside []ids.ID, err error) {
 	write := func(part []outcome) error {
 		return s.db.Write(ctx, func(tx *store.Tx) error { return s.storeTx(tx, used, part, now) })
 	}
-	err := write(out)
-	if err == nil || ctx.Err() != nil || errors.Is(err, errStale) {
-		return err
+	err = write(part)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errStale) || fault.KindOf(err) == fault.Unavailable {
+		return nil, err
 	}
-	for _, o := range out {
-		one := write([]outcome{o})
-		if errors.Is(one, errStale) || ctx.Err() != nil {
-			return errorOr(one, ctx.Err())
+	for _, o := range part {
+		err := write([]outcome{o})
+		switch {
+		case ctx.Err() != nil || errors.Is(err, errStale):
+			return aside, errorOr(err, ctx.Err())
+		case err != nil:
+			s.log.Error("evaluate a customer", "customer_id", o.customer, "error", err)
+			aside = append(aside, o.customer)
 		}
-		if one != nil {
-			s.log.Error("evaluate a customer", "customer_id", o.customer, "error", one)
-			s.aside[o.customer] = s.clk.Now().Add(putAside)
-			err = one
-			continue
-		}
-		delete(s.aside, o.customer)
 	}
-	return nil
+	return aside, nil
 }
 
 // answer evaluates programs for people at one instant, against what is stored.

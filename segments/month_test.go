@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ type month struct {
 	segments []ids.ID
 	rules    map[ids.ID]rule.Node
 	// fails is how many of the next changes are refused by who hears of them.
-	fails int
+	fails atomic.Int64
 	// checks counts comparisons, members and others those that were one or not.
 	checks, members, others int
 }
@@ -75,9 +76,8 @@ func (m *month) restart() {
 	m.Segments = m.NewSegments()
 	m.Segments.SetSizes(1+m.rand.IntN(5), 1+m.rand.IntN(5))
 	m.Segments.OnChange(func(_ *store.Tx, c segments.Change) error {
-		if m.fails > 0 {
-			m.fails--
-			if m.fails%2 == 0 {
+		if left := m.fails.Add(-1); left >= 0 {
+			if left%2 == 0 {
 				panic("the listener breaks")
 			}
 			return errRefused
@@ -94,13 +94,13 @@ func (m *month) step() {
 	if m.rand.IntN(6) == 0 {
 		// A process that ends in the middle, wherever that is.
 		ctx, cancel := context.WithCancel(m.Ctx())
-		m.fails = m.rand.IntN(3)
+		m.fails.Store(m.rand.Int64N(3))
 		if m.rand.IntN(2) == 0 {
 			cancel()
 		}
 		_, _ = m.Segments.Round(ctx)
 		cancel()
-		m.fails = 0
+		m.fails.Store(0)
 		m.restart()
 	}
 	switch m.rand.IntN(5) {

@@ -163,7 +163,7 @@ func (b *bench) ingest() error {
 	if err := b.probe(0); err != nil {
 		return fmt.Errorf("the first probe: %w", err)
 	}
-	b.add("event → membership → stage → socket, alone", "p99 < 250 ms", load.Open(20, min(b.duration, 10*time.Second), b.probe), "")
+	b.add("event → membership → stage → socket, alone", "p99 < 250 ms", load.Open(20, min(b.duration, 10*time.Second), func(n int) error { return b.probe(1 + n) }), "")
 	var sent load.Result
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -184,7 +184,7 @@ func (b *bench) ingest() error {
 			}
 		})
 	}
-	first := int(min(b.duration, 10*time.Second).Seconds()*20) + 1
+	first := int(min(b.duration, 10*time.Second).Seconds()*20) + 2
 	seen := load.Open(20, b.duration, func(n int) error { return b.probe(first + n) })
 	done.Wait()
 	b.add(fmt.Sprintf("ingest with %d live segments, %d/s", b.live, b.rate), "10,000/s", sent, fmt.Sprintf("a call brings %d events; %.0f events/s stored", batchSize, sent.Rate()*batchSize))
