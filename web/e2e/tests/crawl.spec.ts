@@ -1,5 +1,6 @@
 import { type Page, expect, test } from "@playwright/test";
 
+import { everything, furnishBehaviour, regulars } from "../src/behaviour";
 import { crawl, prepareCrawl } from "../src/crawl";
 import { Api, Hub, visitorWrites } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";
@@ -11,6 +12,8 @@ interface House {
   conversation: string;
   customer: string;
   account: string;
+  segment: string;
+  used: string;
   restore: () => Promise<void>;
 }
 
@@ -28,6 +31,7 @@ async function furnished(page: Page): Promise<House> {
   const config = { origins: ["https://shop.example"], title: { en: "Chat", "zh-CN": "聊天" }, greeting: { en: "Hello", "zh-CN": "您好" } };
   const account = (await api.call<{ id: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config })).id;
   await api.call("POST", "/tokens", { name: "Back end", role: "agent" });
+  const { segment, used, ming } = await furnishBehaviour(hub, api);
   await prepareCrawl(page);
   await page.goto(lin.link);
   await page.getByTestId("sign-in-link-submit").click();
@@ -36,6 +40,17 @@ async function furnished(page: Page): Promise<House> {
   await page.getByTestId("welcome-submit").click();
   await new Teammate(page).connected();
   const mine = (path: string, body: unknown, method = "PATCH") => page.request.fetch(`${hub.url}/api/v1${path}`, { method, headers: { "X-Fanward-CSRF": "1" }, data: body });
+  const segments = { [segment]: { name: "Reachable regulars", description: "Shanghai and Beijing", rule: everything(used) }, [used]: { name: "本月常客", description: "", rule: regulars } };
+  const restoreBehaviour = async () => {
+    for (const { id, version } of (await api.call<{ items: { id: string; version: number }[] }>("GET", "/segments")).items) {
+      const wanted = segments[id];
+      if (wanted) await api.call("PUT", `/segments/${id}`, { ...wanted, version });
+      else await api.call("DELETE", `/segments/${id}`);
+    }
+    await api.call("PUT", `/customers/${ming}/stage`, { stage: "customer", reason: "" });
+    await api.call("PUT", `/customers/${ming}/tags`, { add: ["vip"], remove: [] });
+    await api.call("PUT", "/sending", { quiet: { enabled: true, from: "22:00", to: "08:00" }, cap: { enabled: true, max: 3, days: 7 } });
+  };
   const restore = async () => {
     await Promise.all([
       mine("/me", { name: "Lin", locale: "en", theme: "system", availability: "available" }),
@@ -47,13 +62,14 @@ async function furnished(page: Page): Promise<House> {
     const teams = (await api.call<{ items: { id: string }[] }>("GET", "/teams")).items;
     if (!teams.some((t) => t.id === team.id) && teams.length === 0) await api.call("POST", "/teams", { name: "Sales", member_ids: [wei.id] });
     await mine(`/conversations/${conversation}/draft`, undefined, "DELETE");
+    await restoreBehaviour();
   };
   await restore();
-  return { hub, api, page, conversation, customer, account, restore };
+  return { hub, api, page, conversation, customer, account, segment, used, restore };
 }
 
-/** What would end the crawl: signing out, which has a test of its own, and revoking the token the crawl works with. */
-const skip = /^\|menuitem\|(Sign out|退出)|Revoke: e#e/;
+/** What would end the crawl: signing out and deleting a segment, which have tests of their own, and revoking the token the crawl works with. */
+const skip = /^\|menuitem\|(Sign out|退出|Delete$)|Revoke: e#e/;
 
 async function crawlPages(house: House, paths: string[]): Promise<number> {
   const { hub, page, restore } = house;
@@ -79,6 +95,8 @@ async function crawlPages(house: House, paths: string[]): Promise<number> {
 const parts: { name: string; paths: (h: House) => string[]; least: number }[] = [
   { name: "the inbox", paths: (h) => [`/inbox/${h.conversation}`, "/inbox"], least: 60 },
   { name: "customers, teammates, teams, tokens", paths: (h) => ["/customers", `/customers/${h.customer}`, "/deliveries", "/teammates", "/teams", "/tokens"], least: 50 },
+  { name: "segments", paths: (h) => [`/segments/${h.segment}`, `/segments/${h.used}?tab=people`, `/segments/${h.used}?tab=history`, "/segments/new"], least: 60 },
+  { name: "stages, events, write keys, rules of sending", paths: () => ["/segments", "/stages", "/events", "/events?tab=debugger", "/settings/write-keys", "/settings/sending"], least: 50 },
   { name: "channel accounts and preferences", paths: (h) => ["/accounts", `/accounts/${h.account}`, "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/preferences"], least: 70 },
 ];
 

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 
 import { type Browser, type BrowserContext, type Page, expect, test } from "@playwright/test";
 
+import { furnishBehaviour } from "../src/behaviour";
 import { Teammate, Visitor } from "../src/people";
 import { sharedHub } from "../src/shared";
 
@@ -49,12 +50,14 @@ async function furnish(browser: Browser): Promise<void> {
   const one = (await api.call<{ items: { id: string; customer: { id: string } }[] }>("GET", "/conversations")).items[0]!;
   await api.call("POST", `/conversations/${one.id}/messages`, { client_key: "1", kind: "text", body: "有的，今天就能发货。", attachment_ids: [] });
   await api.call("POST", `/conversations/${one.id}/messages`, { client_key: "2", kind: "note", body: "Regular customer.", attachment_ids: [] });
+  const { segment, used, ming: buyer } = await furnishBehaviour(hub, api);
   const accounts = (await api.call<{ items: { id: string }[] }>("GET", "/accounts")).items;
   const lin = await Teammate.signIn(browser, (await api.invite("Lin", "owner")).link);
   cookies = await lin.page.context().cookies();
   await ming.page.context().close();
   await lin.page.context().close();
   pages = ["/inbox", `/inbox/${one.id}`, "/customers", `/customers/${one.customer.id}`, "/teammates", "/teams", "/accounts", ...accounts.map((a) => `/accounts/${a.id}`), "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/deliveries", "/tokens", "/preferences"];
+  pages.push(`/customers/${buyer}`, "/customers?stage=customer&tag=vip", "/segments", "/segments/new", `/segments/${segment}`, `/segments/${used}?tab=people`, `/segments/${used}?tab=history`, "/stages", "/events", "/events?tab=debugger", "/settings/write-keys", "/settings/sending");
 }
 
 for (const look of looks) {
@@ -92,7 +95,7 @@ for (const look of looks) {
       await new Teammate(page).connected();
       await expect(page.locator("html")).toHaveAttribute("lang", look.locale);
       await expect(page.locator(".ui-skeleton")).toHaveCount(0);
-      await page.screenshot({ path: `${shots}/${look.name}${path.replaceAll(/[/?=]/g, "-").replace(/\d{9,}/g, "one")}.png` });
+      await page.screenshot({ path: `${shots}/${look.name}${path.replaceAll(/[/?=&]/g, "-").replace(/\d{9,}/g, "one")}.png` });
       await accessible(page, path);
       if (phone) await noSidewaysScroll(page);
     }
