@@ -2,7 +2,8 @@ import { QueryClient } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { Conversation, Counts, Message } from "@/api/types";
+import type { Segment } from "@/api/segments";
+import type { Conversation, Counts, Customer, Message } from "@/api/types";
 import { dropPending, openOutbox, outbox, putPending } from "@/features/inbox/outbox";
 import { conversation, delivery, message } from "@/test/make";
 import { Feed } from "./feed";
@@ -147,6 +148,33 @@ describe("conversations", () => {
   test("a renamed customer is renamed in the list", () => {
     feed.apply({ kind: "customer", data: { customer: { id: "c", name: "Ada", label: "Ada", locale: null, timezone: null, attributes: {}, tags: [], stage: null, last_seen_at: null, created_at: "", online: true } } });
     expect(list().map((c) => c.customer.label)).toEqual(["Ada", "Ada"]);
+  });
+});
+
+describe("segments and stages", () => {
+  const segment = { id: "7", name: "Regulars", description: "", rule: { kind: "all", of: [] }, state: "ready", progress: 100, size: 3, version: 1, used_by: [], created_at: "", updated_at: "", fresh_at: "" } as Segment;
+  test("a segment's new size shows in the list and on its page, and its people are asked for", () => {
+    cache.setQueryData(keys.segmentList, { items: [segment] });
+    cache.setQueryData(keys.segment("7"), segment);
+    cache.setQueryData(keys.members("7", ""), { pages: [], pageParams: [] });
+    feed.apply({ kind: "segment", data: { segment: { id: "7", size: 4, state: "ready", progress: 100 } } });
+    expect(cache.getQueryData<{ items: Segment[] }>(keys.segmentList)?.items[0]).toEqual({ ...segment, size: 4 });
+    expect(cache.getQueryData<Segment>(keys.segment("7"))?.size).toBe(4);
+    expect(cache.getQueryState(keys.members("7", ""))?.isInvalidated).toBe(true);
+  });
+  test("somebody who stands in another column than before makes the board ask anew, everybody else does not", () => {
+    vi.useFakeTimers();
+    const person = { id: "c", name: "Lin", label: "Lin", stage: null, tags: [] } as unknown as Customer;
+    cache.setQueryData(keys.stagePeople("-"), { pages: [{ items: [person] }], pageParams: [null] });
+    cache.setQueryData(keys.stagePeople("lead"), { pages: [{ items: [] }], pageParams: [null] });
+    feed.apply({ kind: "customer", data: { customer: { ...person, name: "Lin Lin" } } });
+    vi.advanceTimersByTime(1_000);
+    expect(cache.getQueryState(keys.stagePeople("lead"))?.isInvalidated).toBe(false);
+    feed.apply({ kind: "customer", data: { customer: { ...person, stage: { key: "lead", name_en: "Lead", name_zh: "潜客", since: "2026-01-02T03:04:05.678Z" } } } });
+    vi.advanceTimersByTime(1_000);
+    expect(cache.getQueryState(keys.stagePeople("lead"))?.isInvalidated).toBe(true);
+    expect(cache.getQueryState(keys.stagePeople("-"))?.isInvalidated).toBe(true);
+    vi.useRealTimers();
   });
 });
 
