@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/fanward/fanward/internal/text"
 	"github.com/fanward/fanward/segments/rule"
 )
 
@@ -66,7 +65,7 @@ func (q question) ask(n rule.Node) (ask, int, error) {
 		answer, err := q.attribute(n)
 		return answer, 1, err
 	case rule.Tag:
-		return have(q.tags[text.Fold(text.CleanLine(n.Name))]), 1, nil
+		return have(q.tags[rule.TagName(n.Name)]), 1, nil
 	case rule.Stage:
 		return q.stageIn(n), 2, nil
 	case rule.Dormant:

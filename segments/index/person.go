@@ -70,7 +70,7 @@ func (x *Index) Apply(events ...Event) error {
 func (p *person) add(name string, e rule.Event) {
 	list := p.events[name]
 	at, _ := slices.BinarySearchFunc(list, e.At+1, func(e rule.Event, at int64) int { return cmp.Compare(e.At, at) })
-	p.events[name] = slices.Insert(list, at, e)
+	p.events[name] = slices.Insert(slices.Clip(list), at, e) // others may be reading the list
 }
 
 // Replace gives people their rows and all of their events anew: after a merge,
@@ -135,11 +135,7 @@ func (b *base) person(i uint32) *person {
 			p.row.Tags = append(p.row.Tags, tag)
 		}
 	}
-	for w, r := range b.reach {
-		if j, has := slices.BinarySearch(r.who, i); has {
-			p.row.Reach = append(p.row.Reach, Reach{w.channel, w.purpose, r.until[j]})
-		}
-	}
+	p.row.Reach = b.ways(i)
 	for name, a := range b.attributes {
 		if j, has := slices.BinarySearch(a.who, i); has {
 			p.facts[name] = a.facts[a.code[j]]
@@ -151,6 +147,15 @@ func (b *base) person(i uint32) *person {
 		}
 	}
 	return p
+}
+
+func (b *base) ways(i uint32) (list []Reach) {
+	for w, r := range b.reach {
+		if j, has := slices.BinarySearch(r.who, i); has {
+			list = append(list, Reach{w.channel, w.purpose, r.until[j]})
+		}
+	}
+	return list
 }
 
 func (h *happened) list(first, end int) []rule.Event {

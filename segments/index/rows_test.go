@@ -29,7 +29,7 @@ func TestRead(t *testing.T) {
 		if s := x.Stats(); s.People != len(people) || len(absorbed) == 0 {
 			t.Errorf("%d people, not %d, %d were absorbed", s.People, len(people), len(absorbed))
 		}
-		for range 40 {
+		for range 20 {
 			hold(t, w, x, people)
 		}
 		run := func(sql string, args ...any) {
@@ -53,7 +53,7 @@ func TestRead(t *testing.T) {
 		changed := []int64{first.ID, second.ID, third.ID, 999_999}
 		people = append(people[:1], people[2:]...)
 		look(func(q store.Querier) error { return x.Refresh(q, changed) })
-		for range 40 {
+		for range 20 {
 			hold(t, w, x, people)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/fanward/fanward/internal/fault"
-	"github.com/fanward/fanward/internal/text"
 )
 
 // Program is a tree made ready for matching. It is immutable and may be used by
@@ -149,7 +148,7 @@ func build(n Node, path string) (step, error) {
 	case Attribute:
 		return buildAttribute(n, path)
 	case Tag:
-		folded := text.Fold(text.CleanLine(n.Name))
+		folded := TagName(n.Name)
 		return &leaf{n, path, 1, func(p Person) span { return spanIf(p.HasTag(folded)) }, nil}, nil
 	case Stage:
 		return buildStage(n, path), nil

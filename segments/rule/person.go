@@ -1,5 +1,7 @@
 package rule
 
+import "github.com/fanward/fanward/internal/text"
+
 // Event is one event of a person as rules see it.
 type Event struct {
 	At    int64 // milliseconds
@@ -25,6 +27,9 @@ type Person interface {
 	// this channel, and until when by what is known now; 0 is without end.
 	Reach(channel, purpose string) (until int64, ok bool)
 }
+
+// TagName is the folded name under which people have a tag.
+func TagName(name string) string { return text.Fold(text.CleanLine(name)) }
 
 // Channels are those a person can be reachable on, in the order in which "any"
 // asks them.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/fanward/fanward/internal/fault"
-	"github.com/fanward/fanward/internal/text"
 )
 
 // Dialect is a database's.
@@ -78,7 +77,7 @@ func (w *writer) node(n Node) {
 	case Attribute:
 		w.attribute(n)
 	case Tag:
-		w.add("EXISTS (SELECT 1 FROM customer_tags ct JOIN tags tg ON tg.id = ct.tag_id WHERE ct.customer_id = c.id AND tg.folded_name = ?)", text.Fold(text.CleanLine(n.Name)))
+		w.add("EXISTS (SELECT 1 FROM customer_tags ct JOIN tags tg ON tg.id = ct.tag_id WHERE ct.customer_id = c.id AND tg.folded_name = ?)", TagName(n.Name))
 	case Stage:
 		w.add("(c.stage")
 		w.in(n.Values, false)
