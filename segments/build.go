@@ -11,6 +11,8 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments/index"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 const (
@@ -62,7 +64,7 @@ func (s *Service) buildOn(ctx context.Context) (more bool, err error) {
 	defer s.turn.Unlock()
 	var c *chunk
 	if s.db.Engine() == store.SQLite {
-		if err = s.db.Snapshot(ctx, func(q store.Querier) (err error) { c, err = s.chunk(q); return err }); err != nil || c == nil {
+		if err = s.db.Snapshot(ctx, func(q store.Querier) (err error) { c, err = s.chunk(ctx, q); return err }); err != nil || c == nil {
 			return false, err
 		}
 	} else if waiting, err := builds(s.db.Reader(ctx)); err != nil || len(waiting) == 0 {
@@ -76,7 +78,7 @@ func (s *Service) buildOn(ctx context.Context) (more bool, err error) {
 				return err
 			}
 			var err error
-			if step, err = s.chunk(tx); err != nil || step == nil {
+			if step, err = s.chunk(ctx, tx); err != nil || step == nil {
 				return err
 			}
 		} else if err := current(tx, step.used, "own-programs"); err != nil {
@@ -91,7 +93,7 @@ func (s *Service) buildOn(ctx context.Context) (more bool, err error) {
 }
 
 // chunk reads and answers the next step; nil when nothing is being built.
-func (s *Service) chunk(q store.Querier) (*chunk, error) {
+func (s *Service) chunk(ctx context.Context, q store.Querier) (*chunk, error) {
 	list, err := builds(q)
 	if err != nil || len(list) == 0 {
 		return nil, err
@@ -134,12 +136,12 @@ func (s *Service) chunk(q store.Querier) (*chunk, error) {
 			c.builds[i].total = max(total, 1)
 		}
 	}
-	return c, s.answerChunk(q, c, people, need)
+	return c, s.answerChunk(ctx, q, c, people, need)
 }
 
 // answerChunk evaluates the programs being built for the people of a step, and
 // for whoever the rows still name there.
-func (s *Service) answerChunk(q store.Querier, c *chunk, people []ids.ID, need needs) error {
+func (s *Service) answerChunk(ctx context.Context, q store.Querier, c *chunk, people []ids.ID, need needs) error {
 	t := clock.Millis(c.now)
 	stored, since, err := c.holdings(q, t)
 	if err != nil {
@@ -151,7 +153,16 @@ func (s *Service) answerChunk(q store.Querier, c *chunk, people []ids.ID, need n
 		}
 	}
 	slices.Sort(people)
-	known, err := s.people(q, people, need, since)
+	// From memory it is quicker by far. That may know more than the rows of this
+	// moment: of whom it does, there is a mark.
+	trees := make([]rule.Node, len(c.programs))
+	for i, p := range c.programs {
+		trees[i] = p.run.Tree()
+	}
+	known, err := s.quick.people(ctx, people, index.WantOf(trees...))
+	if err == nil && known == nil {
+		known, err = s.people(q, people, need, since)
+	}
 	if err != nil {
 		return err
 	}

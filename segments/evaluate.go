@@ -13,6 +13,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 const (
@@ -297,7 +298,11 @@ func (s *Service) ask(program *program, p *person, t int64) (match bool, until i
 	if p == nil || p.into != 0 {
 		return false, 0
 	}
-	match, until = program.run.Eval(p, t)
+	who := rule.Person(p)
+	if p.remembered != nil {
+		who = p.remembered
+	}
+	match, until = program.run.Eval(who, t)
 	if until != 0 && until <= t {
 		s.log.Error("a rule changes its answer without end", "segment_id", program.id, "customer_id", p.id)
 		until = t + endless.Milliseconds()

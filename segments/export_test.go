@@ -22,4 +22,4 @@ func (s *Service) LoadMemory(ctx context.Context) error {
 }
 
 // Memory is the index of previews, up to date; nil when SQL answers.
-func (s *Service) Memory(ctx context.Context) (*index.Index, error) { return s.quick.current(ctx) }
+func (s *Service) Memory(ctx context.Context) *index.Index { return s.quick.current(ctx, true) }

@@ -23,6 +23,8 @@ type person struct {
 	tags          []string
 	events        map[string][]rule.Event
 	reach         *reach
+	// remembered, when set, answers instead of all but id.
+	remembered rule.Person
 }
 
 // Attributes implements rule.Person.

@@ -60,10 +60,7 @@ func (s *Service) Preview(ctx context.Context, n rule.Node) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &counting{s: s, all: all, at: s.clk.Now()}
-	if c.x, err = s.quick.current(ctx); err != nil {
-		return nil, err
-	}
+	c := &counting{s: s, all: all, at: s.clk.Now(), x: s.quick.current(ctx, true)}
 	out := &Preview{Reach: map[string]int64{}, Rows: []RowCount{}}
 	if out.Count, err = c.count(ctx, expanded); err != nil {
 		return nil, err

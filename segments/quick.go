@@ -2,6 +2,7 @@ package segments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -96,30 +97,37 @@ func (k *quick) listen(change func(all []*live) []*live) {
 }
 
 // current is an index that has everything that is committed by now; nil when
-// there is none, and SQL has to answer.
-func (k *quick) current(ctx context.Context) (*index.Index, error) {
+// there is none, and rows have to answer. Whoever wants one has it made.
+func (k *quick) current(ctx context.Context, wanted bool) *index.Index {
 	if k.s.db.Engine() != store.SQLite {
-		return nil, nil
+		return nil
 	}
 	k.use.Lock()
 	defer k.use.Unlock()
-	k.used = k.s.clk.Now()
+	if wanted {
+		k.used = k.s.clk.Now()
+	}
 	if k.ready == nil {
-		k.wake()
-		return nil, nil
+		if wanted {
+			k.wake()
+		}
+		return nil
 	}
 	if !k.ready.turn.TryLock() { // very many are being read just now
-		return nil, nil
+		return nil
 	}
 	defer k.ready.turn.Unlock()
 	fresh, err := k.refresh(ctx, k.ready, quickStale)
 	if !fresh || k.ready.worn() {
 		k.wake()
 	}
-	if err != nil || !fresh {
-		return nil, err
+	if err != nil && ctx.Err() == nil {
+		k.s.log.Error("bring the index of previews up to date", "error", err)
 	}
-	return k.ready.x, nil
+	if !fresh {
+		return nil
+	}
+	return k.ready.x
 }
 
 // worn says that so many have changed that it is better made anew.
@@ -167,6 +175,27 @@ func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, er
 func marked(q store.Querier, limit int) ([]int64, error) {
 	rows, err := q.Query(queries.Get("marked"), limit)
 	return store.Collect(rows, err, func(r store.Row) (id int64, err error) { return id, r.Scan(&id) })
+}
+
+// people are those of list as rules see them, nil when rows have to answer.
+func (k *quick) people(ctx context.Context, list []ids.ID, want index.Want) (map[ids.ID]*person, error) {
+	x := k.current(ctx, false)
+	if x == nil {
+		return nil, nil
+	}
+	numbers := make([]int64, len(list))
+	for i, id := range list {
+		numbers[i] = int64(id)
+	}
+	found, err := x.People(numbers, want)
+	if errors.Is(err, index.ErrNotIndexed) {
+		return nil, nil
+	}
+	out := make(map[ids.ID]*person, len(found))
+	for id, who := range found {
+		out[ids.ID(id)] = &person{id: ids.ID(id), remembered: who}
+	}
+	return out, err
 }
 
 // run makes an index when one is asked for, brings it up to date where that was
