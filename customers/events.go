@@ -17,6 +17,7 @@ import (
 // The house's own event names.
 const (
 	EventMessageReceived     = "Message Received"
+	EventAutomaticReceived   = "Automatic Message Received" // no person wrote it: an absence, a bounce
 	EventConversationOpened  = "Conversation Opened"
 	EventConversationClosed  = "Conversation Resolved"
 	EventPageViewed          = "Page Viewed"
@@ -86,7 +87,7 @@ var (
 	qFirstIdentity = queries.Get("first-identity")
 )
 
-var houseEvents = []string{EventMessageReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
+var houseEvents = []string{EventMessageReceived, EventAutomaticReceived, EventConversationOpened, EventConversationClosed, EventPageViewed, EventCustomerIdentified, EventConversationReplied,
 	EventMessageSent, EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown, EventIdentityErased,
 	EventStageChanged, EventTagsChanged, EventTaskCreated, EventTaskCompleted}
 
@@ -232,7 +233,7 @@ func (f EventFilter) where(b *store.Builder) {
 		b.Add("AND n.name = ?", f.Name)
 	}
 	if f.OwnOnly {
-		b.Add("AND n.name NOT IN (?, ?, ?, ?, ?, ?, ?, ?, ?)", EventMessageSent, EventMessageReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied,
+		b.Add("AND n.name NOT IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", EventMessageSent, EventMessageReceived, EventAutomaticReceived, EventConversationOpened, EventConversationClosed, EventConversationReplied,
 			EventMessageDelivered, EventMessageRead, EventMessageFailed, EventMessageUnknown)
 	}
 	if !f.From.IsZero() {

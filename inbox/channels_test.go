@@ -121,6 +121,7 @@ func TestAutomaticMessages(t *testing.T) {
 		if c.Status != inbox.Resolved || c.WaitingSince != nil || c.LastMessage.Preview != "I am away until Monday" {
 			t.Errorf("%+v", c)
 		}
+		same(t, "events of a person", h.Number("SELECT count(*) FROM events e JOIN event_names n ON n.id = e.name_id WHERE n.name = 'Message Received'"), 1)
 		bounce := h.from("mailer-daemon@far.example", "3", "Undeliverable")
 		bounce.Automatic = true
 		c = get(t, h.House, h.Boss, h.take(bounce).Conversation)

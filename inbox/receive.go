@@ -116,8 +116,12 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 	if err := saveTx(tx, c, counted); err != nil {
 		return channels.Received{}, err
 	}
+	event := customers.EventMessageReceived
+	if in.Automatic {
+		event = customers.EventAutomaticReceived // nobody waits for an answer of a machine
+	}
 	err = b.customers.TrackTx(tx, customers.Track{
-		Customer: who.Customer, Identity: who.Identity, Name: customers.EventMessageReceived, At: now,
+		Customer: who.Customer, Identity: who.Identity, Name: event, At: now,
 		Properties: map[string]any{"conversation_id": c.ID, "channel": c.Channel},
 	}, now)
 	if err != nil {

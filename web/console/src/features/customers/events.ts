@@ -3,6 +3,14 @@ import { i18n } from "@/i18n";
 /** The house's own events and their sentences; everybody else's names are shown as they are. */
 const known = {
   "Message Received": "eventName.messageReceived",
+  "Automatic Message Received": "eventName.automaticReceived",
+  "Message Sent": "eventName.messageSent",
+  "Message Delivered": "eventName.messageDelivered",
+  "Message Read": "eventName.messageRead",
+  "Message Failed": "eventName.messageFailed",
+  "Message Unknown": "eventName.messageUnknown",
+  "Task Created": "eventName.taskCreated",
+  "Task Completed": "eventName.taskCompleted",
   "Conversation Opened": "eventName.conversationOpened",
   "Conversation Resolved": "eventName.conversationResolved",
   "Reply Sent": "eventName.replySent",
