@@ -68,6 +68,12 @@ func (s *Service) Get(ctx context.Context, id ids.ID) (*Journey, error) {
 	return j, tally(q, rows, err, all)
 }
 
+// Exists is nil for a journey that is there, and not_found otherwise.
+func (s *Service) Exists(ctx context.Context, id ids.ID) error {
+	_, err := readRow(s.db.Reader(ctx), "journey", id)
+	return err
+}
+
 // List lists the journeys, last changed first.
 func (s *Service) List(ctx context.Context) ([]*Summary, error) {
 	q := s.db.Reader(ctx)
@@ -140,10 +146,10 @@ type NodeCount struct {
 
 // Nodes counts people by node, of all versions together.
 func (s *Service) Nodes(ctx context.Context, id ids.ID) ([]*NodeCount, error) {
-	q := s.db.Reader(ctx)
-	if _, err := readRow(q, "journey", id); err != nil {
+	if err := s.Exists(ctx, id); err != nil {
 		return nil, err
 	}
+	q := s.db.Reader(ctx)
 	by := map[string]*NodeCount{}
 	var out []*NodeCount
 	at := func(node string) *NodeCount {

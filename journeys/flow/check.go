@@ -53,18 +53,19 @@ const (
 
 var nodeID = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
 
-// Check finds everything that is wrong with a graph. It is safe on any graph, in
-// the order of its nodes; a graph without errors can be stepped through.
+// Check finds everything that is wrong with a graph, in the order of its nodes;
+// of one with too many nodes only that. It is safe on any graph; one without
+// errors can be stepped through.
 func Check(g Graph, o CheckOptions) []Problem {
+	if len(g.Nodes) > maxNodes {
+		return []Problem{{Field: "nodes", Code: "too_many", Params: fault.Params{"max": maxNodes}, Severity: Error}}
+	}
 	c := &checker{o: o, g: &g, flow: Compile(g)}
 	c.trigger()
 	c.entry()
 	c.goal()
 	if g.Exit != nil {
 		c.rule("exit", *g.Exit)
-	}
-	if len(g.Nodes) > maxNodes {
-		c.add("nodes", "too_many", fault.Params{"max": maxNodes})
 	}
 	if len(g.Nodes) == 0 {
 		c.add("nodes", "journey_empty", nil)

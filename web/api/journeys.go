@@ -205,7 +205,7 @@ func (s *Server) listEnrollments(ctx context.Context, in *listEnrollmentsInput) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.o.Journeys.Get(ctx, in.ID.ID); err != nil {
+	if err := s.o.Journeys.Exists(ctx, in.ID.ID); err != nil {
 		return nil, err
 	}
 	f := journeys.Filter{Journey: in.ID.ID, Customer: in.CustomerID.ID, State: in.State, Node: in.Node, Outcome: in.Outcome, Before: at.ID, Limit: in.Limit + 1}
