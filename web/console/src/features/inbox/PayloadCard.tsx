@@ -1,6 +1,8 @@
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { AttachIcon, BusyIcon, LinkIcon, LocationIcon, PictureIcon, UnknownIcon, VideoIcon, VoiceIcon, WarningIcon } from "@/ui";
+import { usePermission } from "@/features/session/me";
+import { AttachIcon, BusyIcon, JourneysIcon, LinkIcon, LocationIcon, PictureIcon, UnknownIcon, VideoIcon, VoiceIcon, WarningIcon } from "@/ui";
 import { mapAddress, readPayload, type FileState, type Payload } from "./payload";
 
 function Card({ icon, title, children, raw }: { icon: ReactNode; title: ReactNode; children?: ReactNode; raw: unknown }) {
@@ -44,6 +46,25 @@ function External({ href, children }: { href: string; children: ReactNode }) {
   );
 }
 
+/** Says of a message that a journey wrote it, and which. */
+function FromJourney({ journey, name, node }: { journey: string; name: string; node: string }) {
+  const { t } = useTranslation();
+  const mayJourneys = usePermission("journeys.read");
+  const words = t("payload.journey", { name });
+  return (
+    <p className="from-journey" data-testid="from-journey">
+      <JourneysIcon />{" "}
+      {mayJourneys && journey ? (
+        <Link to="/journeys/$journeyId" params={{ journeyId: journey }} search={{ node }}>
+          {words}
+        </Link>
+      ) : (
+        words
+      )}
+    </p>
+  );
+}
+
 function Known({ payload, raw }: { payload: Exclude<Payload, { type: "mail" }>; raw: unknown }) {
   const { t } = useTranslation();
   switch (payload.type) {
@@ -74,6 +95,8 @@ function Known({ payload, raw }: { payload: Exclude<Payload, { type: "mail" }>; 
     }
     case "image":
       return payload.state === "ready" ? null : <Awaited state={payload.state} icon={<PictureIcon />} name={t("payload.image")} />;
+    case "outreach":
+      return <FromJourney {...payload} />;
     case "erased":
       return <p className="erased">{t("payload.erased")}</p>;
     case "other":

@@ -19,6 +19,10 @@ describe("payloads", () => {
   ])("%j", (payload, expected) => {
     expect(readPayload(payload)).toEqual(expected);
   });
+  test("what a journey wrote names the journey, also when its source is not understood", () => {
+    expect(readPayload({ type: "outreach", source: { kind: "journey", journey_id: "7", journey_name: "邀请入会", node_id: "hello" } })).toEqual({ type: "outreach", journey: "7", name: "邀请入会", node: "hello" });
+    expect(readPayload({ type: "outreach", source: 3 })).toEqual({ type: "outreach", journey: "", name: "", node: "" });
+  });
   test("mail: who it went to, however it is written", () => {
     const mail = { type: "mail", from: "ming@example.com", to: ["shop@example.com"], cc: [{ name: "Lin", address: "lin@example.com" }, "x@example.com"], subject: "订单" };
     expect(readPayload(mail)).toEqual({ type: "mail", from: ["ming@example.com"], to: ["shop@example.com"], cc: ["Lin <lin@example.com>", "x@example.com"], subject: "订单", automatic: false });

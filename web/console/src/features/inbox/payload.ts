@@ -5,6 +5,7 @@ export type Payload =
   | { type: "voice" | "video"; words: string; state: FileState }
   | { type: "image"; state: FileState }
   | { type: "mail"; from: string[]; to: string[]; cc: string[]; subject: string; automatic: boolean }
+  | { type: "outreach"; journey: string; name: string; node: string }
   | { type: "erased" }
   | { type: "other"; name: string };
 
@@ -65,6 +66,10 @@ export function readPayload(payload: unknown): Payload | null {
       return { type: "video", words: "", state: stateOf(p.state) };
     case "image":
       return { type: "image", state: stateOf(p.state) };
+    case "outreach": {
+      const source = isFields(p.source) ? p.source : {};
+      return { type: "outreach", journey: text(source.journey_id), name: text(source.journey_name), node: text(source.node_id) };
+    }
     case "erased":
       return { type: "erased" };
     case "automatic":

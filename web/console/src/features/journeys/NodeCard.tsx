@@ -59,7 +59,6 @@ export function NodeCard({ id }: NodeProps) {
         type="button"
         className="flow-face nopan"
         data-flow-card={id}
-        aria-label={`${title}: ${line}`}
         aria-pressed={selected === id}
         onClick={() => editor.select(id)}
         onKeyDown={(event) => moveFocus(event, [TRIGGER, ...inOrder(graph).map((n) => n.id)], id)}

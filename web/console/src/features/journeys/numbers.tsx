@@ -24,7 +24,7 @@ export function CountLine({ count, node, names, onPeople }: { count: NodeCount; 
     .sort((a, b) => b[1] - a[1])
     .slice(0, 2);
   return (
-    <button type="button" className="flow-numbers num nodrag nopan" data-testid="node-people" aria-label={t("journeys.nodePeople", { waiting: number(count.waiting), entered: number(count.entered) })} onClick={onPeople}>
+    <button type="button" className="flow-numbers num nodrag nopan" data-testid="node-people" title={t("journeys.nodePeople", { waiting: number(count.waiting), entered: number(count.entered) })} onClick={onPeople}>
       {count.waiting > 0 && (
         <b>
           <i aria-hidden="true" />

@@ -49,8 +49,8 @@ function assigneeText(node: FlowNode, names: Names): string {
   return i18n.t(`journeys.assignee.${assignee.kind}`);
 }
 
-/** A Liquid text on one line. */
-const oneLine = (text: string | undefined): string => (text ?? "").replace(/\s+/g, " ").trim();
+/** A Liquid text on one line, without its instructions. */
+const oneLine = (text: string | undefined): string => (text ?? "").replace(/\{%.*?%\}/gs, " ").replace(/\s+/g, " ").trim();
 
 /** What a node does, on one line. */
 export function lineOf(node: FlowNode, names: Names): string {
