@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// buildChunk is how many people a step of a build goes through.
+	// buildChunk is how many people a step of one build goes through.
 	buildChunk = 1000
 	// buildsTogether is how many segments are built in one go through the people.
 	buildsTogether = 20
@@ -114,7 +114,10 @@ func (s *Service) chunk(ctx context.Context, q store.Querier) (*chunk, error) {
 	if len(c.builds) == 0 {
 		return nil, fmt.Errorf("none of %d builds has a program", len(list))
 	}
-	rows, err := q.Query(queries.Get("next-people"), c.from, s.sizes.chunk)
+	// Many builds store many rows for each person: a step is to be short for those
+	// who wait for the writer behind it.
+	size := max(1, s.sizes.chunk/len(c.builds))
+	rows, err := q.Query(queries.Get("next-people"), c.from, size)
 	people, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
 		var id ids.ID
 		return id, r.Scan(&id)
@@ -122,7 +125,7 @@ func (s *Service) chunk(ctx context.Context, q store.Querier) (*chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.people, c.to = int64(len(people)), forever; c.people == int64(s.sizes.chunk) {
+	if c.people, c.to = int64(len(people)), forever; c.people == int64(size) {
 		c.to = people[c.people-1]
 	} else {
 		c.last = true

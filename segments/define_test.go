@@ -151,7 +151,7 @@ func TestAnotherRuleIsBuiltInSteps(t *testing.T) {
 		}
 		for n := 0; ; n++ { // a new process for every step
 			s.Segments = s.NewSegments()
-			s.Segments.SetSizes(3, 5)
+			s.Segments.SetSizes(3, 10) // 5 people a step of two builds
 			if more, err := s.Segments.BuildOn(s.Ctx()); err != nil || !more {
 				s.must(err)
 				if n < 3 {

@@ -57,8 +57,7 @@ func (a *app) runJourneys(ctx context.Context) {
 type journeySegments struct{ segments *segments.Service }
 
 func (s journeySegments) Match(q store.Querier, n rule.Node, customer ids.ID, at time.Time) (bool, error) {
-	r, err := s.segments.MatchTx(q, n, customer, at)
-	return r.Match, err
+	return s.segments.Matches(q, n, customer, at)
 }
 
 func (s journeySegments) People(ctx context.Context, n rule.Node, after ids.ID, limit int) ([]ids.ID, error) {
