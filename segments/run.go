@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -176,18 +177,27 @@ func (s *Service) tell(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	wait := pollEvery
+	wait, now := pollEvery, s.clk.Now()
+	var due []ids.ID
 	for _, u := range list {
-		now := s.clk.Now()
 		if since := now.Sub(clock.FromMillis(u.at)); since >= 0 && since < tellEvery {
 			wait = min(wait, tellEvery-since)
 			continue
 		}
-		if err := s.db.Write(ctx, func(tx *store.Tx) error { return tellTx(tx, u.id, now) }); err != nil {
-			return 0, err
-		}
+		due = append(due, u.id)
 	}
-	return wait, nil
+	if len(due) == 0 {
+		return wait, nil
+	}
+	slices.Sort(due)
+	return wait, s.db.Write(ctx, func(tx *store.Tx) error {
+		for _, id := range due {
+			if err := tellTx(tx, id, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func tellTx(tx *store.Tx, id ids.ID, now time.Time) error {
