@@ -30,7 +30,8 @@ export function CustomerPicker({ id, value, onChange, placeholder }: Props) {
   const listed = value && !people.some((c) => c.id === value.id) && wanted === "" ? [value, ...people] : people;
   return (
     <Select
-      {...(id ? { id } : {})}
+      // Without a field around it its hint is its name.
+      {...(id ? { id } : { "aria-label": placeholder ?? t("customers.search") })}
       data-testid="customer-picker"
       allowClear
       showSearch={{ filterOption: false, onSearch: setTyped, searchValue: typed }}
