@@ -164,8 +164,12 @@ type ListFilter struct {
 	// Stage is the key of a stage, or NoStage; Tag a tag's name.
 	Stage, Tag string
 	Segment    ids.ID
-	Before     ListPosition
-	Limit      int
+	// Anonymous takes in those of whom nothing but a browser's tracking id is
+	// known. They are left out of lists that nothing else narrows, which they
+	// would fill.
+	Anonymous bool
+	Before    ListPosition
+	Limit     int
 }
 
 // ListPosition is where a page ended: last seen first.
@@ -200,6 +204,9 @@ func (s *Service) Count(ctx context.Context, f ListFilter) (int64, error) {
 
 func (f ListFilter) where(b *store.Builder) {
 	b.Add("WHERE c.merged_into = 0")
+	if narrowed := f.Query != "" || f.Tag != "" || f.Segment != 0 || f.Stage != "" && f.Stage != NoStage; !f.Anonymous && !narrowed {
+		b.Add("AND (c.name <> '' OR EXISTS (SELECT 1 FROM identities i WHERE i.customer_id = c.id AND i.kind <> 'anonymous'))")
+	}
 	switch f.Stage {
 	case "":
 	case NoStage:

@@ -11,6 +11,7 @@ import (
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/webchat"
 	"github.com/fanward/fanward/channels/wechat"
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/web/sandbox"
 )
@@ -58,7 +59,7 @@ func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
 		_ = listener.Close()
 		return nil, err
 	}
-	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, QRHost: wechat.PictureHost(s.phones.url()), IdentitySecret: secret})
+	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, QRHost: wechat.PictureHost(s.phones.url()), IdentitySecret: secret, BrowserKey: customers.SandboxBrowserKey, ServerKey: customers.SandboxKey})
 	s.server = a.serveLocal(listener, shop, "the demo shop")
 	return s, nil
 }

@@ -68,10 +68,11 @@ func (s *Server) present(c *customers.Customer, err error) (*customers.Customer,
 }
 
 func (s *Server) listCustomers(ctx context.Context, in *struct {
-	Q       string  `query:"q" doc:"Looked for in names, identities and codes"`
-	Stage   string  `query:"stage" doc:"The key of a stage; - for those in none"`
-	Tag     string  `query:"tag" doc:"The name of a tag"`
-	Segment idParam `query:"segment" doc:"Members of this segment"`
+	Q         string  `query:"q" doc:"Looked for in names, identities and codes"`
+	Stage     string  `query:"stage" doc:"The key of a stage; - for those in none"`
+	Tag       string  `query:"tag" doc:"The name of a tag"`
+	Segment   idParam `query:"segment" doc:"Members of this segment"`
+	Anonymous bool    `query:"anonymous" doc:"true: also those of whom nothing but a tracking id is known; q, tag, segment and a stage take them in, too"`
 	PageInput
 }) (*answer[Page[*customers.Customer]], error) {
 	const kind = "customers"
@@ -79,7 +80,7 @@ func (s *Server) listCustomers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	f := customers.ListFilter{Query: in.Q, Stage: in.Stage, Tag: in.Tag, Segment: in.Segment.ID, Before: customers.ListPosition{SeenAt: at.At, ID: at.ID}, Limit: in.Limit + 1}
+	f := customers.ListFilter{Query: in.Q, Stage: in.Stage, Tag: in.Tag, Segment: in.Segment.ID, Anonymous: in.Anonymous, Before: customers.ListPosition{SeenAt: at.At, ID: at.ID}, Limit: in.Limit + 1}
 	list, err := s.o.Customers.List(ctx, f)
 	if err != nil {
 		return nil, err

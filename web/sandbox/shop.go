@@ -33,6 +33,10 @@ type ShopOptions struct {
 	// IdentitySecret is the account's identity secret. Without one nobody can
 	// sign in and the control for it is left out.
 	IdentitySecret []byte
+	// BrowserKey and ServerKey are write keys: with the first the page tells what
+	// its visitors do, with the second the shop's own server what its customers
+	// do. Without them nothing is told and nothing can be ordered.
+	BrowserKey, ServerKey string
 }
 
 // shopper is the one person the shop knows.
@@ -55,7 +59,7 @@ func NewShop(opts ShopOptions) http.Handler {
 	// The template is part of the binary and its data are three values: it
 	// cannot fail at run time without failing the tests.
 	template.Must(shopPage, shopPage.Execute(&page, map[string]any{
-		"Hub": hub, "Key": opts.AccountKey, "SignIn": len(opts.IdentitySecret) > 0,
+		"Hub": hub, "Key": opts.AccountKey, "SignIn": len(opts.IdentitySecret) > 0, "BrowserKey": opts.BrowserKey,
 	}))
 
 	mux := http.NewServeMux()
@@ -64,13 +68,15 @@ func NewShop(opts ShopOptions) http.Handler {
 		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(page.Bytes()) // Only a client that left makes this fail.
 	})
-	for _, name := range []string{"shop.js", "catalog.js", "shop.css", "icon.svg"} {
+	for _, name := range []string{"shop.js", "behaviour.js", "catalog.js", "shop.css", "icon.svg"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache")
 			http.ServeFileFS(w, r, shopFiles, "shop/"+name)
 		})
 	}
-	mux.HandleFunc("POST /api/sign-in", func(w http.ResponseWriter, _ *http.Request) {
+	office := office{hub: hub, key: opts.ServerKey}
+	mux.HandleFunc("POST /api/order", office.order)
+	mux.HandleFunc("POST /api/sign-in", func(w http.ResponseWriter, r *http.Request) {
 		if len(opts.IdentitySecret) == 0 {
 			writeJSON(w, http.StatusNotFound, "application/problem+json", map[string]any{
 				"type": "about:blank", "title": http.StatusText(http.StatusNotFound), "status": http.StatusNotFound,
@@ -78,7 +84,9 @@ func NewShop(opts ShopOptions) http.Handler {
 			})
 			return
 		}
-		writeJSON(w, http.StatusOK, "application/json", ming(opts.IdentitySecret))
+		who := ming(opts.IdentitySecret)
+		office.signedIn(r, who)
+		writeJSON(w, http.StatusOK, "application/json", who)
 	})
 
 	// Other websites may not sign anybody in here.
