@@ -217,7 +217,7 @@ func TestManagingStages(t *testing.T) {
 			{customers.Stage{Key: "Partner", NameEN: "x", NameZH: "x"}, "stage_key_invalid", "key"},
 			{customers.Stage{Key: "partner", NameEN: "x", NameZH: "x"}, "stage_exists", "key"},
 			{customers.Stage{Key: "other", NameEN: "x", NameZH: " "}, "required", "name_zh"},
-			{customers.Stage{Key: "other", NameEN: "x", NameZH: "x", Rule: &rule.Node{Kind: rule.Segment}}, "invalid", "rule"},
+			{customers.Stage{Key: "other", NameEN: "x", NameZH: "x", Rule: &rule.Node{Kind: rule.Segment}}, "required", "rule.id"},
 		} {
 			_, err := h.Customers.CreateStage(h.Ctx(), h.Boss, c.g)
 			house.Refused(t, err, c.code, c.field)

@@ -24,7 +24,7 @@ func TestEveryAnswer(t *testing.T) {
 			"Strict-Transport-Security": "max-age=31536000", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin", "Access-Control-Allow-Origin": ""}},
 		{name: "unknown route", call: call{method: "GET", path: "/api/v1/nonsense", as: "agent"}, status: 404, has: []string{`"code":"not_found"`}, headers: map[string]string{"Content-Type": "application/problem+json"}},
 		{name: "unknown version", call: call{method: "GET", path: "/api/v9"}, status: 404, has: []string{`"status":404`}},
-		{name: "behaviour is no page", call: call{method: "GET", path: "/v1/track"}, status: 404, has: []string{`"code":"not_found"`}},
+		{name: "behaviour is no page", call: call{method: "GET", path: "/v1/track"}, status: 405, has: []string{`"code":"method_not_allowed"`}},
 		{name: "unknown channel", call: call{method: "GET", path: "/channels/nonsense"}, status: 404, has: []string{`"code":"not_found"`}},
 		{name: "wrong method", call: call{method: "DELETE", path: "/api/v1/conversations", as: "agent"}, status: 405, has: []string{`"code":"method_not_allowed"`, `"allowed":"GET"`}, headers: map[string]string{"Allow": "GET"}},
 		{name: "no session, German", call: call{method: "GET", path: "/api/v1/me", header: map[string]string{"Accept-Language": "de"}}, status: 401, has: []string{"You are not signed in"}, headers: map[string]string{"WWW-Authenticate": `Bearer realm="fanward"`}},
