@@ -4,7 +4,7 @@ import { createComposition } from './composition';
 import { createConnection } from './connection';
 import { CodedError, isTemporary, UNREACHABLE, VISITOR_REFUSED } from './errors';
 import { locale } from './locale';
-import type { Config, Identity, Limits, Message, ServerFrame } from './protocol';
+import type { BindAnswer, Config, Identity, Limits, Message, ServerFrame } from './protocol';
 import { createQueue } from './queue';
 import { createSession, SUPERSEDED, type Established } from './session';
 import { createState, type ConnectionView } from './state';
@@ -42,6 +42,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
   let identity: Identity | undefined;
   let established = false;
   let beginning = false;
+  let underWay: Promise<void> | undefined;
   let beginTimer: ReturnType<typeof setTimeout> | undefined;
   let beginDelay = RETRY_FIRST;
   let polling = false;
@@ -128,7 +129,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     beginning = true;
     clearTimeout(beginTimer);
     const named = identity;
-    establish().then(
+    underWay = establish().then(
       () => {
         beginning = false;
         beginDelay = RETRY_FIRST;
@@ -139,6 +140,12 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
         onSessionRefused(error, named);
       },
     );
+  }
+
+  /** Asks for a bind token, once the visitor is who the page has said. */
+  async function bind(): Promise<BindAnswer> {
+    while (beginning) await underWay;
+    return api.bind();
   }
 
   async function establish(): Promise<void> {
@@ -336,7 +343,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
     state,
     queue,
     fileURL: api.fileURL,
-    bind: api.bind,
+    bind,
     probe: api.probe,
     begin,
     reset,

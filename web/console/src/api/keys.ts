@@ -32,6 +32,7 @@ export const keys = {
   segments: ["segments"] as const,
   segmentList: ["segments", "list"] as const,
   segment: (id: string) => ["segments", "one", id] as const,
+  segmentPreviews: ["segments", "preview"] as const,
   segmentPreview: (rule: string) => ["segments", "preview", rule] as const,
   membersOf: (id: string) => ["segments", "members", id] as const,
   members: (id: string, q: string) => ["segments", "members", id, q] as const,

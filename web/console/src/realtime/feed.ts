@@ -392,7 +392,7 @@ export class Feed {
     this.cache.setQueryData<Items<Segment>>(keys.segmentList, (data) => data && { ...data, items: data.items.map((s) => (s.id === news.id ? { ...s, ...news } : s)) });
     this.cache.setQueryData<Segment>(keys.segment(news.id), (segment) => segment && { ...segment, ...news });
     if (!known) void this.cache.invalidateQueries({ queryKey: keys.segmentList });
-    for (const queryKey of [keys.membersOf(news.id), keys.membershipChanges(news.id)]) void this.cache.invalidateQueries({ queryKey });
+    for (const queryKey of [keys.membersOf(news.id), keys.membershipChanges(news.id), keys.segmentPreviews]) void this.cache.invalidateQueries({ queryKey });
   }
 
   private putTeammate(teammate: Teammate): void {

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { behaviourApi, NO_STAGE } from "@/api/behaviour";
 import { api } from "@/api/calls";
+import { serverNow } from "@/api/clock";
 import { keys } from "@/api/keys";
 import type { Customer } from "@/api/types";
 import { useRealtime } from "@/realtime/provider";
@@ -25,7 +26,7 @@ export function useMovement(days: number) {
   return useQuery({
     queryKey: keys.movement(days),
     queryFn: ({ signal }) => {
-      const now = Date.now();
+      const now = serverNow();
       return behaviourApi.movement(new Date(now - days * 86_400_000).toISOString(), new Date(now + 60_000).toISOString(), signal);
     },
     placeholderData: (previous) => previous,
