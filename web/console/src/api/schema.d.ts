@@ -5666,6 +5666,8 @@ export interface operations {
                 tag?: string;
                 /** @description Members of this segment */
                 segment?: string;
+                /** @description true: also those of whom nothing but a tracking id is known; q, tag, segment and a stage take them in, too */
+                anonymous?: boolean;
                 /** @description How many to return */
                 limit?: number;
                 /** @description next_cursor of the page before; opaque */
