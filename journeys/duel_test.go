@@ -33,15 +33,8 @@ func newDuel(t *testing.T, engine store.Engine, seed uint64) *duel {
 	for range 1 + d.r.IntN(3) {
 		g := randomGraph(d.r)
 		id := d.publish(g)
-		events := map[string]bool{}
-		for _, name := range g.Events() {
-			events[name] = true
-		}
-		if g.Trigger.Kind == flow.OnStageChange {
-			events["stage"] = true
-		}
 		d.js = append(d.js, id)
-		d.ref.journeys = append(d.ref.journeys, &refJourney{id: id.String(), graph: g, state: "live", events: events})
+		d.ref.journeys = append(d.ref.journeys, &refJourney{id: id.String(), graph: g, state: "live", open: []flow.Graph{g}})
 	}
 	for i := range 4 {
 		name := "P" + strconv.Itoa(i)
@@ -59,17 +52,17 @@ func (d *duel) note(format string, args ...any) {
 func (d *duel) happen() {
 	p := pick(d.r, d.ref.people...)
 	now := d.clk.Now()
-	switch d.r.IntN(10) {
-	case 0, 1, 2, 3:
-		name := pick(d.r, "A", "B", "C", answer)
-		ago := pick(d.r, 0, 0, 0, time.Minute, time.Hour, 25*time.Hour, 80*time.Hour)
+	switch d.r.IntN(20) {
+	case 0, 1, 2, 3, 4, 5, 6, 7:
+		name := pick(d.r, "A", "A", "B", "B", "C", answer, answer)
+		ago := pick(d.r, 0, 0, 0, 0, 0, 0, time.Minute, time.Hour, 25*time.Hour, 80*time.Hour)
 		value := float64(d.r.IntN(100))
 		d.note("%s does %s %v ago with %v", p.name, name, ago, value)
 		d.did(p.name, name, map[string]any{"amount": value}, ago)
 		if d.ref.listens(name) {
 			p.mail = append(p.mail, refEvent{name: name, amount: value, at: now.Add(-ago), received: now})
 		}
-	case 4:
+	case 8:
 		name := pick(d.r, "t0", "t1", "t2", "gone")
 		var add, remove []string
 		if p.tags[name] {
@@ -83,7 +76,7 @@ func (d *duel) happen() {
 		_, err := d.customers.SetTags(d.ctx(), d.boss, d.person(p.name), add, remove)
 		d.must(err)
 		d.pump()
-	case 5:
+	case 9:
 		to := pick(d.r, "lead", "member", "fan")
 		if p.stage == to {
 			return
@@ -95,10 +88,13 @@ func (d *duel) happen() {
 			p.mail = append(p.mail, refEvent{stage: [2]string{p.stage, to}, at: now, received: now})
 		}
 		p.stage = to
-	case 6:
+	case 10:
 		i := d.r.IntN(len(d.js))
 		j := d.ref.journeys[i]
 		if j.state == "live" {
+			if d.r.IntN(2) == 0 {
+				return
+			}
 			d.note("journey %d pauses", i)
 			_, err := d.s.Pause(d.ctx(), d.boss, d.js[i])
 			d.must(err)
@@ -110,19 +106,59 @@ func (d *duel) happen() {
 		d.must(err)
 		j.state = "live"
 		for _, p := range d.ref.people {
+			var due []refEvent
 			p.kept = slices.DeleteFunc(p.kept, func(e refEvent) bool {
 				if e.only == j.id {
-					// What was kept is older than what has come since.
-					p.mail = append(p.mail, e)
+					due = append(due, e)
 				}
 				return e.only == j.id
 			})
+			// What was kept is older than what has come since.
+			p.mail = append(due, p.mail...)
 		}
+	case 11:
+		d.another()
 	default:
 		by := pick(d.r, time.Millisecond, time.Minute, 31*time.Minute, time.Hour, 6*time.Hour, 24*time.Hour, 50*time.Hour)
 		d.clk.Advance(by)
 		d.ref.now = d.clk.Now()
 		d.note("%v later", by)
+	}
+}
+
+// another publishes another version of a journey.
+func (d *duel) another() {
+	i := d.r.IntN(len(d.js))
+	j := d.ref.journeys[i]
+	g := randomGraph(d.r)
+	if d.r.IntN(2) == 0 {
+		// Much stays as it is.
+		g.Nodes, g.Start = slices.Clone(j.graph.Nodes), j.graph.Start
+		for k := range g.Nodes {
+			if n := &g.Nodes[k]; n.Kind == flow.Delay {
+				n.Delay = &flow.DelayStep{For: pick(d.r, lengths...)}
+			}
+		}
+	}
+	people := pick(d.r, journeys.PeopleFollow, journeys.PeopleFollow, journeys.PeopleFinish, journeys.PeopleExit)
+	d.note("journey %d has a new version: %s", i, people)
+	d.republish(d.js[i], g, people)
+	j.graph = g
+	if people == journeys.PeopleFinish {
+		j.open = append(j.open, g)
+		return
+	}
+	j.open = []flow.Graph{g}
+	fate := refFate{}
+	if people == journeys.PeopleFollow {
+		fate.follow = &g
+	}
+	for _, p := range d.ref.people {
+		for _, v := range p.visits {
+			if v.journey == j && v.state == "active" {
+				v.fates = append(v.fates, fate)
+			}
+		}
 	}
 }
 

@@ -189,7 +189,7 @@ func (w *world) objection(t *turn, j *journey, f *flow.Flow, e entry) (code stri
 	if late := g.Entry.Lateness(); w.millis()-e.at > late.Milliseconds() {
 		return "entry_late", fault.Params{"at": clock.FromMillis(e.at).Format(time.RFC3339)}, nil
 	}
-	last, inside, err := w.before(t, j.id)
+	last, often, inside, err := w.before(t, j.id)
 	switch {
 	case err != nil:
 		return "", nil, err
@@ -197,6 +197,8 @@ func (w *world) objection(t *turn, j *journey, f *flow.Flow, e entry) (code stri
 		return "entry_inside", nil, nil
 	case last > 0 && g.Entry.Policy == flow.Once:
 		return "entry_once", fault.Params{"at": clock.FromMillis(last).Format(time.RFC3339)}, nil
+	case often >= maxOften:
+		return "entry_too_often", fault.Params{"max": maxOften}, nil
 	case last > 0 && w.millis() < last+g.Entry.Pause().Milliseconds():
 		return "entry_cooldown", fault.Params{"until": clock.FromMillis(last + g.Entry.Pause().Milliseconds()).Format(time.RFC3339)}, nil
 	}
@@ -211,17 +213,26 @@ func (w *world) objection(t *turn, j *journey, f *flow.Flow, e entry) (code stri
 	return "", nil, nil
 }
 
-// before tells when somebody last entered a journey, 0 for never, and whether
-// they are still in it.
-func (w *world) before(t *turn, journey ids.ID) (last int64, inside bool, err error) {
-	if err := w.q.QueryRow(queries.Get("last-entry"), t.customer, journey).Scan(&last); err != nil {
-		return 0, false, err
+// maxOften is how often somebody may enter one journey within an hour: journeys
+// that set each other off come to an end.
+const maxOften = 20
+
+// before tells when somebody last entered a journey, 0 for never, how often within
+// the last hour, and whether they are still in it.
+func (w *world) before(t *turn, journey ids.ID) (last, often int64, inside bool, err error) {
+	since := w.millis() - time.Hour.Milliseconds()
+	if err := w.q.QueryRow(queries.Get("last-entry"), since, t.customer, journey).Scan(&last, &often); err != nil {
+		return 0, 0, false, err
 	}
 	for _, st := range t.all {
-		if st.e.journey == journey {
-			last = max(last, st.e.started)
-			inside = inside || st.e.state == Active
+		if st.e.journey != journey {
+			continue
+		}
+		last = max(last, st.e.started)
+		inside = inside || st.e.state == Active
+		if st.fresh {
+			often++
 		}
 	}
-	return last, inside, nil
+	return last, often, inside, nil
 }

@@ -67,7 +67,7 @@ UPDATE enrollments SET state = 'failed', ended_at = ?, end_reason = ?, wake_at =
 UPDATE enrollment_steps SET outcome = ?, detail = COALESCE(NULLIF(?, ''), detail) WHERE delivery_id = ? AND delivery_id > 0 AND outcome <> ?
 
 -- name: last-entry
-SELECT COALESCE(max(started_at), 0) FROM enrollments WHERE customer_id = ? AND journey_id = ?
+SELECT COALESCE(max(started_at), 0), COALESCE(sum(CASE WHEN started_at > ? THEN 1 ELSE 0 END), 0) FROM enrollments WHERE customer_id = ? AND journey_id = ?
 
 -- name: passed
 SELECT count(*) FROM enrollment_steps WHERE enrollment_id = ? AND visit < ? AND node = ? AND outcome NOT IN ('passed', 'failed', 'unreachable', 'removed')

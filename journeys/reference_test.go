@@ -27,6 +27,9 @@ type refEvent struct {
 
 type refVisit struct {
 	journey        *refJourney
+	graph          flow.Graph // of the version they are in
+	fates          []refFate  // that have not been brought about
+	followed       int        // how many steps were taken in older versions
 	state, reason  string
 	node           string
 	entered, wakes time.Time
@@ -35,6 +38,11 @@ type refVisit struct {
 	holdout        bool
 	path           []string
 	pending        int
+}
+
+// refFate is what a new version means for those who are in an older one.
+type refFate struct {
+	follow *flow.Graph // nil: they leave
 }
 
 type refPerson struct {
@@ -51,10 +59,11 @@ type refPerson struct {
 }
 
 type refJourney struct {
-	id     string
-	graph  flow.Graph
-	state  string
-	events map[string]bool
+	id    string
+	graph flow.Graph
+	state string
+	// open are the versions that somebody may be in for good.
+	open []flow.Graph
 }
 
 type reference struct {
@@ -64,14 +73,16 @@ type reference struct {
 	people   []*refPerson
 }
 
-func (j *refJourney) node(id string) *flow.Node {
-	for i := range j.graph.Nodes {
-		if j.graph.Nodes[i].ID == id {
-			return &j.graph.Nodes[i]
+func refNode(g *flow.Graph, id string) *flow.Node {
+	for i := range g.Nodes {
+		if g.Nodes[i].ID == id {
+			return &g.Nodes[i]
 		}
 	}
 	return nil
 }
+
+func (v *refVisit) at(id string) *flow.Node { return refNode(&v.graph, id) }
 
 func refLength(s string) time.Duration {
 	var n int
@@ -84,7 +95,16 @@ func refLength(s string) time.Duration {
 
 // listens tells whether any journey keeps an ear open for an event.
 func (r *reference) listens(name string) bool {
-	return slices.ContainsFunc(r.journeys, func(j *refJourney) bool { return j.state != "stopped" && j.events[name] })
+	return slices.ContainsFunc(r.journeys, func(j *refJourney) bool {
+		return slices.ContainsFunc(j.open, func(g flow.Graph) bool {
+			if g.Trigger.Kind == flow.OnStageChange && name == "stage" || g.Trigger.Event == name || g.Goal != nil && g.Goal.Event == name {
+				return true
+			}
+			return slices.ContainsFunc(g.Nodes, func(n flow.Node) bool {
+				return n.Wait != nil && (n.Wait.Event == name || n.Wait.Reply && name == answer)
+			})
+		})
+	})
 }
 
 var refRank = map[string]int{"": -1, "lapsed": 0, "target": 1, "lead": 2, "customer": 3, "member": 4, "fan": 5}
@@ -102,6 +122,12 @@ func (r *reference) work() {
 }
 
 func (r *reference) workOff(p *refPerson) {
+	for _, v := range p.visits {
+		r.migrate(p, v)
+	}
+	for _, v := range p.visits {
+		r.run(p, v)
+	}
 	for {
 		if len(p.mail) > 0 {
 			e := p.mail[0]
@@ -110,13 +136,13 @@ func (r *reference) workOff(p *refPerson) {
 			continue
 		}
 		i := slices.IndexFunc(p.visits, func(v *refVisit) bool {
-			return v.state == "active" && v.journey.state == "live" && !v.wakes.After(r.now)
+			return v.state == "active" && v.journey.state == "live" && v.pending == 0 && !v.wakes.After(r.now)
 		})
 		if i < 0 {
 			return
 		}
 		v := p.visits[i]
-		n := v.journey.node(v.node)
+		n := v.at(v.node)
 		if n.Kind == flow.Wait {
 			r.leave(p, v, "timeout", n.Else)
 		} else {
@@ -124,6 +150,114 @@ func (r *reference) workOff(p *refPerson) {
 		}
 		r.run(p, v)
 	}
+}
+
+// migrate brings somebody to where the versions published since want them.
+func (r *reference) migrate(p *refPerson, v *refVisit) {
+	for _, fate := range v.fates {
+		if v.state != "active" {
+			break
+		}
+		if fate.follow == nil {
+			r.close(v, "exited", "new_version", "exited")
+			break
+		}
+		old := v.graph
+		v.graph = *fate.follow
+		n := v.at(v.node)
+		if n == nil {
+			r.replace(p, v, &old)
+			continue
+		}
+		v.followed = len(v.path)
+		switch {
+		case n.Kind != flow.Delay && n.Kind != flow.Until && n.Kind != flow.Wait:
+			v.pending = 1
+		default:
+			v.pending = 1 // what they wait for counts from when they came
+			r.run(p, v)
+		}
+	}
+	v.fates = nil
+}
+
+// replace finds a new place for somebody whose node is gone: as long as only one
+// way leads on, the next node that is still there.
+func (r *reference) replace(p *refPerson, v *refVisit, old *flow.Graph) {
+	seen := map[string]bool{}
+	for id := v.node; !seen[id]; {
+		seen[id] = true
+		n := refNode(old, id)
+		ways := []string{n.Next}
+		switch n.Kind {
+		case flow.Exit:
+			ways = []string{""}
+		case flow.Wait:
+			ways = append(ways, n.Else)
+		case flow.Message:
+			if n.Else != "" {
+				ways = append(ways, n.Else)
+			}
+		case flow.Branch, flow.Split:
+			ways = nil
+			for _, w := range n.Ways {
+				ways = append(ways, w.Next)
+			}
+			if n.Kind == flow.Branch {
+				ways = append(ways, n.Else)
+			}
+		}
+		slices.Sort(ways)
+		if ways = slices.Compact(ways); len(ways) > 1 {
+			break
+		}
+		if id = ways[0]; id == "" || v.at(id) != nil {
+			r.leave(p, v, "removed", id)
+			v.followed = len(v.path)
+			if v.state != "active" {
+				v.reason = "node_removed"
+			} else if k := v.at(id).Kind; k == flow.Delay || k == flow.Until || k == flow.Wait {
+				r.run(p, v)
+			}
+			return
+		}
+	}
+	r.close(v, "exited", "node_removed", "removed")
+}
+
+// had tells whether somebody who follows a version has had a step in an older
+// one and cannot come to it again in a circle.
+func (v *refVisit) had(n *flow.Node) bool {
+	for _, done := range v.path[:v.followed] {
+		node, outcome, _ := strings.Cut(done, ":")
+		if node == n.ID && !slices.Contains([]string{"passed", "failed", "unreachable", "removed"}, outcome) {
+			return !v.circle(n.ID)
+		}
+	}
+	return false
+}
+
+func (v *refVisit) circle(id string) bool {
+	seen := map[string]bool{}
+	var walk func(from string) bool
+	walk = func(from string) bool {
+		n := v.at(from)
+		if n == nil || seen[from] {
+			return false
+		}
+		seen[from] = true
+		outs := []string{n.Next, n.Else}
+		for _, w := range n.Ways {
+			outs = append(outs, w.Next)
+		}
+		for _, out := range outs {
+			if out == id || walk(out) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(id)
 }
 
 func (r *reference) close(v *refVisit, state, reason, outcome string) {
@@ -172,7 +306,7 @@ func (r *reference) hear(p *refPerson, e refEvent) {
 			continue
 		}
 		if starts && r.may(p, j, e.at, fresh) {
-			fresh = append(fresh, &refVisit{journey: j, state: "active", node: j.graph.Start, started: r.now, entered: r.now, pending: 1})
+			fresh = append(fresh, &refVisit{journey: j, graph: j.graph, state: "active", node: j.graph.Start, started: r.now, entered: r.now, pending: 1})
 		}
 	}
 	p.visits = append(p.visits, fresh...)
@@ -200,14 +334,21 @@ func (r *reference) may(p *refPerson, j *refJourney, at time.Time, fresh []*refV
 	if r.now.Sub(at) > late {
 		return false
 	}
+	often := 0
 	for _, v := range append(slices.Clone(p.visits), fresh...) {
 		if v.journey != j {
 			continue
+		}
+		if r.now.Sub(v.started) < time.Hour {
+			often++
 		}
 		if v.state == "active" || j.graph.Entry.Policy == flow.Once ||
 			j.graph.Entry.Policy == flow.Cooldown && r.now.Before(v.started.Add(refLength(j.graph.Entry.Cooldown))) {
 			return false
 		}
+	}
+	if often >= 20 {
+		return false
 	}
 	if rule := j.graph.Entry.Rule; rule != nil && !p.is(rule.Name) {
 		return false
@@ -216,7 +357,7 @@ func (r *reference) may(p *refPerson, j *refJourney, at time.Time, fresh []*refV
 }
 
 func (r *reference) onTheWay(p *refPerson, v *refVisit, e refEvent, missed map[*refJourney]bool) {
-	if g := v.journey.graph.Goal; g != nil && v.goal.IsZero() && g.Event == e.name && !e.at.Before(v.started) && !e.at.After(v.started.Add(refLength(g.Within))) {
+	if g := v.graph.Goal; g != nil && v.goal.IsZero() && g.Event == e.name && !e.at.Before(v.started) && !e.at.After(v.started.Add(refLength(g.Within))) {
 		v.goal = e.at
 		if g.Exit && v.state == "active" {
 			r.close(v, "goal", "goal", "goal")
@@ -225,7 +366,7 @@ func (r *reference) onTheWay(p *refPerson, v *refVisit, e refEvent, missed map[*
 	if v.state != "active" || v.pending > 0 {
 		return
 	}
-	n := v.journey.node(v.node)
+	n := v.at(v.node)
 	if n.Kind != flow.Wait {
 		return
 	}
@@ -246,14 +387,21 @@ func (r *reference) onTheWay(p *refPerson, v *refVisit, e refEvent, missed map[*
 // run goes on until somebody waits or has ended.
 func (r *reference) run(p *refPerson, v *refVisit) {
 	for v.state == "active" && v.pending > 0 {
-		n := v.journey.node(v.node)
+		n := v.at(v.node)
+		if waits := n.Kind == flow.Delay || n.Kind == flow.Until || n.Kind == flow.Wait; !waits && v.journey.state != "live" {
+			return
+		}
+		if (n.Kind == flow.Message || n.Kind == flow.Task) && v.had(n) {
+			r.leave(p, v, "passed", n.Next)
+			continue
+		}
 		switch n.Kind {
 		case flow.Delay:
-			v.wakes, v.pending = r.now.Add(refLength(n.Delay.For)), 0
+			v.wakes, v.pending = v.entered.Add(refLength(n.Delay.For)), 0
 		case flow.Wait:
-			v.wakes, v.pending = r.now.Add(refLength(n.Wait.For)), 0
+			v.wakes, v.pending = v.entered.Add(refLength(n.Wait.For)), 0
 		case flow.Until:
-			v.wakes, v.pending = r.until(n.Until), 0
+			v.wakes, v.pending = r.until(v.entered, n.Until), 0
 		case flow.Message:
 			if p.tags["gone"] {
 				next := n.Else
@@ -310,8 +458,8 @@ func (r *reference) run(p *refPerson, v *refVisit) {
 }
 
 // until looks at the clock on the wall minute by minute.
-func (r *reference) until(u *flow.UntilStep) time.Time {
-	for t := r.now.Truncate(time.Minute).Add(time.Minute); ; t = t.Add(time.Minute) {
+func (r *reference) until(from time.Time, u *flow.UntilStep) time.Time {
+	for t := from.Truncate(time.Minute).Add(time.Minute); ; t = t.Add(time.Minute) {
 		l := t.In(r.zone)
 		day := (int(l.Weekday())+6)%7 + 1
 		if l.Format("15:04") == u.At && (len(u.Weekdays) == 0 || slices.Contains(u.Weekdays, day)) {

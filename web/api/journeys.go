@@ -184,7 +184,7 @@ func (s *Server) addJourneyPeople(one string) {
 	add(s, operation{
 		id: "explainJourney", method: http.MethodGet, path: one + "/why/{customer_id}", tag: "journeys", access: needs(auth.JourneysRead),
 		summary:     "Why somebody has entered a journey, or has not",
-		description: "Codes: not_live {state}, never_triggered; what keeps them from entering now: entry_inside, entry_once {at}, entry_cooldown {until}, entry_rule, entry_exit_rule; and the same as last_… with late {at} and imported for what kept them out the last time {refused_at, times}. Asks for customers.read, too.",
+		description: "Codes: not_live {state}, never_triggered; what keeps them from entering now: entry_inside, entry_once {at}, entry_cooldown {until}, entry_too_often {max} within an hour, entry_rule, entry_exit_rule; and the same as last_… with late {at} and imported for what kept them out the last time {refused_at, times}. Asks for customers.read, too.",
 	}, func(ctx context.Context, in *struct {
 		ByID
 		CustomerID idParam `path:"customer_id"`

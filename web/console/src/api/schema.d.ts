@@ -907,7 +907,7 @@ export interface paths {
         };
         /**
          * Why somebody has entered a journey, or has not
-         * @description Codes: not_live {state}, never_triggered; what keeps them from entering now: entry_inside, entry_once {at}, entry_cooldown {until}, entry_rule, entry_exit_rule; and the same as last_… with late {at} and imported for what kept them out the last time {refused_at, times}. Asks for customers.read, too.
+         * @description Codes: not_live {state}, never_triggered; what keeps them from entering now: entry_inside, entry_once {at}, entry_cooldown {until}, entry_too_often {max} within an hour, entry_rule, entry_exit_rule; and the same as last_… with late {at} and imported for what kept them out the last time {refused_at, times}. Asks for customers.read, too.
          */
         get: operations["explainJourney"];
         put?: never;
