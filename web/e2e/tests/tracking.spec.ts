@@ -39,7 +39,8 @@ test("@rudderstack/rudder-sdk-node", async () => {
       let waiting = 200;
       const failed: Error[] = [];
       for (let i = from; i < from + 200; i++) {
-        sdk.track({ messageId: `rudder-node-${i}`, userId: `user-${i % 500}`, event: "RudderNode", properties: { n: i } }, (err?: Error) => {
+        const call = { messageId: `rudder-node-${i}`, userId: `user-${i % 500}`, event: "RudderNode", properties: { n: i } }; // its types forget the messageId that it takes
+        sdk.track(call, (err?: Error) => {
           waiting--;
           if (err) failed.push(err);
         });
