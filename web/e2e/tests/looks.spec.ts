@@ -51,6 +51,12 @@ async function furnish(browser: Browser): Promise<void> {
   await api.call("POST", `/conversations/${one.id}/messages`, { client_key: "1", kind: "text", body: "有的，今天就能发货。", attachment_ids: [] });
   await api.call("POST", `/conversations/${one.id}/messages`, { client_key: "2", kind: "note", body: "Regular customer.", attachment_ids: [] });
   const { segment, used, ming: buyer } = await furnishBehaviour(hub, api);
+  const templates = (await api.call<{ items: { key: string; name_zh: string; graph_zh: object }[] }>("GET", "/journey-templates")).items;
+  const invite = templates.find((t) => t.key === "invite")!;
+  const journey = (await api.call<{ id: string }>("POST", "/journeys", { name: invite.name_zh, graph: invite.graph_zh })).id;
+  for (const [title, hours] of [["给阿明打电话介绍会员权益", -3], ["Send the new catalogue", 2], ["Ask again in spring", 800]] as const) {
+    await api.call("POST", "/tasks", { title, customer_id: one.customer.id, conversation_id: one.id, due_at: new Date(Date.now() + hours * 3_600_000).toISOString() });
+  }
   const accounts = (await api.call<{ items: { id: string }[] }>("GET", "/accounts")).items;
   const lin = await Teammate.signIn(browser, (await api.invite("Lin", "owner")).link);
   cookies = await lin.page.context().cookies();
@@ -58,6 +64,7 @@ async function furnish(browser: Browser): Promise<void> {
   await lin.page.context().close();
   pages = ["/inbox", `/inbox/${one.id}`, "/customers", `/customers/${one.customer.id}`, "/teammates", "/teams", "/accounts", ...accounts.map((a) => `/accounts/${a.id}`), "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/deliveries", "/tokens", "/preferences"];
   pages.push(`/customers/${buyer}`, "/customers?stage=customer&tag=vip", "/segments", "/segments/new", `/segments/${segment}`, `/segments/${used}?tab=people`, `/segments/${used}?tab=history`, "/stages", "/events", "/events?tab=debugger", "/settings/write-keys", "/settings/sending");
+  pages.unshift("/journeys", ...["?tab=canvas", "?tab=list", "?tab=people", "?tab=overview", "?tab=canvas&node=%24trigger"].map((search) => `/journeys/${journey}${search}`), "/tasks?whose=all");
 }
 
 for (const look of looks) {

@@ -39,7 +39,7 @@ function Ways({ node, change }: { node: FlowNode; change: (next: (graph: Graph) 
       <h3>{t("journeys.thenTitle")}</h3>
       {ways.map((way) => (
         <Field key={way.port} label={ways.length > 1 ? wayName(node, way.port, names) : t("journeys.then")}>
-          {({ id }) => <Select id={id} disabled={!editable} data-testid={`way-to-${way.port}`} value={way.to} onChange={(to: string) => change((g) => connect(g, way, to))} options={options} showSearch={{ optionFilterProp: "label" }} />}
+          {({ id }) => <Select id={id} aria-label={ways.length > 1 ? wayName(node, way.port, names) : t("journeys.then")} disabled={!editable} data-testid={`way-to-${way.port}`} value={way.to} onChange={(to: string) => change((g) => connect(g, way, to))} options={options} showSearch={{ optionFilterProp: "label" }} />}
         </Field>
       ))}
       {node.kind === "message" && editable && (

@@ -124,7 +124,7 @@ export function JourneyHeader(props: Props) {
         )}
         {menu && (
           <Dropdown trigger={["click"]} placement="bottomRight" autoFocus menu={menu}>
-            <IconButton label={t("actions.more")} icon={<MoreIcon />} data-testid="journey-menu" />
+            <Button type="text" aria-label={t("actions.more")} icon={<MoreIcon />} data-testid="journey-menu" />
           </Dropdown>
         )}
       </span>
