@@ -49,6 +49,10 @@ async function furnished(page: Page): Promise<House> {
     }
     await api.call("PUT", `/customers/${ming}/stage`, { stage: "customer", reason: "" });
     await api.call("PUT", `/customers/${ming}/tags`, { add: ["vip"], remove: [] });
+    await api.call("PUT", "/stages/order", { keys: ["target", "lead", "customer", "member", "fan", "lapsed"] });
+    const held = (await api.call<{ items: { name: string; revoked_at: string | null }[] }>("GET", "/write-keys")).items.filter((k) => !k.revoked_at);
+    if (!held.some((k) => k.name === "Back end")) await api.call("POST", "/write-keys", { name: "Back end", kind: "server" });
+    if (!held.some((k) => k.name === "shop.example")) await api.call("POST", "/write-keys", { name: "shop.example", kind: "browser" });
     await api.call("PUT", "/sending", { quiet: { enabled: true, from: "22:00", to: "08:00" }, cap: { enabled: true, max: 3, days: 7 } });
   };
   const restore = async () => {

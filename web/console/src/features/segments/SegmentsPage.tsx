@@ -32,7 +32,7 @@ function Menu({ segment }: { segment: Segment }) {
           onClick: ({ key }) => (key === "copy" ? void navigate({ to: "/segments/new", search: { copy: segment.id } }) : remove(segment)),
         }}
       >
-        <IconButton label={`${t("common.actions")}: ${segment.name}`} icon={<MoreIcon />} data-testid="segment-menu" />
+        <IconButton label={`${t("common.actions")}: ${segment.name}`} icon={<MoreIcon />} placement="left" data-testid="segment-menu" />
       </Dropdown>
     </span>
   );

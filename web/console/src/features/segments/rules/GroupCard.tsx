@@ -38,7 +38,7 @@ function GroupMenu({ path }: { path: Path }) {
   };
   return (
     <Dropdown trigger={["click"]} menu={{ items, onClick: choose }}>
-      <IconButton size="small" label={t("rule.groupMenu")} icon={<MoreIcon />} />
+      <IconButton size="small" label={t("rule.groupMenu")} placement="left" icon={<MoreIcon />} />
     </Dropdown>
   );
 }

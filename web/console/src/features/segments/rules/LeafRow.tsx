@@ -34,7 +34,7 @@ function RowMenu({ path, siblings }: { path: Path; siblings: number }) {
   };
   return (
     <Dropdown trigger={["click"]} menu={{ items, onClick: choose }}>
-      <IconButton size="small" label={t("rule.menu")} icon={<MoreIcon />} data-testid="rule-menu" />
+      <IconButton size="small" label={t("rule.menu")} placement="left" icon={<MoreIcon />} data-testid="rule-menu" />
     </Dropdown>
   );
 }
