@@ -14,7 +14,24 @@ interface House {
   account: string;
   segment: string;
   used: string;
+  journey: string;
+  /** A journey that fits on the canvas, so that everything can be clicked. */
+  canvas: string;
   restore: () => Promise<void>;
+}
+
+/** A journey with a message, a wait and a task. */
+function smallJourney() {
+  return {
+    trigger: { kind: "event", event: "Order Completed" },
+    entry: { policy: "once" },
+    start: "hello",
+    nodes: [
+      { id: "hello", kind: "message", next: "answer", message: { channels: ["webchat", "email"], purpose: "transactional", subject: "Hello", body: "Hello {{ customer.name }}" } },
+      { id: "answer", kind: "wait", wait: { reply: true, for: "2d" }, else: "call" },
+      { id: "call", kind: "task", task: { title: "Call", due: "24h", assignee: { kind: "conversation" } } },
+    ],
+  };
 }
 
 /** A hub with some of everything, an owner in a browser, and the way back to where it began. */
@@ -32,6 +49,11 @@ async function furnished(page: Page): Promise<House> {
   const account = (await api.call<{ id: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config })).id;
   await api.call("POST", "/tokens", { name: "Back end", role: "agent" });
   const { segment, used, ming } = await furnishBehaviour(hub, api);
+  const graph = smallJourney();
+  const journey = (await api.call<{ id: string }>("POST", "/journeys", { name: "Invite", graph })).id;
+  const little = { ...graph, nodes: [{ ...graph.nodes[0], next: "" }] };
+  const canvas = (await api.call<{ id: string }>("POST", "/journeys", { name: "Hello", graph: little })).id;
+  const task = (await api.call<{ id: string }>("POST", "/tasks", { title: "Call Ming", note: "About the teapot", customer_id: customer, assignee_id: lin.id, due_at: new Date(Date.now() - 3_600_000).toISOString() })).id;
   await prepareCrawl(page);
   await page.goto(lin.link);
   await page.getByTestId("sign-in-link-submit").click();
@@ -67,9 +89,14 @@ async function furnished(page: Page): Promise<House> {
     if (!teams.some((t) => t.id === team.id) && teams.length === 0) await api.call("POST", "/teams", { name: "Sales", member_ids: [wei.id] });
     await mine(`/conversations/${conversation}/draft`, undefined, "DELETE");
     await restoreBehaviour();
+    if ((await api.call<{ state: string }>("GET", `/tasks/${task}`)).state !== "open") await api.call("POST", `/tasks/${task}/reopen`);
+    for (const [id, name, drawn] of [[journey, "Invite", graph], [canvas, "Hello", little]] as const) {
+      const { draft_version } = await api.call<{ draft_version: number }>("GET", `/journeys/${id}`);
+      await api.call("PUT", `/journeys/${id}`, { name, graph: drawn, draft_version });
+    }
   };
   await restore();
-  return { hub, api, page, conversation, customer, account, segment, used, restore };
+  return { hub, api, page, conversation, customer, account, segment, used, journey, canvas, restore };
 }
 
 /** What would end the crawl: signing out and deleting a segment, which have tests of their own, and revoking the token the crawl works with. */
@@ -102,6 +129,9 @@ const parts: { name: string; paths: (h: House) => string[]; least: number }[] = 
   { name: "segments", paths: (h) => [`/segments/${h.segment}`, `/segments/${h.used}?tab=people`, `/segments/${h.used}?tab=history`, "/segments/new"], least: 60 },
   { name: "stages, events, write keys, rules of sending", paths: () => ["/segments", "/stages", "/events", "/events?tab=debugger", "/settings/write-keys", "/settings/sending"], least: 50 },
   { name: "channel accounts and preferences", paths: (h) => ["/accounts", `/accounts/${h.account}`, "/accounts/new", "/accounts/new?channel=wechat", "/accounts/new?channel=email", "/preferences"], least: 70 },
+  { name: "a journey's canvas and list", paths: (h) => [`/journeys/${h.canvas}`, `/journeys/${h.journey}?tab=list`, "/journeys"], least: 30 },
+  { name: "a journey's steps", paths: (h) => ["$trigger", "hello", "answer", "call"].map((node) => `/journeys/${h.journey}?tab=list&node=${encodeURIComponent(node)}`), least: 40 },
+  { name: "a journey's people, my day", paths: (h) => [`/journeys/${h.journey}?tab=people`, `/journeys/${h.journey}?tab=overview`, "/tasks"], least: 20 },
 ];
 
 for (const { name, paths, least } of parts) {
