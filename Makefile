@@ -83,7 +83,7 @@ bench: build ## Measure against the numbers of the design
 .PHONY: soak
 soak: build ## The long runs: crashes, faults, the browser stories again and again, fuzzing
 	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./internal/crashtest/... ./internal/store/... ./segments/...
-	cd web/e2e && FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
+	cd web/e2e && FANWARD_SOAK=1 FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
 	.ci/fuzz 60s
 
 .PHONY: fmt

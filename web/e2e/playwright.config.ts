@@ -12,6 +12,8 @@ export default defineConfig({
   forbidOnly: true,
   // The README's pictures are made on request.
   testIgnore: process.env["FANWARD_SCREENSHOTS"] ? [] : ["pictures.spec.ts"],
+  // What takes minutes belongs to the long run, `make soak`.
+  ...(process.env["FANWARD_SOAK"] ? {} : { grepInvert: /@long/ }),
   // What passes only at the second try does not pass.
   retries: 0,
   reporter: [["list"]],
