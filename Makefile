@@ -49,7 +49,7 @@ test-go: ## Go tests on real engines; nothing may be skipped
 
 # The race detector is slow through the SQLite driver; these are the packages
 # whose goroutines meet.
-RACE := ./internal/auth ./internal/bus ./internal/clock ./internal/files ./internal/ids ./internal/jobs ./internal/seal ./internal/store ./channels/outbox ./channels/wechat/... ./inbox ./web/realtime
+RACE := ./internal/auth ./internal/bus ./internal/clock ./internal/files ./internal/ids ./internal/jobs ./internal/seal ./internal/store ./channels/outbox ./channels/wechat/... ./web/realtime
 
 .PHONY: test-web
 test-web: web/.built ## Types and unit tests of the console and the widget
@@ -83,6 +83,7 @@ bench: build ## Measure against the numbers of the design
 .PHONY: soak
 soak: build ## The long runs: crashes, faults, the browser stories again and again, fuzzing
 	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./internal/crashtest/... ./internal/store/... ./segments/...
+	FANWARD_TEST_STRICT=1 $(GO) test -timeout 60m -race ./customers ./inbox ./segments ./journeys
 	cd web/e2e && FANWARD_SOAK=1 FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
 	.ci/fuzz 60s
 

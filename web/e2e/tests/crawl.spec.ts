@@ -123,8 +123,8 @@ async function crawlPages(house: House, paths: string[]): Promise<number> {
   return clicked;
 }
 
-const parts: { name: string; paths: (h: House) => string[]; least: number; short?: boolean }[] = [
-  { name: "the inbox", paths: (h) => [`/inbox/${h.conversation}`, "/inbox"], least: 60, short: true },
+const parts: { name: string; paths: (h: House) => string[]; least: number }[] = [
+  { name: "the inbox", paths: (h) => [`/inbox/${h.conversation}`, "/inbox"], least: 60 },
   { name: "customers, teammates, teams, tokens", paths: (h) => ["/customers", `/customers/${h.customer}`, "/deliveries", "/teammates", "/teams", "/tokens"], least: 50 },
   { name: "segments", paths: (h) => [`/segments/${h.segment}`, `/segments/${h.used}?tab=people`, `/segments/${h.used}?tab=history`, "/segments/new"], least: 60 },
   { name: "stages, events, write keys, rules of sending", paths: () => ["/segments", "/stages", "/events", "/events?tab=debugger", "/settings/write-keys", "/settings/sending"], least: 50 },
@@ -134,8 +134,8 @@ const parts: { name: string; paths: (h: House) => string[]; least: number; short
   { name: "a journey's people, my day", paths: (h) => [`/journeys/${h.journey}?tab=people`, `/journeys/${h.journey}?tab=overview`, "/tasks"], least: 20 },
 ];
 
-for (const { name, paths, least, short } of parts) {
-  test(`every control has an effect: ${name}`, { tag: short ? [] : "@long" }, async ({ browser }) => {
+for (const { name, paths, least } of parts) {
+  test(`every control has an effect: ${name}`, { tag: "@long" }, async ({ browser }) => {
     test.setTimeout(600_000);
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en", permissions: ["clipboard-write"] });
     const house = await furnished(await context.newPage());

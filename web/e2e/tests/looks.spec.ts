@@ -32,7 +32,7 @@ const looks = [
   { name: "en-light", locale: "en", scheme: "light", width: 1440, long: true },
   { name: "zh-dark", locale: "zh-CN", scheme: "dark", width: 1440, long: false },
   { name: "zh-phone", locale: "zh-CN", scheme: "light", width: 390, long: true },
-  { name: "en-dark-phone", locale: "en", scheme: "dark", width: 390, long: false },
+  { name: "en-dark-phone", locale: "en", scheme: "dark", width: 390, long: true },
 ] as const;
 
 const shared = sharedHub();
