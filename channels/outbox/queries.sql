@@ -12,10 +12,12 @@ SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated
 UPDATE deliveries SET state = 'queued', next_at = ?, error_code = '', updated_at = ? WHERE id = ? AND state IN ('failed', 'unknown')
 
 -- name: due-accounts
-SELECT DISTINCT account_id FROM deliveries WHERE state = 'queued' AND next_at <= ?
+SELECT a.id FROM accounts a WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.next_at <= ?)
 
 -- name: next-due
-SELECT COALESCE(min(next_at), 0) FROM deliveries WHERE state = 'queued' AND next_at > ?
+SELECT COALESCE(min(next), 0) FROM (
+  SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.next_at > ?) AS next FROM accounts a
+) due
 
 -- name: claim
 WITH due AS MATERIALIZED (

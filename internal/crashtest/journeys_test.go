@@ -247,7 +247,7 @@ func judgeReceived(t *testing.T, p *testkit.Process, header http.Header, people 
 			t.Logf("%d without a message: %v; %d unknown", len(missing), missing[:min(len(missing), 5)], len(unknown))
 		}
 	})
-	testkit.Eventually(t, 60*time.Second, "everybody has their message or is shown as unknown", func() bool {
+	testkit.Eventually(t, 300*time.Second, "everybody has their message or is shown as unknown", func() bool {
 		for _, d := range list[trouble](t, p.URL+"/api/v1/deliveries", header) {
 			if unknown[d.Customer.ID] = true; d.Delivery.State != "unknown" {
 				t.Fatalf("a message of %s is %s", d.Customer.ID, d.Delivery.State)

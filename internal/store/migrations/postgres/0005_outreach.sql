@@ -76,5 +76,10 @@ CREATE INDEX tasks_conversation ON tasks (conversation_id) WHERE conversation_id
 CREATE INDEX tasks_remind ON tasks (remind_at) WHERE state = 'open' AND remind_at > 0 AND reminded_at = 0;
 CREATE INDEX tasks_overdue ON tasks (due_at) WHERE state = 'open' AND due_at > 0 AND escalated_at = 0;
 
+-- What waits is asked for by account: a long queue of one account is nothing to
+-- the others.
+DROP INDEX deliveries_due;
+CREATE INDEX deliveries_due ON deliveries (account_id, next_at, id) WHERE state = 'queued';
+
 -- +goose Down
 SELECT 'the house has no way back: restore a backup';
