@@ -142,7 +142,7 @@ func TestKilledAmidAJourney(t *testing.T) {
 				return false
 			}
 		}
-		return len(all) == people+len(followers)
+		return len(all) >= people+len(followers)
 	})
 	for from := 0; from < people; from += each {
 		var items []any
@@ -193,6 +193,10 @@ func judgeJourney(t *testing.T, p *testkit.Process, header http.Header, journey,
 		}
 		return len(all) >= want
 	})
+	// A push can be kept and its acknowledgement lost: such a follower may come, too.
+	if len(all) > people+fansFollow {
+		t.Errorf("%d came of %d", len(all), people+fansFollow)
+	}
 	seen := map[string]bool{}
 	for _, e := range all {
 		if seen[e.Customer.ID] {
@@ -201,7 +205,7 @@ func judgeJourney(t *testing.T, p *testkit.Process, header http.Header, journey,
 		seen[e.Customer.ID] = true
 	}
 	for what, n := range map[string]int{
-		"/api/v1/segments/" + segment + "/members": want, "/api/v1/events?name=Joined": people, "/api/v1/events?name=Confirmed": confirmations,
+		"/api/v1/segments/" + segment + "/members": len(all), "/api/v1/events?name=Joined": people, "/api/v1/events?name=Confirmed": confirmations,
 	} {
 		if got := total(t, p.URL+what, header); got != n {
 			t.Errorf("%s: %d, want %d", what, got, n)
