@@ -135,14 +135,20 @@ func TestKilledAmidAJourney(t *testing.T) {
 	wechat.Settle()
 	// Who confirmed before they came to the node that waits for it, waits.
 	followers := wechat.acknowledged()
-	testkit.Eventually(t, 120*time.Second, "everybody waits or has come through", func() bool {
-		all := list[enrollment](t, p.URL+"/api/v1/journeys/"+journey.ID+"/enrollments", header)
-		for _, e := range all {
+	var come []enrollment
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%d of %d people and %d followers have come, %d are members", len(come), people, len(followers), total(t, p.URL+"/api/v1/segments/"+segment.ID+"/members", header))
+		}
+	})
+	testkit.Eventually(t, 60*time.Second, "everybody waits or has come through", func() bool {
+		come = list[enrollment](t, p.URL+"/api/v1/journeys/"+journey.ID+"/enrollments", header)
+		for _, e := range come {
 			if e.State == "active" && e.Node != "g" {
 				return false
 			}
 		}
-		return len(all) >= people+len(followers)
+		return len(come) >= people+len(followers)
 	})
 	for from := 0; from < people; from += each {
 		var items []any
