@@ -109,6 +109,14 @@ func TestKilledAmidAJourney(t *testing.T) {
 		map[string]any{"kind": "event", "name": "Joined", "op": "at_least", "value": 1},
 		map[string]any{"kind": "event", "name": "Message Received", "op": "at_least", "value": 1},
 	}}}, &segment))
+	// Who comes into a segment while it is being built comes by its definition,
+	// and starts nothing.
+	testkit.Eventually(t, 10*time.Second, "the segment is built", func() bool {
+		var s struct {
+			State string `json:"state"`
+		}
+		return call("GET", p.URL+"/api/v1/segments/"+segment.ID, header, nil, &s) == nil && s.State == "ready"
+	})
 	must(call("POST", p.URL+"/api/v1/journeys", header, map[string]any{"name": "Invite", "graph": tenNodes(segment.ID)}, &journey))
 	must(call("POST", p.URL+"/api/v1/journeys/"+journey.ID+"/publish", header, map[string]any{"people": "follow"}, nil))
 
