@@ -2,15 +2,12 @@ package inbox
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
-	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
@@ -262,35 +259,7 @@ func saveTaskTx(tx *store.Tx, t *Task) error {
 // managers, each once; it returns when the next one is due, the zero time when
 // none is. One that fails does not keep the others waiting.
 func (b *Inbox) TasksDue(ctx context.Context) (next time.Time, err error) {
-	const chunk = 200
-	for {
-		var failed []error
-		now := b.clk.Now()
-		rows, err := b.db.Reader(ctx).Query(queries.Get("due-tasks"), clock.Millis(now), clock.Millis(now), chunk)
-		due, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
-			var id ids.ID
-			return id, r.Scan(&id)
-		})
-		if err != nil {
-			return time.Time{}, err
-		}
-		for _, id := range due {
-			if err := b.db.Write(ctx, func(tx *store.Tx) error { return b.taskDueTx(tx, id) }); err != nil {
-				failed = append(failed, fmt.Errorf("task %s: %w", id, err))
-			}
-		}
-		if len(failed) > 0 {
-			return time.Time{}, errors.Join(failed...)
-		}
-		if len(due) < chunk {
-			break
-		}
-	}
-	var ms int64
-	if err := b.db.Reader(ctx).QueryRow(queries.Get("next-task")).Scan(&ms); err != nil || ms == 0 {
-		return time.Time{}, err
-	}
-	return clock.FromMillis(ms), nil
+	return b.ringDue(ctx, alarms{what: "task", due: queries.Get("due-tasks"), instants: 2, next: queries.Get("next-task"), ring: b.taskDueTx})
 }
 
 func (b *Inbox) taskDueTx(tx *store.Tx, id ids.ID) error {

@@ -2,8 +2,6 @@ package inbox
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/fanward/fanward/customers"
@@ -175,35 +173,7 @@ func (b *Inbox) resolveTx(tx *store.Tx, p auth.Principal, c *Conversation, now t
 // next one is due; the zero time when none is. One that cannot be opened does
 // not keep the others asleep.
 func (b *Inbox) WakeDue(ctx context.Context) (next time.Time, err error) {
-	const chunk = 100
-	for {
-		var failed []error
-		now := b.clk.Now()
-		rows, err := b.db.Reader(ctx).Query(queries.Get("due-snoozes"), now.UnixMilli(), chunk)
-		due, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
-			var id ids.ID
-			return id, r.Scan(&id)
-		})
-		if err != nil {
-			return time.Time{}, err
-		}
-		for _, id := range due {
-			if err := b.db.Write(ctx, func(tx *store.Tx) error { return b.wakeSnoozedTx(tx, id) }); err != nil {
-				failed = append(failed, fmt.Errorf("wake conversation %s: %w", id, err))
-			}
-		}
-		if len(failed) > 0 {
-			return time.Time{}, errors.Join(failed...)
-		}
-		if len(due) < chunk {
-			break
-		}
-	}
-	var ms int64
-	if err := b.db.Reader(ctx).QueryRow(queries.Get("next-snooze")).Scan(&ms); err != nil || ms == 0 {
-		return time.Time{}, err
-	}
-	return time.UnixMilli(ms).UTC(), nil
+	return b.ringDue(ctx, alarms{what: "wake conversation", due: queries.Get("due-snoozes"), instants: 1, next: queries.Get("next-snooze"), ring: b.wakeSnoozedTx})
 }
 
 func (b *Inbox) wakeSnoozedTx(tx *store.Tx, id ids.ID) error {

@@ -187,13 +187,13 @@ func (c *checker) goal() {
 // reach finds the nodes to which no way leads.
 func (c *checker) reach() {
 	reached := map[string]bool{}
-	todo := []string{c.g.Start}
-	for len(todo) > 0 {
-		id := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	pending := []string{c.g.Start}
+	for len(pending) > 0 {
+		id := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		if n := c.flow.Node(id); n != nil && !reached[id] {
 			reached[id] = true
-			todo = append(todo, n.Outs()...)
+			pending = append(pending, n.Outs()...)
 		}
 	}
 	for _, n := range c.g.Nodes {

@@ -48,16 +48,16 @@ func (f *Flow) Loops(id string) bool { return f.loops[id] }
 
 func (f *Flow) leadsBack(id string) bool {
 	seen := map[string]bool{}
-	todo := f.nodes[id].Outs()
-	for len(todo) > 0 {
-		next := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	pending := f.nodes[id].Outs()
+	for len(pending) > 0 {
+		next := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		if next == id {
 			return true
 		}
 		if n := f.nodes[next]; n != nil && !seen[next] {
 			seen[next] = true
-			todo = append(todo, n.Outs()...)
+			pending = append(pending, n.Outs()...)
 		}
 	}
 	return false
