@@ -100,7 +100,7 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, er
 	if err = rememberKey(ctx, a.db.DB, a.keys); err != nil {
 		return nil, err
 	}
-	if a.files, err = files.Open(c.DataDir); err != nil {
+	if a.files, err = files.OpenURL(ctx, c.Files.URL, c.DataDir); err != nil {
 		return nil, err
 	}
 	if err := a.join(ctx); err != nil {

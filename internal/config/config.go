@@ -22,6 +22,7 @@ type Config struct {
 	DataDir        string       `yaml:"data_dir" doc:"The folder that holds the database, files, secret key and admin socket."`
 	Database       Database     `yaml:"database"`
 	Redis          Redis        `yaml:"redis"`
+	Files          Files        `yaml:"files"`
 	SecretKey      string       `yaml:"secret_key" secret:"true" doc:"32 random bytes in base64 that seal stored secrets. Empty: made at first start and kept in data_dir/secret.key. Required with database.url, the same on every node."`
 	Email          Email        `yaml:"email"`
 	Sandbox        Sandbox      `yaml:"sandbox"`
@@ -61,6 +62,11 @@ type Database struct {
 // Redis joins the nodes of a cluster.
 type Redis struct {
 	URL string `yaml:"url" secret:"true" doc:"A Redis server that wakes the other nodes of a cluster, such as redis://host:6379/0. Empty: a single node."`
+}
+
+// Files says where attachments lie.
+type Files struct {
+	URL string `yaml:"url" doc:"Where files are kept: file:///shared/folder, or a bucket that speaks S3, such as s3://bucket?region=eu-central-1 or s3://bucket?endpoint=https://minio:9000; its credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Empty: the folder files in data_dir. Several nodes need the same one."`
 }
 
 // Email is how mail comes in.

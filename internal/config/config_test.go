@@ -98,7 +98,7 @@ func TestEverySourceOverridesTheOneBefore(t *testing.T) {
 func TestEveryKeyHasAVariable(t *testing.T) {
 	set := map[string]string{
 		"http.addr": "127.0.0.1:1", "public_url": "https://a.example", "trusted_proxies": "10.0.0.1", "data_dir": "elsewhere",
-		"database.url": "postgres://h/d", "redis.url": "redis://h", "secret_key": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
+		"database.url": "postgres://h/d", "redis.url": "redis://h", "files.url": "file:///shared", "secret_key": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
 		"sandbox.mode": "off", "sandbox.shop_addr": "127.0.0.1:2", "sandbox.phone_addr": "127.0.0.1:3", "sandbox.mail_addr": "127.0.0.1:4",
 		"email.smtp_addr": "127.0.0.1:5", "email.tls_cert": "c.pem", "email.tls_key": "k.pem", "log.level": "debug", "log.format": "json", "limits.file_bytes": "2048",
 		"limits.body_chars": "200", "limits.request_bytes": "70000", "retention.changes": "2h", "session.lifetime": "9d",
@@ -152,6 +152,8 @@ func TestProblems(t *testing.T) {
 		"database":          {"", []string{"FANWARD_DATABASE_URL=mysql://h/db", "FANWARD_SECRET_KEY=c2hvcnQ="}, []string{"not_postgres database.url@FANWARD_DATABASE_URL", "not_a_secret_key secret_key@FANWARD_SECRET_KEY"}},
 		"secret required":   {"", []string{"FANWARD_DATABASE_URL=postgres://h/db"}, []string{"secret_required secret_key@"}},
 		"redis":             {"redis: {url: 'http://h'}", nil, []string{"not_redis redis.url@1"}},
+		"files folder":      {"files: {url: 'file://relative'}", nil, []string{"not_files files.url@1"}},
+		"files bucket":      {"", []string{"FANWARD_FILES_URL=s3://key:secret@bucket"}, []string{"not_files files.url@FANWARD_FILES_URL"}},
 		"time zone":         {"installation: {timezone: Mars/Base, locale: fr}", nil, []string{"not_a_choice installation.locale@1", "not_a_timezone installation.timezone@1"}},
 		"port":              {"http: {addr: 'localhost:99999'}\nsandbox: {mode: maybe, shop_addr: x}", nil, []string{"not_an_address http.addr@1", "not_a_choice sandbox.mode@2", "not_an_address sandbox.shop_addr@2"}},
 		"request below":     {"limits: {body_chars: 100000, request_bytes: 100000}", nil, []string{"request_below_body limits.request_bytes@1"}},

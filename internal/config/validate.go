@@ -3,6 +3,8 @@ package config
 import (
 	"encoding/base64"
 	"net"
+	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +46,9 @@ func (c *Config) validate() Problems {
 		_, ok := isURL(c.Redis.URL, "redis", "rediss")
 		refuse(!ok, "redis.url", "not_redis", nil)
 	}
+	if c.Files.URL != "" {
+		refuse(!isFilesURL(c.Files.URL), "files.url", "not_files", nil)
+	}
 	c.validateSecret(refuse)
 	oneOf("sandbox.mode", c.Sandbox.Mode, "auto", "on", "off")
 	refuse(!isAddress(c.Sandbox.ShopAddr), "sandbox.shop_addr", "not_an_address", nil)
@@ -77,6 +82,22 @@ func (c *Config) validateSecret(refuse func(bool, string, string, map[string]any
 	}
 	b, err := base64.StdEncoding.DecodeString(c.SecretKey)
 	refuse(err != nil || len(b) != 32, "secret_key", "not_a_secret_key", nil)
+}
+
+// isFilesURL accepts a folder by its absolute path and a bucket. Credentials do
+// not belong into an address that is shown and logged.
+func isFilesURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	switch u.Scheme {
+	case "file":
+		return u.Host == "" && path.IsAbs(u.Path) && path.Clean(u.Path) != "/" && u.RawQuery == ""
+	case "s3":
+		return u.Host != "" && u.Port() == "" && strings.Trim(u.Path, "/") == ""
+	}
+	return false
 }
 
 // isAddress accepts "host:port", ":port" and port 0, which lets the system choose.

@@ -1,6 +1,7 @@
-// Package files keeps what people attach. A file is on disk, folder entry
-// included, before Put returns, so a row may refer to it at once (law 1). What
-// a file is, is told from its content and never from its name.
+// Package files keeps what people attach: in a folder, or in a bucket that
+// speaks S3. A file is on disk, folder entry included, or acknowledged by the
+// bucket before Put returns, so a row may refer to it at once (law 1). What a
+// file is, is told from its content and never from its name.
 package files
 
 import (
@@ -12,30 +13,22 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
-	"sync"
+	"strings"
 	"syscall"
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/gcerrors"
 
 	"github.com/fanward/fanward/internal/fault"
 )
 
-// FolderName is where files lie inside the data folder.
-const FolderName = "files"
-
 // Store keeps files under random keys, spread over 256 folders. It is safe for
-// concurrent use.
+// concurrent use, also by several processes on one place.
 type Store struct {
 	bucket *blob.Bucket
-	dir    string
-
-	mu      sync.Mutex
-	durable map[string]bool // shard folders whose own entry is known to be on disk
+	folder *folder // nil for a bucket that acknowledges what it has kept
 }
 
 // Stored describes a file that Put has kept.
@@ -48,26 +41,6 @@ type Stored struct {
 	ContentType string
 	// Width and Height in pixels; 0 for anything but an image.
 	Width, Height int
-}
-
-// Open opens the store inside the data folder and makes its folder.
-func Open(dataDir string) (*Store, error) {
-	dir := filepath.Join(dataDir, FolderName)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of files: %w", err)
-	}
-	if err := errors.Join(syncDir(dataDir), syncDir(dir)); err != nil {
-		return nil, err
-	}
-	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{
-		// Temporary files lie beside the final ones: a rename cannot cross
-		// file systems, and a sweep finds what a crash left behind.
-		NoTempDir: true, DirFileMode: 0o700, Metadata: fileblob.MetadataDontWrite,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the folder of files: %w", err)
-	}
-	return &Store{bucket: bucket, dir: dir, durable: map[string]bool{}}, nil
 }
 
 // Close ends the store; open readers stay usable.
@@ -98,7 +71,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, name string, limit int64) 
 
 var errOverLimit = errors.New("over the limit")
 
-// write puts the content of r under key, flushed. On failure no file is left.
+// write puts the content of r under key, durable. On failure no file is left.
 func (s *Store) write(ctx context.Context, key string, r io.Reader) (n int64, err error) {
 	// Reading the first bytes before a file is made keeps empty uploads cheap.
 	first := make([]byte, 1)
@@ -110,69 +83,106 @@ func (s *Store) write(ctx context.Context, key string, r io.Reader) (n int64, er
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var file *os.File
-	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
-		ContentType: OctetStream, // given, so that nothing is buffered for guessing
-		BeforeWrite: func(as func(any) bool) error {
-			if !as(&file) {
-				return errors.New("the folder of files gives no file to flush")
-			}
-			return file.Chmod(0o600)
-		},
-	})
+	flush, options := s.writing()
+	w, err := s.bucket.NewWriter(ctx, key, options)
 	if err != nil {
-		return 0, fmt.Errorf("make a file: %w", err)
+		return 0, s.lost(fmt.Errorf("make a file: %w", err))
 	}
+	source := &watched{r: r}
 	if _, err = w.Write(first); err == nil {
-		n, err = io.Copy(w, r)
+		n, err = io.Copy(w, source)
 	}
 	if err == nil {
-		err = file.Sync()
+		err = flush()
 	}
 	if err != nil {
-		cancel() // makes Close remove the temporary file
+		cancel() // makes Close remove what was written
 		_ = w.Close()
-		return 0, fmt.Errorf("write a file: %w", err)
+		if err = fmt.Errorf("write a file: %w", err); source.err == nil {
+			err = s.lost(err)
+		}
+		return 0, err
 	}
 	if err := w.Close(); err != nil {
-		return 0, fmt.Errorf("put a file in place: %w", err)
+		return 0, s.lost(fmt.Errorf("put a file in place: %w", err))
 	}
-	if err := s.syncEntry(key); err != nil {
-		_ = s.bucket.Delete(context.WithoutCancel(ctx), key)
-		return 0, err
+	if s.folder != nil {
+		if err := s.folder.syncEntry(key); err != nil {
+			_ = s.bucket.Delete(context.WithoutCancel(ctx), key)
+			return 0, err
+		}
 	}
 	return n + 1, nil
 }
 
-// syncEntry flushes the folder entry of a new file, and once per process that
-// of its shard folder.
-func (s *Store) syncEntry(key string) error {
-	shard := filepath.Dir(filepath.Join(s.dir, filepath.FromSlash(key)))
-	if err := syncDir(shard); err != nil {
-		return err
+// writing gives the options of a writer, and what makes its bytes durable
+// before it is closed.
+func (s *Store) writing() (flush func() error, o *blob.WriterOptions) {
+	o = &blob.WriterOptions{ContentType: OctetStream} // given, so that nothing is buffered for guessing
+	if s.folder == nil {
+		o.BufferSize, o.MaxConcurrency = partSize, partsAtOnce
+		return func() error { return nil }, o
 	}
-	s.mu.Lock()
-	known := s.durable[shard]
-	s.mu.Unlock()
-	if known {
-		return nil
+	var file *os.File
+	o.BeforeWrite = func(as func(any) bool) error {
+		if !as(&file) {
+			return errors.New("the folder of files gives no file to flush")
+		}
+		return file.Chmod(0o600)
 	}
-	if err := syncDir(s.dir); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.durable[shard] = true
-	s.mu.Unlock()
-	return nil
+	return func() error { return file.Sync() }, o
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open a folder to flush it: %w", err)
+// lost gives a failure of a bucket its code: whatever it was, the sender may
+// try again. Failures of a folder have codes of their own.
+func (s *Store) lost(err error) error {
+	if err == nil || s.folder != nil || errors.Is(err, context.Canceled) {
+		return err
 	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("flush a folder: %w", err)
+	return fault.Wrap(err, fault.Unavailable, "storage_unavailable", nil).RetryIn(5 * time.Second)
+}
+
+// watched remembers a failure of the source, so that it is not taken for one of
+// the place that files are kept in.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
+}
+
+// PutBack keeps a file under the key that Put once gave it: for restoring. What
+// is there under the key is replaced.
+func (s *Store) PutBack(ctx context.Context, key string, r io.Reader) error {
+	if !keyForm.MatchString(key) {
+		return fmt.Errorf("%.60q is not the key of a file", key)
+	}
+	_, err := s.write(ctx, key, r)
+	return storageFault(err)
+}
+
+// Probe keeps a file, reads it back and deletes it: what is needed of a place.
+func (s *Store) Probe(ctx context.Context) error {
+	key, text := newKey(), "fanward"
+	if _, err := s.write(ctx, key, strings.NewReader(text)); err != nil {
+		return err
+	}
+	r, err := s.Open(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	back, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close(), s.Delete(ctx, key)); err != nil {
+		return err
+	}
+	if string(back) != text {
+		return errors.New("what was read back is not what was written")
 	}
 	return nil
 }
@@ -227,7 +237,7 @@ func (s *Store) Open(ctx context.Context, key string) (Content, error) {
 		return nil, fault.Missing("file")
 	}
 	if err != nil {
-		return nil, storageFault(fmt.Errorf("open a file: %w", err))
+		return nil, storageFault(s.lost(fmt.Errorf("open a file: %w", err)))
 	}
 	return r, nil
 }
@@ -238,15 +248,15 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
 	}
-	return err
+	return s.lost(err)
 }
 
-// Entry is one file in the folder. Besides those that Put has kept, there may
+// Entry is one file of the place. Besides those that Put has kept, there may
 // be temporary files that a crash left behind; Delete takes their keys, too.
 type Entry struct {
 	Key     string
 	Size    int64
-	ModTime time.Time // the machine's clock, not the injected one
+	ModTime time.Time // the machine's or the bucket's clock, not the injected one
 }
 
 // Each calls visit for every file in no particular order until it returns an
@@ -260,7 +270,7 @@ func (s *Store) Each(ctx context.Context, visit func(Entry) error) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("list files: %w", err)
+			return s.lost(fmt.Errorf("list files: %w", err))
 		}
 		if err := visit(Entry{Key: o.Key, Size: o.Size, ModTime: o.ModTime}); err != nil {
 			return err
