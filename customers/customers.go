@@ -89,7 +89,9 @@ type Service struct {
 	clk clock.Clock
 	ids *ids.Source
 	// names are the numbers of the house's own events, fixed by Prepare.
-	names   map[string]int64
+	names map[string]int64
+	// numbers are those of the names that tracking calls have brought.
+	numbers eventNumbers
 	moved   []Moved
 	parted  []Parted
 	tracked []func(*store.Tx, Tracked) error

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -247,4 +249,30 @@ func (f EventFilter) where(b *store.Builder) {
 // Track stores one event in a transaction of its own.
 func (s *Service) Track(ctx context.Context, t Track) error {
 	return s.db.Write(ctx, func(tx *store.Tx) error { return s.TrackTx(tx, t, s.clk.Now()) })
+}
+
+// eventNumbers remembers the numbers of names, which never change. Only those of
+// committed transactions come here: what is undone may have numbered another name.
+type eventNumbers struct {
+	known sync.Map
+	many  atomic.Int64
+}
+
+// maxNumbers bounds how many names are remembered: anybody can bring new ones.
+const maxNumbers = 10_000
+
+func (n *eventNumbers) of(name string) (int64, bool) {
+	id, known := n.known.Load(name)
+	if !known {
+		return 0, false
+	}
+	return id.(int64), true
+}
+
+func (n *eventNumbers) learn(names map[string]int64) {
+	for name, id := range names {
+		if _, known := n.known.Load(name); !known && n.many.Add(1) <= maxNumbers {
+			n.known.Store(name, id)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -76,6 +77,8 @@ type batch struct {
 	calls []Call
 	out   []outcome
 	now   time.Time
+	// names are the numbers that the latest transaction has looked up.
+	names map[string]int64
 }
 
 // Ingest stores tracking calls and returns when all of them are durable. A
@@ -155,6 +158,7 @@ func (b *batch) store(ctx context.Context, group []int) error {
 		var f *failed
 		switch {
 		case err == nil:
+			b.s.numbers.learn(b.names)
 			return nil
 		case !errors.As(err, &f) || fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil:
 			return err
@@ -187,19 +191,20 @@ func reasonsOf(err error) []fault.Field {
 
 func (b *batch) storeTx(tx *store.Tx, group []int) error {
 	fresh, err := b.freshTx(tx, group)
-	if err != nil {
+	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	k := &keeper{batch: b, tx: tx, known: map[Key]Resolved{}, seen: map[ids.ID]int64{}}
-	if tx.Engine() == store.Postgres && len(fresh) > 0 && b.calls[fresh[0]].Event != "" {
-		if err := k.lockAll(fresh); err != nil {
-			return err
-		}
+	k := &keeper{batch: b, tx: tx, known: map[Key]Resolved{}, nobody: map[Key]bool{}, seen: map[ids.ID]int64{}, names: map[string]int64{}}
+	if err := k.prepare(fresh); err != nil {
+		return err
 	}
 	for _, i := range fresh {
 		if err := k.keep(i); err != nil {
-			return &failed{i, err}
+			return k.blame(i, err)
 		}
+	}
+	if err := k.flush(); err != nil {
+		return k.blame(fresh[0], err)
 	}
 	return k.finish()
 }
@@ -207,49 +212,80 @@ func (b *batch) storeTx(tx *store.Tx, group []int) error {
 // freshTx notes the message ids of a group and returns the calls whose ids are
 // new, in their order. Ids are noted in one order by everybody.
 func (b *batch) freshTx(tx *store.Tx, group []int) ([]int, error) {
-	type message struct {
-		call      int
-		high, low int64
-	}
 	list := make([]message, len(group))
 	for n, i := range group {
 		h := sha256.Sum256([]byte(b.calls[i].MessageID))
-		list[n] = message{i, int64(binary.BigEndian.Uint64(h[:8])), int64(binary.BigEndian.Uint64(h[8:16]))}
+		list[n] = message{i, hash{int64(binary.BigEndian.Uint64(h[:8])), int64(binary.BigEndian.Uint64(h[8:16]))}}
 	}
-	slices.SortStableFunc(list, func(x, y message) int { return cmp.Or(cmp.Compare(x.high, y.high), cmp.Compare(x.low, y.low)) })
-	today := clock.Millis(b.now) / int64(day/time.Millisecond)
-	var fresh []int
-	for _, m := range list {
-		args := []any{}
-		for d := range int64(trackedDays) {
-			args = append(args, today-d)
-		}
-		var before int64
-		if err := tx.QueryRow(qTrackedBefore, append(args, b.key.ID, m.high, m.low)...).Scan(&before); err != nil {
+	slices.SortStableFunc(list, func(x, y message) int {
+		return cmp.Or(cmp.Compare(x.hash.high, y.hash.high), cmp.Compare(x.hash.low, y.hash.low))
+	})
+	added := make(map[hash]bool, len(list))
+	for part := range slices.Chunk(list, trackAtOnce) {
+		if err := b.trackTx(tx, part, added); err != nil {
 			return nil, err
 		}
-		if before == 0 {
-			n, err := tx.Exec(qTrackMessage, today, b.key.ID, m.high, m.low)
-			if err != nil {
-				return nil, err
-			}
-			before = 1 - n
-		}
-		if before > 0 {
+	}
+	var fresh []int
+	for _, m := range list {
+		if !added[m.hash] {
 			b.out[m.call] = outcome{status: CallDuplicate}
 			continue
 		}
+		delete(added, m.hash) // the first of a name counts
 		fresh = append(fresh, m.call)
 	}
 	slices.Sort(fresh)
 	return fresh, nil
 }
 
-var (
-	qTrackedBefore = queries.Get("tracked-before")
-	qTrackMessage  = queries.Get("track-message")
-	qLockMany      = queries.Get("lock-many")
-)
+// hash is 128 bits of a message id, message the call that has it.
+type hash struct{ high, low int64 }
+
+type message struct {
+	call int
+	hash hash
+}
+
+// trackAtOnce is how many message ids one statement notes.
+const trackAtOnce = 128
+
+// trackTx notes those of the message ids that nobody has noted before, and says
+// which.
+func (b *batch) trackTx(tx *store.Tx, list []message, added map[hash]bool) error {
+	size := 1
+	for size < len(list) {
+		size *= 2
+	}
+	values := make([]any, 0, 2*size)
+	for n := range size { // to a power of two by repeating the last, so that statements are few
+		h := list[min(n, len(list)-1)].hash
+		values = append(values, h.high, h.low)
+	}
+	today := clock.Millis(b.now) / int64(day/time.Millisecond)
+	var q store.Builder
+	q.Add("INSERT INTO tracked_messages (day, source, high, low) SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), v.column1, v.column2", today, b.key.ID)
+	q.Add("FROM (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))"+strings.Repeat(", (CAST(? AS BIGINT), CAST(? AS BIGINT))", size-1)+") v", values...)
+	q.Add("WHERE NOT EXISTS (SELECT 1 FROM tracked_messages m WHERE")
+	earlier := make([]int64, trackedDays-1)
+	for n := range earlier {
+		earlier[n] = today - 1 - int64(n)
+	}
+	store.AddIn(&q, "m.day", earlier)
+	q.Add("AND m.source = ? AND m.high = v.column1 AND m.low = v.column2)", b.key.ID)
+	q.Add("ON CONFLICT (day, source, high, low) DO NOTHING RETURNING high, low")
+	query, args := q.Query()
+	rows, err := tx.Query(query, args...)
+	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+		var h hash
+		err := r.Scan(&h.high, &h.low)
+		added[h] = true
+		return struct{}{}, err
+	})
+	return err
+}
+
+var qLockMany = queries.Get("lock-many")
 
 // SweepMessages forgets the message ids that are too old to be asked for.
 func (s *Service) SweepMessages(ctx context.Context) error {

@@ -2,6 +2,8 @@ package customers
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // claimed is the namespace of user ids that a browser says without proof: they
@@ -22,8 +25,22 @@ type keeper struct {
 	*batch
 	tx    *store.Tx
 	known map[Key]Resolved
+	// nobody are the identities that nobody has.
+	nobody map[Key]bool
 	// seen is when people were seen last by what they did here.
 	seen map[ids.ID]int64
+	// names are the numbers of names, waiting the events that are to be stored
+	// together.
+	names   map[string]int64
+	waiting []waiting
+}
+
+// waiting is an event of a call that is about to be stored.
+type waiting struct {
+	Tracked
+	call                       int
+	name                       int64
+	properties, facts, context string
 }
 
 // whose names the identity of a call: a server's user id counts, a browser's is
@@ -45,11 +62,15 @@ func (k *keeper) keep(i int) error {
 	var err error
 	switch {
 	case c.Event != "":
-		err = k.event(c, &o)
+		err = k.event(i, &o)
 	case c.Type == CallIdentify:
-		err = k.identify(c, &o)
+		if err = k.flush(); err == nil {
+			err = k.identify(c, &o)
+		}
 	default:
-		err = k.alias(c, &o)
+		if err = k.flush(); err == nil {
+			err = k.alias(c, &o)
+		}
 	}
 	if len(o.reasons) > 0 {
 		o.status = CallAdjusted
@@ -62,8 +83,9 @@ func (o *outcome) note(field, code string, params fault.Params) {
 	o.reasons = append(o.reasons, fault.Field{Field: field, Code: code, Params: params})
 }
 
-// event stores a track, page, screen or group call.
-func (k *keeper) event(c Call, o *outcome) error {
+// event makes the event of a track, page, screen or group call; flush stores it.
+func (k *keeper) event(i int, o *outcome) error {
+	c := k.calls[i]
 	who, err := k.resolve(k.whose(c))
 	if err != nil {
 		return err
@@ -76,26 +98,166 @@ func (k *keeper) event(c Call, o *outcome) error {
 	}
 	o.customer = who.Customer
 	k.seen[who.Customer] = max(k.seen[who.Customer], clock.Millis(c.At))
-	return k.s.TrackTx(k.tx, Track{Customer: who.Customer, Identity: who.Identity, Name: c.Event, At: c.At, Properties: c.Properties, Context: c.Context, Imported: c.Imported}, k.now)
+	w := waiting{call: i}
+	text, plain, err := decoded(c.Properties)
+	if err != nil {
+		return err
+	}
+	if len(c.Context) > 0 {
+		context, err := json.Marshal(c.Context)
+		if err != nil {
+			return err
+		}
+		w.context = string(context)
+	}
+	if w.name, err = k.number(c.Event); err != nil {
+		return err
+	}
+	w.Tracked = Tracked{Event: k.s.ids.Next(), Customer: who.Customer, Identity: who.Identity, Name: c.Event, At: c.At, ReceivedAt: k.now,
+		Properties: plain, Facts: rule.FactsOf(plain), Imported: c.Imported}
+	w.properties, w.facts = string(text), w.Facts.JSON()
+	k.waiting = append(k.waiting, w)
+	return nil
+}
+
+// number is that of an event's name.
+func (k *keeper) number(name string) (int64, error) {
+	if id, there := k.names[name]; there {
+		return id, nil
+	}
+	id, known := k.s.numbers.of(name)
+	if !known {
+		var err error
+		if id, err = k.s.internTx(k.tx, name); err != nil {
+			return 0, err
+		}
+	}
+	k.names[name] = id
+	return id, nil
+}
+
+// flush stores the events that wait. They belong to who was found to have their
+// identities: on SQLite nobody else writes meanwhile, on PostgreSQL the locks of
+// these people are held, and those who are joined by a call of this transaction
+// are joined after what came before.
+func (k *keeper) flush() error {
+	list := k.waiting
+	k.waiting = nil
+	var events, contexts []any
+	for _, w := range list {
+		events = append(events, w.Event, w.Customer, w.Identity, w.name, clock.Millis(w.At), clock.Millis(w.ReceivedAt), w.properties, w.facts)
+		if w.context != "" {
+			contexts = append(contexts, w.Event, w.context)
+		}
+	}
+	if err := store.InsertMany(k.tx, "INSERT INTO events (id, customer_id, identity_id, name_id, at, received_at, properties, facts) VALUES", 8, events, ""); err != nil {
+		return err
+	}
+	if err := store.InsertMany(k.tx, "INSERT INTO event_contexts (event_id, context) VALUES", 2, contexts, ""); err != nil {
+		return err
+	}
+	for _, w := range list {
+		touchBy(k.tx, w.Customer, w.name)
+		for _, fn := range k.s.tracked {
+			if err := fn(k.tx, w.Tracked); err != nil {
+				return &failed{w.call, err}
+			}
+		}
+	}
+	return nil
+}
+
+// blame says on which call a transaction failed, unless that is known.
+func (k *keeper) blame(call int, err error) error {
+	var known *failed
+	if errors.As(err, &known) {
+		return err
+	}
+	return &failed{call, err}
+}
+
+// prepare looks everybody up whom the calls name, and on PostgreSQL takes the
+// locks of those who have done something.
+func (k *keeper) prepare(group []int) error {
+	if k.tx.Engine() == store.Postgres && k.calls[group[0]].Event != "" {
+		return k.lockAll(group)
+	}
+	keys := map[Key]bool{}
+	for _, i := range group {
+		if c := k.calls[i]; c.Event != "" {
+			keys[k.whose(c)] = true
+			if c.UserID != "" && k.key.Kind != ServerKey {
+				keys[Key{KindExternal, Installation, c.UserID}] = true
+			}
+		}
+	}
+	return k.findAll(keys)
+}
+
+// findAll looks identities up, and remembers those that nobody has.
+func (k *keeper) findAll(keys map[Key]bool) error {
+	kinds := map[Key][]string{}
+	for key := range keys {
+		kind := Key{Kind: key.Kind, Namespace: key.Namespace}
+		kinds[kind] = append(kinds[kind], key.Value)
+	}
+	for kind, values := range kinds {
+		slices.Sort(values)
+		var b store.Builder
+		b.Add("SELECT i.value, c.id, i.id, i.home_id, i.verified, c.name, c.locale, c.timezone FROM identities i JOIN customers c ON c.id = i.customer_id")
+		b.Add("WHERE i.kind = ? AND i.namespace = ? AND", kind.Kind, kind.Namespace)
+		store.AddIn(&b, "i.value", values)
+		query, args := b.Query()
+		rows, err := k.tx.Query(query, args...)
+		_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
+			var r Resolved
+			key := kind
+			err := row.Scan(&key.Value, &r.Customer, &r.Identity, &r.Home, &r.Verified, &r.Name, &r.locale, &r.zone)
+			k.known[key] = r
+			return struct{}{}, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for key := range keys {
+		if _, there := k.known[key]; !there {
+			k.nobody[key] = true
+		}
+	}
+	return nil
+}
+
+// find is FindTx for what has been looked up already.
+func (k *keeper) find(key Key) (Resolved, bool, error) {
+	if r, there := k.known[key]; there {
+		return r, true, nil
+	}
+	if k.nobody[key] {
+		return Resolved{}, false, nil
+	}
+	return FindTx(k.tx, key)
 }
 
 // resolve finds or makes the person behind an identity. A server's user id is
 // proven.
 func (k *keeper) resolve(key Key) (Resolved, error) {
-	if r, there := k.known[key]; there {
-		return r, nil
-	}
-	r, found, err := FindTx(k.tx, key)
+	r, found, err := k.find(key)
 	proven := key.Kind == KindExternal
 	switch {
 	case err == nil && !found:
-		r, err = k.s.createTx(k.tx, key, proven, "", 0, k.now)
+		if r, err = k.s.createTx(k.tx, key, proven, "", 0, k.now); err == nil {
+			TouchTx(k.tx, r.Customer)
+		}
 	case err == nil && proven && !r.Verified:
-		_, err = k.tx.Exec(qVerify, r.Identity)
+		if _, err = k.tx.Exec(qVerify, r.Identity); err == nil {
+			TouchTx(k.tx, r.Customer)
+		}
 		r.Verified = true
 	}
 	if err == nil {
 		k.known[key] = r
+		delete(k.nobody, key)
 	}
 	return r, err
 }
@@ -131,7 +293,7 @@ func (k *keeper) noteClaim(c Call, who Resolved, o *outcome) error {
 	if c.UserID == "" || k.key.Kind == ServerKey {
 		return nil
 	}
-	proven, found, err := FindTx(k.tx, Key{KindExternal, Installation, c.UserID})
+	proven, found, err := k.find(Key{KindExternal, Installation, c.UserID})
 	if err == nil && (!found || proven.Customer != who.Customer) {
 		o.note("userId", "user_unproven", nil)
 	}
@@ -148,6 +310,9 @@ func (k *keeper) lockAll(group []int) error {
 	sorted := slices.SortedFunc(maps.Keys(keys), func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Value, b.Value))
 	})
+	if err := k.findAll(keys); err != nil {
+		return err
+	}
 	var owners []string
 	for _, key := range sorted {
 		r, err := k.resolve(key)
@@ -160,13 +325,14 @@ func (k *keeper) lockAll(group []int) error {
 	if _, err := store.Collect(rows, err, func(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) }); err != nil {
 		return err
 	}
+	before := k.known
+	k.forget()
+	if err := k.findAll(keys); err != nil {
+		return err
+	}
 	for _, key := range sorted {
-		now, _, err := FindTx(k.tx, key)
-		if err == nil && now.Customer != k.known[key].Customer {
-			err = store.ErrRestart
-		}
-		if err != nil {
-			return err
+		if k.known[key].Customer != before[key].Customer {
+			return store.ErrRestart
 		}
 	}
 	return nil
@@ -174,17 +340,35 @@ func (k *keeper) lockAll(group []int) error {
 
 // finish marks people as seen.
 func (k *keeper) finish() error {
+	var values []any
 	for _, id := range slices.Sorted(maps.Keys(k.seen)) {
-		if _, err := k.tx.Exec(qSeen, k.seen[id], k.seen[id], "", id); err != nil {
+		values = append(values, id, k.seen[id])
+		touchBy(k.tx, id, TouchedSeen)
+	}
+	k.batch.names = k.names
+	return seeTx(k.tx, values)
+}
+
+// seeTx notes when people were seen last: ids, each with its instant.
+func seeTx(tx *store.Tx, values []any) error {
+	for rows := 128; len(values) > 0; {
+		for 2*rows > len(values) {
+			rows /= 2
+		}
+		var b store.Builder
+		b.Add("WITH seen (id, at) AS (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))"+strings.Repeat(", (CAST(? AS BIGINT), CAST(? AS BIGINT))", rows-1)+")", values[:2*rows]...)
+		b.Add("UPDATE customers SET last_seen_at = seen.at FROM seen WHERE customers.id = seen.id AND customers.last_seen_at < seen.at")
+		query, args := b.Query()
+		if _, err := tx.Exec(query, args...); err != nil {
 			return err
 		}
-		TouchTx(k.tx, id)
+		values = values[2*rows:]
 	}
 	return nil
 }
 
 // forget drops who is who after people have been joined.
-func (k *keeper) forget() { clear(k.known) }
+func (k *keeper) forget() { k.known, k.nobody = map[Key]Resolved{}, map[Key]bool{} }
 
 // seenNow is ResolveTx for a call that changes its person: it leaves them locked.
 func (k *keeper) seenNow(key Key, verified bool, locale string, at time.Time) (Resolved, error) {

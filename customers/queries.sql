@@ -193,12 +193,6 @@ SELECT customer_id FROM identities WHERE id = ?
 -- name: entomb
 UPDATE identities SET value = ?, verified = FALSE, grants = '', open_until = 0 WHERE id = ?
 
--- name: touch (sqlite)
-INSERT INTO touched (customer_id, version) VALUES (?, random()) ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
-
--- name: touch (postgres)
-INSERT INTO touched (customer_id, version) VALUES (?, pg_current_xact_id()::text::bigint) ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
-
 -- name: count-setting
 SELECT count(*) FROM settings WHERE name = ?
 
@@ -341,12 +335,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: trim-calls
 DELETE FROM tracking_calls WHERE id <= (SELECT id FROM tracking_calls ORDER BY id DESC LIMIT 1 OFFSET ?)
-
--- name: tracked-before
-SELECT count(*) FROM tracked_messages WHERE day IN (?, ?, ?, ?, ?, ?, ?) AND source = ? AND high = ? AND low = ?
-
--- name: track-message
-INSERT INTO tracked_messages (day, source, high, low) VALUES (?, ?, ?, ?) ON CONFLICT (day, source, high, low) DO NOTHING
 
 -- name: sweep-messages
 DELETE FROM tracked_messages WHERE day < ?

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -169,8 +168,18 @@ func (s *Service) answerChunk(ctx context.Context, q store.Querier, c *chunk, pe
 	if err != nil {
 		return err
 	}
+	rows, err := q.Query(queries.Get("touched-between"), c.from, c.to)
+	marked, err := store.Collect(rows, err, func(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) })
+	if err != nil {
+		return err
+	}
+	acted := make(map[ids.ID]bool, len(marked))
+	for _, id := range marked {
+		acted[id] = true
+	}
 	for _, id := range people {
 		o := s.decide(touched{customer: id}, known[id], c.programs, stored[id], t)
+		o.built = acted[id]
 		if len(o.moves)+len(o.turns) > 0 {
 			c.out = append(c.out, o)
 		}
@@ -217,9 +226,20 @@ func (s *Service) chunkTx(tx *store.Tx, c *chunk) error {
 	if err := lockMoving(tx, c.out); err != nil {
 		return err
 	}
-	w := &writing{s: s, tx: tx, now: c.now, sizes: map[ids.ID]int64{}}
+	w := &writing{s: s, tx: tx, now: c.now, sizes: map[ids.ID]int64{}, building: map[ids.ID]ids.ID{}}
+	for _, b := range c.builds {
+		w.building[b.id] = b.to
+	}
 	bulk := &bulk{w: w}
 	for _, o := range c.out {
+		// Who is marked has done something that nobody has looked at yet: that may
+		// be what brings them in.
+		if o.built {
+			if err := w.outcome(o); err != nil {
+				return err
+			}
+			continue
+		}
 		for _, t := range o.turns {
 			if err := bulk.turn(o.customer, t); err != nil {
 				return err
@@ -298,7 +318,7 @@ func (b *bulk) store() error {
 		{"INSERT INTO segment_wakeups (segment_id, customer_id, at) VALUES", 3, b.wakeups, "ON CONFLICT (segment_id, customer_id) DO UPDATE SET at = excluded.at"},
 		{"INSERT INTO membership_changes (id, segment_id, customer_id, entered, reason, at) VALUES", 6, b.changes, ""},
 	} {
-		if err := insertMany(b.w.tx, part.into, part.columns, part.values, part.after); err != nil {
+		if err := store.InsertMany(b.w.tx, part.into, part.columns, part.values, part.after); err != nil {
 			return err
 		}
 	}
@@ -306,26 +326,6 @@ func (b *bulk) store() error {
 		if err := b.w.s.pass(b.w.tx, c); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// insertMany inserts rows in statements whose lengths are powers of two, so that
-// there are few of them.
-func insertMany(tx *store.Tx, into string, columns int, values []any, after string) error {
-	row := "(?" + strings.Repeat(",?", columns-1) + ")"
-	for rows := 128; len(values) > 0; {
-		for rows*columns > len(values) {
-			rows /= 2
-		}
-		var b store.Builder
-		b.Add(into+" "+row+strings.Repeat(","+row, rows-1), values[:rows*columns]...)
-		b.Add(after)
-		query, args := b.Query()
-		if _, err := tx.Exec(query, args...); err != nil {
-			return err
-		}
-		values = values[rows*columns:]
 	}
 	return nil
 }

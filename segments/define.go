@@ -32,7 +32,7 @@ func (s *Service) Create(ctx context.Context, p auth.Principal, d Definition) (*
 			return err
 		}
 		now := clock.Millis(s.clk.Now())
-		if _, err := tx.Exec(queries.Get("insert"), id, d.Name, text.Fold(d.Name), d.Description, raw, "", now, now); err != nil {
+		if _, err := tx.Exec(queries.Get("insert"), id, d.Name, text.Fold(d.Name), d.Description, raw, "", now, now, now); err != nil {
 			return err
 		}
 		return s.auditTx(tx, p, "segment.created", id, d.Name)
@@ -65,7 +65,7 @@ func (s *Service) Update(ctx context.Context, p auth.Principal, id ids.ID, versi
 			return err
 		}
 		if !sameRule(now.Rule, d.Rule) || now.State == Failed {
-			if err := restart(tx, append(dependents(all, id), id)); err != nil {
+			if err := restart(tx, append(dependents(all, id), id), clock.Millis(s.clk.Now())); err != nil {
 				return err
 			}
 		}
@@ -88,7 +88,7 @@ func (s *Service) Rebuild(ctx context.Context, p auth.Principal, id ids.ID) (*Se
 		if err != nil {
 			return err
 		}
-		if err := restart(tx, []ids.ID{id}); err != nil {
+		if err := restart(tx, []ids.ID{id}, 0); err != nil {
 			return err
 		}
 		return s.auditTx(tx, p, "segment.rebuilt", id, now.Name)
@@ -166,10 +166,11 @@ func (s *Service) accept(tx *store.Tx, all map[ids.ID]*definition, id ids.ID, d 
 	return rawRule(d.Rule)
 }
 
-// restart lets segments be built anew.
-func restart(tx *store.Tx, list []ids.ID) error {
+// restart lets segments be built anew, which mean something else since an
+// instant; 0: they mean what they meant.
+func restart(tx *store.Tx, list []ids.ID, since int64) error {
 	for _, id := range list {
-		if _, err := tx.Exec(queries.Get("restart"), id); err != nil {
+		if _, err := tx.Exec(queries.Get("restart"), since, id); err != nil {
 			return err
 		}
 	}

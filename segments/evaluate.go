@@ -32,6 +32,9 @@ const (
 type touched struct {
 	customer ids.ID
 	version  int64
+	// names say what has happened since they were asked last, as marks do: ""
+	// for anything.
+	names string
 }
 
 // held is somebody's place in or outside one segment.
@@ -65,6 +68,8 @@ type outcome struct {
 	touched
 	moves []move
 	turns []turn
+	// built: a build has found them, while they were marked.
+	built bool
 }
 
 // waiting reads the next people of the list that are marked, going round; more is
@@ -94,7 +99,7 @@ func (s *Service) waitingFrom(q store.Querier, after ids.ID) ([]touched, error) 
 	rows, err := q.Query(queries.Get("waiting"), after, s.sizes.batch*writesAtOnce)
 	return store.Collect(rows, err, func(r store.Row) (touched, error) {
 		var t touched
-		return t, r.Scan(&t.customer, &t.version)
+		return t, r.Scan(&t.customer, &t.version, &t.names)
 	})
 }
 
@@ -114,7 +119,7 @@ func (s *Service) evaluate(ctx context.Context) (more bool, err error) {
 		if found, more, err = s.waiting(q); err != nil || len(found) == 0 {
 			return err
 		}
-		out, err = s.answer(q, used, used.live, found, clock.Millis(now))
+		out, err = s.answer(q, used, found, clock.Millis(now))
 		return err
 	})
 	if err != nil || len(found) == 0 {
@@ -176,31 +181,55 @@ func (s *Service) storePart(ctx context.Context, used *programs, part []outcome,
 	return aside, nil
 }
 
-// answer evaluates programs for people at one instant, against what is stored.
-func (s *Service) answer(q store.Querier, used *programs, live []*program, list []touched, t int64) ([]outcome, error) {
+// answer evaluates programs for people at one instant, against what is stored:
+// for each person those that what has happened to them may concern.
+func (s *Service) answer(q store.Querier, used *programs, list []touched, t int64) ([]outcome, error) {
 	slices.SortFunc(list, func(a, b touched) int { return cmp.Compare(a.customer, b.customer) })
-	numbers := make([]ids.ID, len(list))
-	for i, one := range list {
+	out := make([]outcome, 0, len(list))
+	groups, err := s.concerned(q, used, list)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		some, err := s.answerGroup(q, g, t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	slices.SortFunc(out, func(a, b outcome) int { return cmp.Compare(a.customer, b.customer) })
+	return out, nil
+}
+
+func (s *Service) answerGroup(q store.Querier, g *asked, t int64) ([]outcome, error) {
+	out := make([]outcome, len(g.list))
+	if len(g.live) == 0 && !g.all {
+		for i, one := range g.list {
+			out[i].touched = one
+		}
+		return out, nil
+	}
+	numbers := make([]ids.ID, len(g.list))
+	for i, one := range g.list {
 		numbers[i] = one.customer
 	}
-	stored, since, err := holdings(q, numbers, t)
+	stored, since, err := holdings(q, numbers, g, t)
 	if err != nil {
 		return nil, err
 	}
-	people, err := s.people(q, numbers, used.needs, since)
+	people, err := s.people(q, numbers, g.needs, since)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]outcome, len(list))
-	for i, one := range list {
-		out[i] = s.decide(one, people[one.customer], live, stored[one.customer], t)
+	for i, one := range g.list {
+		out[i] = s.decide(one, people[one.customer], g.live, stored[one.customer], t)
 	}
 	return out, nil
 }
 
 // holdings reads where people stand, and the earliest instant that the evaluation
 // will ask about.
-func holdings(q store.Querier, list []ids.ID, t int64) (map[ids.ID]map[ids.ID]held, int64, error) {
+func holdings(q store.Querier, list []ids.ID, g *asked, t int64) (map[ids.ID]map[ids.ID]held, int64, error) {
 	out := make(map[ids.ID]map[ids.ID]held, len(list))
 	since := t
 	for _, part := range []struct {
@@ -213,6 +242,10 @@ func holdings(q store.Querier, list []ids.ID, t int64) (map[ids.ID]map[ids.ID]he
 		var b store.Builder
 		b.Add(part.sql)
 		store.AddIn(&b, "customer_id", list)
+		if !g.all {
+			b.Add("AND")
+			store.AddIn(&b, "+segment_id", g.segments) // few are read by the person, not by the segment
+		}
 		query, args := b.Query()
 		rows, err := q.Query(query, args...)
 		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {

@@ -56,9 +56,11 @@ type gathering struct {
 	needs needs
 	// since is the earliest instant that is asked about: it bounds how far back
 	// events are read.
-	since  int64
-	people map[ids.ID]*person
-	list   []ids.ID
+	since int64
+	// received, when not 0, leaves out events that came later.
+	received int64
+	people   map[ids.ID]*person
+	list     []ids.ID
 }
 
 // people reads those that exist, merged records, too, for questions about since
@@ -68,18 +70,22 @@ func (s *Service) people(q store.Querier, list []ids.ID, n needs, since int64) (
 	if len(list) == 0 {
 		return g.people, nil
 	}
+	return g.people, g.read()
+}
+
+func (g *gathering) read() error {
 	for _, step := range []struct {
 		needed bool
 		read   func() error
-	}{{true, g.records}, {n.tags, g.tags}, {len(n.events) > 0, g.events}, {n.reach, g.reach}} {
+	}{{true, g.records}, {g.needs.tags, g.tags}, {len(g.needs.events) > 0, g.events}, {g.needs.reach, g.reach}} {
 		if !step.needed {
 			continue
 		}
 		if err := step.read(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return g.people, nil
+	return nil
 }
 
 func (g *gathering) each(b *store.Builder, scan func(r store.Row) error) error {
@@ -201,6 +207,9 @@ func (g *gathering) eventsOf(key eventNeed, names map[int64]string) error {
 	store.AddIn(&b, "name_id", numbers)
 	if key.back > 0 {
 		b.Add("AND at > ?", g.since-back.Milliseconds())
+	}
+	if g.received > 0 {
+		b.Add("AND received_at <= ?", g.received)
 	}
 	return g.each(&b, func(r store.Row) error {
 		var id ids.ID

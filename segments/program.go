@@ -20,6 +20,8 @@ type definition struct {
 	state   string
 	program int64
 	builtTo ids.ID
+	// meantSince is when it came to mean this, 0 when that is not known.
+	meantSince int64
 }
 
 // program is a definition that can be asked.
@@ -106,7 +108,7 @@ func definitions(q store.Querier) (map[ids.ID]*definition, error) {
 	list, err := store.Collect(rows, err, func(r store.Row) (*definition, error) {
 		d := new(definition)
 		var raw []byte
-		err := r.Scan(&d.id, &d.name, &d.owner, &raw, &d.state, &d.program, &d.builtTo)
+		err := r.Scan(&d.id, &d.name, &d.owner, &raw, &d.state, &d.program, &d.builtTo, &d.meantSince)
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +208,9 @@ type needs struct {
 	attributes, tags, reach bool
 	// profile: anything but events is asked for.
 	profile bool
-	events  map[string]eventNeed
+	// seen: when they were seen last is asked for.
+	seen   bool
+	events map[string]eventNeed
 }
 
 // eventNeed is what rules ask of one name.
@@ -228,6 +232,9 @@ func (n *needs) add(expanded rule.Node) {
 		switch node.Kind {
 		case rule.Attribute:
 			n.attributes = true
+			n.seen = n.seen || node.Name == rule.SeenAttribute
+		case rule.Dormant:
+			n.seen = true
 		case rule.Tag:
 			n.tags = true
 		case rule.Reachable:
@@ -243,7 +250,7 @@ func (n *needs) add(expanded rule.Node) {
 }
 
 func (n *needs) join(o needs) {
-	n.attributes, n.tags, n.reach, n.profile = n.attributes || o.attributes, n.tags || o.tags, n.reach || o.reach, n.profile || o.profile
+	n.attributes, n.tags, n.reach, n.profile, n.seen = n.attributes || o.attributes, n.tags || o.tags, n.reach || o.reach, n.profile || o.profile, n.seen || o.seen
 	for name, one := range o.events {
 		n.event(name, one)
 	}

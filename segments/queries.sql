@@ -17,7 +17,7 @@ SELECT 1
 SELECT 1 FROM (SELECT pg_advisory_xact_lock_shared(hashtextextended('segments/programs', 0))) locked
 
 -- name: definitions
-SELECT id, name, owner, rule, state, program, built_to FROM segments WHERE deleted_at = 0 ORDER BY id
+SELECT id, name, owner, rule, state, program, built_to, meant_since FROM segments WHERE deleted_at = 0 ORDER BY id
 
 -- name: segment
 SELECT id, name, description, rule, state, version, size, build_done, build_total, built_at, created_at, updated_at
@@ -30,13 +30,13 @@ SELECT count(*) FROM segments WHERE folded_name = ? AND id <> ? AND owner = '' A
 SELECT id FROM segments WHERE owner = ? AND deleted_at = 0
 
 -- name: insert
-INSERT INTO segments (id, name, folded_name, description, rule, owner, state, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'building', ?, ?)
+INSERT INTO segments (id, name, folded_name, description, rule, owner, state, created_at, updated_at, meant_since) VALUES (?, ?, ?, ?, ?, ?, 'building', ?, ?, ?)
 
 -- name: update
 UPDATE segments SET name = ?, folded_name = ?, description = ?, rule = ?, version = version + 1, revision = revision + 1, updated_at = ? WHERE id = ?
 
 -- name: restart
-UPDATE segments SET state = 'building', program = program + 1, built_to = 0, build_done = 0, build_total = 0, revision = revision + 1 WHERE id = ?
+UPDATE segments SET state = 'building', program = program + 1, built_to = 0, build_done = 0, build_total = 0, revision = revision + 1, meant_since = COALESCE(NULLIF(CAST(? AS BIGINT), 0), meant_since) WHERE id = ?
 
 -- name: set-rule
 UPDATE segments SET rule = ?, updated_at = ? WHERE id = ?
@@ -48,7 +48,7 @@ UPDATE segments SET deleted_at = ?, revision = revision + 1 WHERE id = ?
 UPDATE segments SET state = 'failed', revision = revision + 1 WHERE id = ? AND program = ?
 
 -- name: waiting
-SELECT customer_id, version FROM touched WHERE customer_id > ? ORDER BY customer_id LIMIT ?
+SELECT customer_id, version, CASE WHEN names_version = version THEN names ELSE '' END FROM touched WHERE customer_id > ? ORDER BY customer_id LIMIT ?
 
 -- name: anybody-waiting
 SELECT count(*) FROM (SELECT customer_id FROM touched LIMIT 1) one
@@ -58,9 +58,6 @@ SELECT customer_id FROM touched LIMIT ?
 
 -- name: count-up-to
 SELECT count(*) FROM (SELECT id FROM customers LIMIT ?) first
-
--- name: untouch
-DELETE FROM touched WHERE customer_id = ? AND version = ?
 
 -- name: lock-customer
 SELECT id FROM customers WHERE id = ? {lock}
@@ -91,12 +88,18 @@ SELECT c.merged_into, c.updated_at, c.stage_since,
   (SELECT COALESCE(max(m.at), 0) FROM merges m WHERE m.survivor_id = c.id),
   (SELECT COALESCE(max(m.undone_at), 0) FROM merges m WHERE m.survivor_id = c.id OR m.absorbed_id = c.id),
   (SELECT COALESCE(max(e.received_at), 0) FROM events e JOIN event_names n ON n.id = e.name_id WHERE e.customer_id = c.id AND n.name = 'Identity Erased'),
-  (SELECT COALESCE(max(t.at), 0) FROM customer_tags t WHERE t.customer_id = c.id)
+  (SELECT COALESCE(max(t.at), 0) FROM customer_tags t WHERE t.customer_id = c.id), c.last_seen_at
 FROM customers c WHERE c.id = ?
 
 -- name: newest-events
 SELECT n.name, e.received_at FROM (SELECT name_id, received_at FROM events WHERE customer_id = ? ORDER BY at DESC, id DESC LIMIT 20) e
 JOIN event_names n ON n.id = e.name_id
+
+-- name: newest-before
+SELECT COALESCE(max(at), 0) FROM events WHERE customer_id = ? AND received_at <= ?
+
+-- name: touched-between
+SELECT customer_id FROM touched WHERE customer_id > ? AND customer_id <= ?
 
 -- name: due
 SELECT customer_id FROM (

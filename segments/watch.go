@@ -40,10 +40,10 @@ func (s *Service) Watch(tx *store.Tx, owner string, n rule.Node) (id ids.ID, err
 			if _, err := tx.Exec(queries.Get("set-rule"), raw, now, id); err != nil {
 				return err
 			}
-			return restart(tx, []ids.ID{id})
+			return restart(tx, []ids.ID{id}, now)
 		}
 		id = s.ids.Next()
-		_, err := tx.Exec(queries.Get("insert"), id, "", "", "", raw, owner, now, now)
+		_, err := tx.Exec(queries.Get("insert"), id, "", "", "", raw, owner, now, now, now)
 		return err
 	})
 }

@@ -3,6 +3,7 @@ package segments
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -11,7 +12,6 @@ import (
 )
 
 var (
-	qUntouch      = queries.Get("untouch")
 	qLockCustomer = queries.Get("lock-customer")
 	qEnter        = queries.Get("enter")
 	qLeave        = queries.Get("leave")
@@ -37,12 +37,12 @@ func (s *Service) storeTx(tx *store.Tx, used *programs, out []outcome, now time.
 		return err
 	}
 	w := &writing{s: s, tx: tx, now: now, sizes: map[ids.ID]int64{}, building: building}
+	taken, err := untouch(tx, out)
+	if err != nil {
+		return err
+	}
 	for _, o := range out {
-		n, err := tx.Exec(qUntouch, o.customer, o.version)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
+		if !taken[o.customer] {
 			continue
 		}
 		if err := w.outcome(o); err != nil {
@@ -50,6 +50,51 @@ func (s *Service) storeTx(tx *store.Tx, used *programs, out []outcome, now time.
 		}
 	}
 	return w.resize()
+}
+
+// untouch takes marks away and says whose: those of people who have been marked
+// again meanwhile stay.
+func untouch(tx *store.Tx, out []outcome) (map[ids.ID]bool, error) {
+	taken := make(map[ids.ID]bool, len(out))
+	for part := range slices.Chunk(out, 256) {
+		var b store.Builder
+		if tx.Engine() == store.Postgres {
+			size := 1
+			for size < len(part) {
+				size *= 2
+			}
+			values := make([]any, 0, 2*size)
+			for n := range size {
+				o := part[min(n, len(part)-1)]
+				values = append(values, o.customer, o.version)
+			}
+			b.Add("DELETE FROM touched USING (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))"+strings.Repeat(", (CAST(? AS BIGINT), CAST(? AS BIGINT))", size-1)+") v", values...)
+			b.Add("WHERE touched.customer_id = v.column1 AND touched.version = v.column2 RETURNING touched.customer_id")
+		} else {
+			// Versions are random there: nobody's is another's.
+			list, versions := make([]ids.ID, len(part)), make([]int64, len(part))
+			for i, o := range part {
+				list[i], versions[i] = o.customer, o.version
+			}
+			b.Add("DELETE FROM touched WHERE")
+			store.AddIn(&b, "customer_id", list)
+			b.Add("AND")
+			store.AddIn(&b, "version", versions)
+			b.Add("RETURNING customer_id")
+		}
+		query, args := b.Query()
+		rows, err := tx.Query(query, args...)
+		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+			var id ids.ID
+			err := r.Scan(&id)
+			taken[id] = true
+			return struct{}{}, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return taken, nil
 }
 
 // current refuses to store what older programs have answered. The lock, shared
@@ -166,9 +211,16 @@ func (w *writing) move(customer ids.ID, m move) (bool, error) {
 func (w *writing) tell(customer ids.ID, m move, why *causes) error {
 	c := Change{Segment: m.program.id, Owner: m.program.owner, Customer: customer, Entered: m.enter, At: w.now}
 	to, building := w.building[m.program.id]
+	if building && customer > to {
+		by, err := w.byDefinition(customer, m, why)
+		if err != nil {
+			return err
+		}
+		c.Build = by
+	}
 	switch {
-	case building && customer > to:
-		c.Build, c.Reason = true, ByDefinition
+	case c.Build:
+		c.Reason = ByDefinition
 	case m.timed:
 		c.Reason = ByTime
 	default:
@@ -215,17 +267,63 @@ func (w *writing) resize() error {
 	return nil
 }
 
+// byDefinition tells, of somebody whom a build has not come to yet, whether they
+// enter or leave because the segment means something else now. It is by their own
+// doing when something of what the program looks at has happened to them since,
+// and without the events of that time the answer would have been the other one.
+// What a profile said before nobody remembers: there the later change counts.
+func (w *writing) byDefinition(customer ids.ID, m move, why *causes) (bool, error) {
+	since := m.program.meantSince
+	if since == 0 || why == nil {
+		return true, nil
+	}
+	if m.program.needs.profile && max(why.profile, why.stage, why.tag) > since || max(why.merge, why.undo, why.erase) > since {
+		return false, nil
+	}
+	acted := m.program.needs.seen && why.seen > since
+	for name := range m.program.needs.events {
+		acted = acted || why.events[name] > since
+	}
+	if !acted {
+		return true, nil
+	}
+	before, err := w.s.before(w.tx, m.program, customer, since)
+	return before == m.enter, err
+}
+
+// before is what a program would have answered at an instant by the events that
+// had been received by then.
+func (s *Service) before(tx *store.Tx, p *program, customer ids.ID, since int64) (bool, error) {
+	g := &gathering{q: tx, log: s.log, names: &s.names, needs: p.needs, since: since, received: since, people: map[ids.ID]*person{}, list: []ids.ID{customer}}
+	if err := g.read(); err != nil {
+		return false, err
+	}
+	who := g.people[customer]
+	if who == nil {
+		return false, nil
+	}
+	if p.needs.seen {
+		if err := tx.QueryRow(queries.Get("newest-before"), customer, since).Scan(&who.seen); err != nil {
+			return false, err
+		}
+	}
+	match, _ := s.ask(p, who, since)
+	return match, nil
+}
+
 // causes are when something last happened to a person, by what it was.
 type causes struct {
 	into                                    ids.ID
 	profile, stage, tag, merge, undo, erase int64
+	// seen is when they were seen last, by their own time.
+	seen int64
 	// events are the newest, by name.
 	events map[string]int64
 }
 
 func causesOf(tx *store.Tx, customer ids.ID) (*causes, error) {
 	c := &causes{}
-	err := tx.QueryRow(queries.Get("causes"), customer).Scan(&c.into, &c.profile, &c.stage, &c.merge, &c.undo, &c.erase, &c.tag)
+	err := tx.QueryRow(queries.Get("causes"), customer).Scan(&c.into, &c.profile, &c.stage, &c.merge, &c.undo, &c.erase, &c.tag, &c.seen)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, nil //nolint:nilnil // there is no record any more
 	}

@@ -16,14 +16,21 @@ INSERT INTO counters (name, n) VALUES (?, 0)
 `)
 
 // What is left for the end runs once, after everything else, in the order of the
-// ids, and only when the closure has succeeded.
+// ids with each note once, and only when the closure has succeeded.
 func TestFinally(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *store.DB) {
-		q := noteLast.Get("note-last")
+		last := store.NewEnding("last", func(tx *store.Tx, list []store.Left) error {
+			for _, l := range list {
+				if _, err := tx.Exec(noteLast.Get("note-last"), l.ID*10+int64(len(l.Notes))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		run := func(outcome error) error {
 			return db.Write(background, func(tx *store.Tx) error {
-				for _, id := range []int64{30, 10, 20, 10} {
-					tx.Finally(q, id)
+				for n, id := range []int64{30, 10, 20, 10, 30} {
+					tx.Finally(last, id, int64(n%4))
 				}
 				if _, err := tx.Exec(noteLast.Get("note"), "first"); err != nil {
 					return err
@@ -45,13 +52,15 @@ func TestFinally(t *testing.T) {
 			got += s + " "
 			return err
 		})
-		if want := "first=0 last-1=10 last-2=20 last-3=30 "; got != want {
+		if want := "first=0 last-1=102 last-2=201 last-3=301 "; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		// A statement that fails at the end fails the write.
 		broken := db.Write(background, func(tx *store.Tx) error {
-			tx.Finally(noteLast.Get("note"), 7)
-			tx.Finally(noteLast.Get("note"), 7)
+			tx.Finally(store.NewEnding("broken", func(tx *store.Tx, _ []store.Left) error {
+				_, err := tx.Exec(noteLast.Get("note"), "7")
+				return err
+			}), 7, 0)
 			if _, err := tx.Exec(noteLast.Get("note"), "7"); err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ type Row interface{ Scan(dest ...any) error }
 type Tx struct {
 	conn
 	hints []string
-	last  map[lastly]bool
+	last  map[*Ending]map[int64][]int64
 }
 
 // Hint names a topic to announce after commit. Hints carry no data and may be
@@ -55,29 +55,47 @@ func (tx *Tx) Hint(topic string) {
 	tx.hints = append(tx.hints, topic)
 }
 
-// lastly is a statement that waits for the end of the closure.
-type lastly struct {
-	q  *Query
-	id int64
+// Ending is work for the end of closures: rows that transactions write which
+// otherwise have nothing in common. Whoever writes them last, and in one order,
+// never waits in a circle.
+type Ending struct {
+	name string
+	run  func(tx *Tx, list []Left) error
 }
 
-// Finally runs q with id once the closure has succeeded, before the transaction
-// ends: once for each pair, statements by name and ids ascending. It is for rows
-// that transactions write which otherwise have nothing in common: whoever locks
-// them last, and in one order, never waits in a circle.
-func (tx *Tx) Finally(q *Query, id int64) {
+// Left is what a closure has left for its end: an id, and each note on it once.
+type Left struct {
+	ID    int64
+	Notes []int64
+}
+
+// NewEnding names work that run does with what was left, ids ascending. run must
+// only run SQL. Make each once, at load.
+func NewEnding(name string, run func(tx *Tx, list []Left) error) *Ending { return &Ending{name, run} }
+
+// Finally leaves id for e, which runs once when the closure has succeeded, before
+// the transaction ends; of several endings, by their names.
+func (tx *Tx) Finally(e *Ending, id, note int64) {
 	if tx.last == nil {
-		tx.last = map[lastly]bool{}
+		tx.last = map[*Ending]map[int64][]int64{}
 	}
-	tx.last[lastly{q, id}] = true
+	if tx.last[e] == nil {
+		tx.last[e] = map[int64][]int64{}
+	}
+	if notes, there := tx.last[e][id]; !there || !slices.Contains(notes, note) {
+		tx.last[e][id] = append(notes, note)
+	}
 }
 
 // runLast runs what Finally has kept.
 func (tx *Tx) runLast() error {
-	for _, l := range slices.SortedFunc(maps.Keys(tx.last), func(a, b lastly) int {
-		return cmp.Or(cmp.Compare(a.q.name, b.q.name), cmp.Compare(a.id, b.id))
-	}) {
-		if _, err := tx.Exec(l.q, l.id); err != nil {
+	for _, e := range slices.SortedFunc(maps.Keys(tx.last), func(a, b *Ending) int { return cmp.Compare(a.name, b.name) }) {
+		list := make([]Left, 0, len(tx.last[e]))
+		for id, notes := range tx.last[e] {
+			list = append(list, Left{id, notes})
+		}
+		slices.SortFunc(list, func(a, b Left) int { return cmp.Compare(a.ID, b.ID) })
+		if err := e.run(tx, list); err != nil {
 			return err
 		}
 	}
