@@ -33,12 +33,35 @@ class Builder {
 
   /** Puts a step of a kind into a way and answers its id; its drawer is open then. */
   async add(kind: string, after: string, port = "next"): Promise<string> {
-    await this.page.locator(`[data-testid=flow-add][data-after="${after}"][data-port="${port}"]`).click();
+    const plus = this.page.locator(`[data-testid=flow-add][data-after="${after}"][data-port="${port}"]`);
+    await this.reach(plus);
+    await plus.click();
+    // The menu takes the focus a moment after it opens, and scrolls with it.
+    await expect(this.page.locator(".flow-palette :focus")).toHaveCount(1);
     await this.page.getByTestId(`step-${kind}`).click();
     const card = this.page.locator(`[data-testid=flow-node][data-kind=${kind}][data-selected]`);
     await expect(card).toBeVisible();
     await expect(this.drawer).toBeVisible();
     return (await card.getAttribute("data-node-id"))!;
+  }
+
+  /** Turns the wheel until something on the canvas is in sight and stands still. */
+  private async reach(what: Locator): Promise<void> {
+    const box = (await this.page.getByTestId("journey-canvas").boundingBox())!;
+    await this.page.mouse.move(box.x + 40, box.y + box.height / 2);
+    let last = Number.NaN;
+    await expect
+      .poll(async () => {
+        const { y, height } = (await what.boundingBox())!;
+        const above = box.y + 20 - y;
+        const below = y + height - (box.y + box.height - 20);
+        const still = y === last;
+        last = y;
+        if (above <= 0 && below <= 0) return still;
+        await this.page.mouse.wheel(0, above > 0 ? -above - 100 : below + 100);
+        return false;
+      })
+      .toBe(true);
   }
 
   async saved(): Promise<void> {

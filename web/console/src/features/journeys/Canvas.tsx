@@ -1,6 +1,6 @@
 import { Background, BackgroundVariant, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore, type Edge, type Node } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { useEffect, useMemo, useRef, useState, type FocusEvent } from "react";
+import { useEffect, useMemo, useRef, useState, type FocusEvent, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { number } from "@/i18n/format";
 import { FitIcon, IconButton, ZoomInIcon, ZoomOutIcon } from "@/ui";
@@ -124,11 +124,23 @@ function Board() {
   );
 }
 
+/**
+ * What is pressed at the edge of the canvas stays where it is until it is let
+ * go: a browser that scrolls it into sight as it gets the focus would move it
+ * from under the pointer, and there would be no click.
+ */
+function focusInPlace(event: MouseEvent): void {
+  const button = (event.target as Element).closest("button");
+  if (!button || event.button !== 0) return;
+  event.preventDefault();
+  button.focus({ preventScroll: true });
+}
+
 /** A journey as a picture, from the trigger downward. */
 export default function Canvas() {
   const { t } = useTranslation();
   return (
-    <div className="flow-canvas" data-testid="journey-canvas" role="region" aria-label={t("journeys.canvas")}>
+    <div className="flow-canvas" data-testid="journey-canvas" role="region" aria-label={t("journeys.canvas")} onMouseDownCapture={focusInPlace}>
       <ReactFlowProvider>
         <Board />
       </ReactFlowProvider>
