@@ -37,6 +37,7 @@ var (
 	qSandbox = queries.Get("sandbox-account")
 	qReal    = queries.Get("count-real-accounts")
 	qHealth  = queries.Get("set-health")
+	qClaims  = queries.Get("lock-claims")
 )
 
 // Status of an account.
@@ -121,7 +122,8 @@ type New struct {
 	By auth.Principal
 }
 
-// Create stores a new active account.
+// Create stores a new active account. What belongs to one account alone (a mail
+// address, an AppID) and is another's already: 422 account_taken at its field.
 func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 	adapter, err := a.registry.Adapter(n.Channel)
 	if err != nil {
@@ -143,6 +145,9 @@ func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 		return nil, err
 	}
 	err = a.db.Write(ctx, func(tx *store.Tx) error {
+		if err := claimTx(tx, adapter, acc); err != nil {
+			return err
+		}
 		now := clock.Millis(acc.CreatedAt)
 		if _, err := tx.Exec(qInsert, acc.ID, acc.Channel, acc.Name, acc.Key, string(acc.Status), acc.Sandbox, string(acc.Config), acc.sealedCredentials, now, now); err != nil {
 			return err
@@ -173,11 +178,19 @@ type Patch struct {
 func (a *Accounts) Update(ctx context.Context, id ids.ID, p Patch) (*Account, error) {
 	var acc *Account
 	err := a.db.Write(ctx, func(tx *store.Tx) (err error) {
+		if p.Config != nil {
+			if err := lockClaimsTx(tx); err != nil {
+				return err
+			}
+		}
 		if acc, err = scanAccount(tx.QueryRow(qLock, id)); err != nil {
 			return missing(err)
 		}
 		before := *acc
 		if err := a.apply(acc, p); err != nil {
+			return err
+		}
+		if err := a.keepClaimTx(tx, &before, acc); err != nil {
 			return err
 		}
 		if changed := p.differences(&before, acc); len(changed) > 0 {

@@ -278,3 +278,70 @@ func TestHealth(t *testing.T) {
 		house.Refused(t, h.Accounts.Report(h.Ctx(), 9, channels.Health{}), "not_found", "")
 	})
 }
+
+// mailbox is a provider whose accounts stand for an address each.
+type mailbox struct{ channelstest.Provider }
+
+func (*mailbox) Claim(config json.RawMessage) (field, value string, err error) {
+	var c channelstest.ProviderConfig
+	err = json.Unmarshal(config, &c)
+	return "config.address", c.Address, err
+}
+
+// What an account stands for is no other account's, of two made at once neither;
+// a disabled one keeps it.
+func TestOneAccountForEachAddress(t *testing.T) {
+	house.Each(t, house.Options{Adapters: []channels.Adapter{&mailbox{}}}, func(t *testing.T, h *house.House) {
+		create := func(address string) (*channels.Account, error) {
+			return h.Accounts.Create(h.Ctx(), channels.New{Channel: channelstest.ProviderChannel, Name: "Post " + address, Config: json.RawMessage(`{"address":"` + address + `"}`)})
+		}
+		first, err := create("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := create("b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		off := channels.Disabled
+		if _, err := h.Accounts.Update(h.Ctx(), first.ID, channels.Patch{Status: &off}); err != nil {
+			t.Fatal(err)
+		}
+		before := h.Dump()
+		_, err = create("a")
+		house.Refused(t, err, "account_taken", "config.address")
+		_, err = h.Accounts.Update(h.Ctx(), second.ID, channels.Patch{Config: json.RawMessage(`{"address":"a"}`)})
+		house.Refused(t, err, "account_taken", "config.address")
+		if h.Dump() != before {
+			t.Error("something was stored")
+		}
+		for range 2 { // accounts that say nothing claim nothing
+			if _, err := create(""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Two from before this rule can still be changed.
+		h.Run("UPDATE accounts SET config = (SELECT a.config FROM accounts a WHERE a.id = ?) WHERE id = ?", first.ID, second.ID)
+		if _, err := h.Accounts.Update(h.Ctx(), second.ID, channels.Patch{Name: ptr("new"), Secrets: channels.Secrets{"key": "k"}}); err != nil {
+			t.Error(err)
+		}
+		if _, err := h.Accounts.Update(h.Ctx(), second.ID, channels.Patch{Config: json.RawMessage(`{"address":"c"}`)}); err != nil {
+			t.Error(err)
+		}
+		var made atomic.Int64
+		var at sync.WaitGroup
+		for range 8 {
+			at.Go(func() {
+				if _, err := create("race"); err == nil {
+					made.Add(1)
+				} else if fault.CodeOf(err) != "invalid" && fault.CodeOf(err) != "account_taken" {
+					t.Error(err)
+				}
+			})
+		}
+		at.Wait()
+		if made.Load() != 1 {
+			t.Errorf("%d accounts of one address", made.Load())
+		}
+	})
+}

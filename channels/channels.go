@@ -100,6 +100,10 @@ type Happening struct {
 	// conversation on the account, if there is one.
 	Activity string
 	Grants   []Grant
+	// Returns, set on a happening by which a person leaves, is the Event by which
+	// they come back: a leave that is told after a later return is history and
+	// changes nothing (Received.Stale).
+	Returns string
 }
 
 // Received tells where an inbound message went.
@@ -111,6 +115,8 @@ type Received struct {
 	At   time.Time
 	// Repeat is true when the message had been stored before.
 	Repeat bool
+	// Stale is true when what was told is over: nothing follows from it.
+	Stale bool
 }
 
 // Sink takes inbound messages; the inbox is one. It returns after the message

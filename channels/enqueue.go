@@ -32,6 +32,8 @@ const (
 	Read      DeliveryState = "read"
 	Failed    DeliveryState = "failed"
 	Unknown   DeliveryState = "unknown"
+	// Cancelled: what had caused it ended before it went out.
+	Cancelled DeliveryState = "cancelled"
 )
 
 // Enqueue asks the outbox to send one message.

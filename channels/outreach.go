@@ -38,6 +38,15 @@ type Source struct {
 	Name string `json:"journey_name"`
 }
 
+// Verdict is what the cause of an outreach says of it, right before it goes out.
+// The zero value lets it go.
+type Verdict struct {
+	// Code says why it does not go out now.
+	Code string
+	// Until is when to ask again; zero with a Code: never, it is cancelled.
+	Until time.Time
+}
+
 // OutreachChanged tells what became of an outreach.
 type OutreachChanged struct {
 	Delivery           ids.ID

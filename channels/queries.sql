@@ -29,3 +29,9 @@ SELECT count(*) FROM accounts WHERE NOT sandbox
 
 -- name: lock-account
 SELECT id, channel, name, public_key, status, sandbox, config, sealed_secret, sealed_credentials, health, created_at FROM accounts WHERE id = ? {lock}
+
+-- name: lock-claims (sqlite)
+SELECT 1
+
+-- name: lock-claims (postgres)
+SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('channels/claims', 0))) locked

@@ -195,6 +195,9 @@ func (b *batch) storeTx(tx *store.Tx, group []int) error {
 		return err
 	}
 	k := &keeper{batch: b, tx: tx, known: map[Key]Resolved{}, nobody: map[Key]bool{}, seen: map[ids.ID]int64{}, names: map[string]int64{}}
+	if fresh, err = k.admit(fresh); err != nil || len(fresh) == 0 {
+		return err
+	}
 	if err := k.prepare(fresh); err != nil {
 		return err
 	}
@@ -291,6 +294,9 @@ var qLockMany = queries.Get("lock-many")
 func (s *Service) SweepMessages(ctx context.Context) error {
 	oldest := clock.Millis(s.clk.Now())/int64(day/time.Millisecond) - trackedDays
 	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(queries.Get("sweep-new-names"), oldest); err != nil {
+			return err
+		}
 		_, err := tx.Exec(queries.Get("sweep-messages"), oldest)
 		return err
 	})

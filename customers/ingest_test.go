@@ -370,3 +370,44 @@ func TestTheLatestCallsAreKept(t *testing.T) {
 		}
 	})
 }
+
+// A browser key is public: it may bring so many new names a day and no more, which
+// is said; names that are known, and server keys, are not held up.
+func TestNewNamesOfBrowsersAreCapped(t *testing.T) {
+	house.Each(t, house.Options{}, func(t *testing.T, h *house.House) {
+		browser, other, server := writeKey(t, h, customers.BrowserKey), writeKey(t, h, customers.BrowserKey), writeKey(t, h, customers.ServerKey)
+		flood := func(k customers.WriteKey, prefix string, n int) (accepted int) {
+			var calls []customers.Call
+			for i := range n {
+				calls = append(calls, did("", "visitor", fmt.Sprint(prefix, i)))
+			}
+			for _, r := range ingest(t, h, k, calls...) {
+				if r.Status == customers.CallAccepted {
+					accepted++
+				}
+			}
+			return accepted
+		}
+		if n := flood(browser, "a", customers.MaxNewNames+7); n != customers.MaxNewNames {
+			t.Errorf("%d were taken", n)
+		}
+		names := h.Number("SELECT count(*) FROM event_names")
+		if got := became(ingest(t, h, browser, did("", "visitor", "one more"), did("", "visitor", "a1"), did("", "somebody new", "two more"))); got != "refused event:event_names_full, accepted, refused event:event_names_full" {
+			t.Error(got)
+		}
+		if h.Number("SELECT count(*) FROM event_names") != names || h.Number("SELECT count(*) FROM identities WHERE value = 'somebody new'") != 0 {
+			t.Error("what was refused has left something")
+		}
+		if flood(other, "b", 3) != 3 || flood(server, "c", 3) != 3 {
+			t.Error("another key was held up")
+		}
+		h.Clock.Advance(24 * time.Hour)
+		if flood(browser, "d", 3) != 3 {
+			t.Error("the next day has not begun")
+		}
+		h.Clock.Advance(30 * 24 * time.Hour)
+		if err := h.Customers.SweepMessages(h.Ctx()); err != nil || h.Number("SELECT count(*) FROM new_event_names") != 0 {
+			t.Error(err)
+		}
+	})
+}

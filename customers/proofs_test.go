@@ -9,6 +9,7 @@ import (
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit/house"
 )
 
@@ -204,6 +205,67 @@ func TestUnion(t *testing.T) {
 		undo(t, h, log[0].ID)
 		if again, err := h.Customers.Union(h.Ctx(), other, union("U")); err != nil || again != before {
 			t.Errorf("an undone union was made again: %v %v", again, err)
+		}
+	})
+}
+
+// A union id goes with the last follower who has shown it; whoever comes back
+// brings it anew. One that was stored before it was noted who had shown it goes
+// when no other follower of the person is left.
+func TestUnionIDsAreErased(t *testing.T) {
+	house.Each(t, house.Options{}, func(t *testing.T, h *house.House) {
+		ok := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		follower := func(account string) customers.Key {
+			return customers.Key{Kind: customers.KindOpenID, Namespace: account, Value: "o-" + account}
+		}
+		union := func(value string) customers.Key {
+			return customers.Key{Kind: customers.KindUnionID, Namespace: "op", Value: value}
+		}
+		known := func(value string) int64 {
+			return h.Number("SELECT count(*) FROM identities WHERE kind = 'unionid' AND value = ?", value)
+		}
+		erase := func(k customers.Key) {
+			t.Helper()
+			who, found, err := customers.FindTx(h.DB.Reader(h.Ctx()), k)
+			if err != nil || !found {
+				t.Fatal(err, found)
+			}
+			ok(h.DB.Write(h.Ctx(), func(tx *store.Tx) error {
+				_, err := h.Customers.EntombTx(tx, who.Identity, "erased:"+k.Value, h.Clock.Now())
+				return err
+			}))
+		}
+		for _, f := range []string{"1", "2"} {
+			_, err := h.Customers.Union(h.Ctx(), follower(f), union("U"))
+			ok(err)
+		}
+		_, err := h.Customers.Union(h.Ctx(), follower("2"), customers.Key{Kind: customers.KindUnionID, Namespace: "another platform", Value: "V"})
+		ok(err)
+		erase(follower("1"))
+		if known("U") != 1 || known("V") != 1 {
+			t.Error("gone while a follower has it")
+		}
+		erase(follower("2"))
+		if known("U") != 0 || known("V") != 0 || h.Number("SELECT count(*) FROM customers WHERE search_text LIKE '%\nu%'") != 0 {
+			t.Error("a union id is left")
+		}
+		_, err = h.Customers.Union(h.Ctx(), follower("3"), union("U"))
+		ok(err)
+		_, err = h.Customers.Union(h.Ctx(), follower("4"), union("U"))
+		ok(err)
+		h.Run("DELETE FROM union_proofs")
+		erase(follower("3"))
+		if known("U") != 1 {
+			t.Error("an old one is gone while a follower is left")
+		}
+		erase(follower("4"))
+		if known("U") != 0 {
+			t.Error("an old one is left")
 		}
 	})
 }

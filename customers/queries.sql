@@ -362,3 +362,24 @@ SELECT properties FROM events WHERE name_id = ? ORDER BY at DESC LIMIT ?
 
 -- name: latest-attributes
 SELECT attributes FROM customers WHERE merged_into = 0 AND attributes <> '{}' ORDER BY last_seen_at DESC, id DESC LIMIT ?
+
+-- name: count-new-name
+INSERT INTO new_event_names (write_key_id, day, names) VALUES (?, ?, 1)
+ON CONFLICT (write_key_id, day) DO UPDATE SET names = new_event_names.names + 1 WHERE new_event_names.names < ?
+
+-- name: sweep-new-names
+DELETE FROM new_event_names WHERE day < ?
+
+-- name: prove-union
+INSERT INTO union_proofs (union_identity_id, follower_identity_id) VALUES (?, ?) ON CONFLICT (union_identity_id, follower_identity_id) DO NOTHING
+
+-- name: unprove-union
+DELETE FROM union_proofs WHERE follower_identity_id = ?
+
+-- name: proven-unions
+SELECT i.id, (SELECT count(*) FROM union_proofs p WHERE p.union_identity_id = i.id),
+  (SELECT count(*) FROM union_proofs p WHERE p.union_identity_id = i.id AND p.follower_identity_id = ?)
+FROM identities i WHERE i.customer_id = ? AND i.kind = 'unionid' AND i.verified ORDER BY i.id
+
+-- name: other-followers
+SELECT count(*) FROM identities WHERE customer_id = ? AND kind = 'openid' AND verified AND id <> ?

@@ -33,14 +33,21 @@ func (s *Service) unionTx(tx *store.Tx, follower, union Key) (ids.ID, error) {
 		return 0, err
 	}
 	if !found {
-		n, err := tx.Exec(qInsertIdentity, s.ids.Next(), who.Customer, who.Home, 0, union.Kind, union.Namespace, union.Value, true, clock.Millis(now))
+		has.Identity = s.ids.Next()
+		n, err := tx.Exec(qInsertIdentity, has.Identity, who.Customer, who.Home, 0, union.Kind, union.Namespace, union.Value, true, clock.Millis(now))
 		if err == nil && n == 0 {
 			err = store.ErrRestart
 		}
 		if err != nil {
 			return 0, err
 		}
+		if err := proveUnionTx(tx, has.Identity, who.Identity); err != nil {
+			return 0, err
+		}
 		return who.Customer, s.indexTx(tx, who.Customer, now)
+	}
+	if err := proveUnionTx(tx, has.Identity, who.Identity); err != nil {
+		return 0, err
 	}
 	if has.Customer == who.Customer {
 		return who.Customer, nil
@@ -86,4 +93,40 @@ func (s *Service) joinUnionTx(tx *store.Tx, who, has Resolved, now time.Time) (i
 		return 0, err
 	}
 	return survivor, announceAll(tx, done.customer, done.browsers, now)
+}
+
+// proveUnionTx notes through which follower a union id is known: it goes with the
+// last of them.
+func proveUnionTx(tx *store.Tx, union, follower ids.ID) error {
+	_, err := tx.Exec(queries.Get("prove-union"), union, follower)
+	return err
+}
+
+// entombUnionsTx erases the union ids of a person that only one follower has
+// shown, who is being erased. Nobody has to be known again by them: whoever comes
+// back brings them anew.
+func entombUnionsTx(tx *store.Tx, customer, follower ids.ID) error {
+	type union struct {
+		id          ids.ID
+		proofs, own int64
+	}
+	rows, err := tx.Query(queries.Get("proven-unions"), follower, customer)
+	list, err := store.Collect(rows, err, func(r store.Row) (u union, err error) { return u, r.Scan(&u.id, &u.proofs, &u.own) })
+	if err != nil {
+		return err
+	}
+	var others int64 // other followers: any of them may have shown one of which that was not noted
+	if err := tx.QueryRow(queries.Get("other-followers"), customer, follower).Scan(&others); err != nil {
+		return err
+	}
+	for _, u := range list {
+		if u.proofs > u.own || u.proofs == 0 && others > 0 {
+			continue
+		}
+		if _, err := tx.Exec(queries.Get("entomb"), "erased:"+u.id.String(), u.id); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(queries.Get("unprove-union"), follower)
+	return err
 }

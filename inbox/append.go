@@ -76,9 +76,18 @@ func (b *Inbox) appendTx(tx *store.Tx, c *Conversation, e *entry, now time.Time)
 	}
 	c.touch(now)
 	if e.Kind != KindActivity {
-		c.LastMessage = &LastMessage{Seq: e.Seq, Direction: e.Direction, Kind: e.Kind, Preview: previewOf(&e.Message), AuthorName: e.Author.Name, At: now}
+		c.LastMessage = lastOf(&e.Message, now)
 	}
 	return nil
+}
+
+// lastOf is what a list shows of a message.
+func lastOf(m *Message, at time.Time) *LastMessage {
+	l := &LastMessage{Seq: m.Seq, Direction: m.Direction, Kind: m.Kind, Preview: previewOf(m), AuthorName: m.Author.Name, At: at}
+	if m.Direction != In {
+		l.AuthorID = m.Author.ID
+	}
+	return l
 }
 
 // extra is the row's payload: what happened, or what the body does not say.

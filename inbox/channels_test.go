@@ -296,7 +296,7 @@ func TestErasure(t *testing.T) {
 		}
 		h.Run("UPDATE inbound SET state = 'done'")
 		for range 2 { // repeating it changes nothing
-			if err := h.Inbox.EraseIdentity(h.Ctx(), h.account, in.Identity); err != nil {
+			if err := h.Inbox.EraseIdentity(h.Ctx(), h.account, in.Identity, ""); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -17,8 +17,9 @@ const eraseChunk = 200
 // identity's value gives way to the tombstone. It works in short transactions
 // and can be repeated after a failure; an identity that is unknown or has been
 // erased is left alone. Files are swept within a day, the change feed forgets
-// after its retention.
-func (b *Inbox) EraseIdentity(ctx context.Context, account *channels.Account, i channels.Identity) error {
+// after its retention. by is the ExternalID of the happening that demands it, ""
+// for none: told of it again, nothing more follows.
+func (b *Inbox) EraseIdentity(ctx context.Context, account *channels.Account, i channels.Identity, by string) error {
 	who, found, err := customers.FindTx(b.db.Reader(ctx), customers.Key{Kind: i.Kind, Namespace: i.Namespace, Value: i.Value})
 	if err != nil || !found {
 		return err
@@ -49,7 +50,7 @@ func (b *Inbox) EraseIdentity(ctx context.Context, account *channels.Account, i 
 			return err
 		}
 	}
-	return b.db.Write(ctx, func(tx *store.Tx) error { return b.entombTx(tx, account, who, i) })
+	return b.db.Write(ctx, func(tx *store.Tx) error { return b.entombTx(tx, account, who, i, by) })
 }
 
 // blank empties the next messages behind last, in one transaction.
@@ -104,11 +105,16 @@ func (b *Inbox) tellErasedTx(tx *store.Tx, id ids.ID) error {
 
 // entombTx puts the tombstone in the identity's place and forgets what still
 // holds its value.
-func (b *Inbox) entombTx(tx *store.Tx, account *channels.Account, who customers.Resolved, i channels.Identity) error {
+func (b *Inbox) entombTx(tx *store.Tx, account *channels.Account, who customers.Resolved, i channels.Identity, by string) error {
 	now := b.clk.Now()
 	owner, err := b.customers.EntombTx(tx, who.Identity, i.Tombstone, now)
 	if err != nil {
 		return err
+	}
+	if by != "" {
+		if err := settleNotedTx(tx, account, by); err != nil {
+			return err
+		}
 	}
 	if _, err := tx.Exec(queries.Get("forget-noted"), who.Identity); err != nil {
 		return err

@@ -97,6 +97,7 @@ type LastMessage struct {
 	Kind       string    `json:"kind"`
 	Preview    string    `json:"preview"`
 	AuthorName *string   `json:"author_name"`
+	AuthorID   ids.ID    `json:"author_id" nullable:"true" doc:"Of the teammate or token that wrote it"`
 	At         time.Time `json:"at"`
 }
 
@@ -149,7 +150,7 @@ type Attachment struct {
 // Delivery is the fate of an outbound message.
 type Delivery struct {
 	ID        ids.ID    `json:"id"`
-	State     string    `json:"state" enum:"queued,claimed,sending,sent,delivered,read,failed,unknown"`
+	State     string    `json:"state" enum:"queued,claimed,sending,sent,delivered,read,failed,unknown,cancelled"`
 	Attempt   int64     `json:"attempt"`
 	ErrorCode *string   `json:"error_code"`
 	UpdatedAt time.Time `json:"updated_at"`

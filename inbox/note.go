@@ -2,11 +2,13 @@ package inbox
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
 
@@ -33,15 +35,34 @@ func (b *Inbox) noteTx(tx *store.Tx, h channels.Happening, caps channels.Capabil
 	if h.At.IsZero() {
 		h.At = now
 	}
+	if h.Returns != "" {
+		// Whoever is known by a tombstone must not be woken by hearing twice that
+		// they have left.
+		settled, err := settledTx(tx, h)
+		if err != nil || settled {
+			return channels.Received{Repeat: true, Stale: true, At: now}, err
+		}
+	}
 	who, err := b.whoTx(tx, h.Identity, "", now)
 	if err != nil {
 		return channels.Received{}, err
 	}
 	out := channels.Received{Customer: who.Customer, Identity: who.Identity, At: now}
 	n, err := tx.Exec(qNoted, inboundKey(h.Account, h.ExternalID), who.Customer, who.Identity, clock.Millis(now))
-	if err != nil || n == 0 {
-		out.Repeat = true
+	if err != nil {
 		return out, err
+	}
+	if out.Repeat = n == 0; out.Repeat {
+		return out, nil
+	}
+	if h.Returns != "" {
+		var later int64
+		if err := tx.QueryRow(queries.Get("returned"), who.Customer, h.Returns, clock.Millis(h.At), who.Identity).Scan(&later); err != nil {
+			return out, err
+		}
+		if out.Stale = later > 0; out.Stale {
+			return out, settleNotedTx(tx, h.Account, h.ExternalID)
+		}
 	}
 	properties := map[string]any{"account_id": h.Account.ID, "channel": h.Account.Channel}
 	for k, v := range h.Properties {
@@ -51,6 +72,31 @@ func (b *Inbox) noteTx(tx *store.Tx, h channels.Happening, caps channels.Capabil
 		return out, err
 	}
 	return out, b.tellThreadTx(tx, h, caps, who, now)
+}
+
+// settledTx tells whether everything that followed from a happening has been
+// done. What brought it once more is then forgotten, too, if the person is.
+func settledTx(tx *store.Tx, h channels.Happening) (bool, error) {
+	var identity ids.ID
+	err := tx.QueryRow(queries.Get("noted-of"), inboundKey(h.Account, h.ExternalID)).Scan(&identity)
+	if errors.Is(err, store.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil || identity != 0 {
+		return false, err
+	}
+	_, alive, err := customers.FindTx(tx, customers.Key{Kind: h.Identity.Kind, Namespace: h.Identity.Namespace, Value: h.Identity.Value})
+	if err == nil && !alive {
+		_, err = tx.Exec(queries.Get("forget-inbound"), h.Account.ID, h.Identity.Value)
+	}
+	return true, err
+}
+
+// settleNotedTx marks that everything that follows from a happening has been
+// done: its row is nobody's from here on.
+func settleNotedTx(tx *store.Tx, account *channels.Account, external string) error {
+	_, err := tx.Exec(queries.Get("settle-noted"), inboundKey(account, external))
+	return err
 }
 
 // tellThreadTx shows in the person's conversation, if there is one, what they

@@ -151,7 +151,7 @@ func (b *Inbox) settleTx(tx *store.Tx, c *Conversation, counted *place, now time
 		if err != nil {
 			return err
 		}
-		c.LastMessage = &LastMessage{Seq: m.Seq, Direction: m.Direction, Kind: m.Kind, Preview: previewOf(m), AuthorName: m.Author.Name, At: m.CreatedAt}
+		c.LastMessage = lastOf(m, m.CreatedAt)
 	}
 	if c.Status != Resolved {
 		var since int64

@@ -256,6 +256,15 @@ DELETE FROM events WHERE id IN (SELECT e.id FROM events e WHERE e.customer_id = 
 -- name: forget-noted
 DELETE FROM noted WHERE identity_id = ?
 
+-- name: noted-of
+SELECT identity_id FROM noted WHERE dedup_key = ?
+
+-- name: settle-noted
+UPDATE noted SET customer_id = 0, identity_id = 0 WHERE dedup_key = ?
+
+-- name: returned
+SELECT count(*) FROM events e WHERE e.customer_id = ? AND e.name_id = (SELECT n.id FROM event_names n WHERE n.name = ?) AND e.at > ? AND e.identity_id = ?
+
 -- name: forget-inbound
 DELETE FROM inbound WHERE account_id = ? AND lane = ? AND state <> 'new'
 

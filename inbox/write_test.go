@@ -207,3 +207,24 @@ func TestTokensAnswerButHaveNoCursor(t *testing.T) {
 		same(t, "cursors", h.Number("SELECT count(*) FROM read_cursors"), 0)
 	})
 }
+
+// A list says who wrote last by their id: two teammates may have one name.
+func TestLastMessageNamesItsAuthor(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		r := h.Receive("v", "1", "hello")
+		last := func() *inbox.LastMessage {
+			t.Helper()
+			c, err := h.Inbox.Get(h.Ctx(), h.Boss, r.Conversation)
+			if err != nil || c.LastMessage == nil {
+				t.Fatal(c, err)
+			}
+			return c.LastMessage
+		}
+		same(t, "author of the customer's", last().AuthorID, ids.ID(0))
+		lin, twin := h.Teammate(auth.Principal{Role: auth.Agent, Name: "Lin"}), h.Teammate(auth.Principal{Role: auth.Agent, Name: "Lin"})
+		for i, p := range []auth.Principal{lin, twin} {
+			h.Reply(p, r.Conversation, fmt.Sprint("k", i), "hi")
+			same(t, "author of the answer", last().AuthorID, p.ID)
+		}
+	})
+}

@@ -48,6 +48,9 @@ func (s *Service) applyTx(tx *store.Tx, turns []*turn, now time.Time) error {
 	if err := insertSteps(tx, rows); err != nil {
 		return err
 	}
+	if err := s.takeBackTx(tx, turns, now); err != nil {
+		return err
+	}
 	if more {
 		tx.Hint(Topic)
 	}

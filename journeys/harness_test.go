@@ -65,6 +65,7 @@ func newWorld(t testing.TB, engine store.Engine) *world {
 	w.customers = customers.New(w.db, w.clk, w.ids)
 	w.must(w.customers.Prepare(w.ctx()))
 	w.exec("CREATE TABLE sent (k TEXT PRIMARY KEY, customer BIGINT NOT NULL, node TEXT NOT NULL, channel TEXT NOT NULL, body TEXT NOT NULL, at BIGINT NOT NULL)")
+	w.exec("CREATE TABLE taken (delivery BIGINT NOT NULL, code TEXT NOT NULL)")
 	w.exec("CREATE TABLE todo (k TEXT PRIMARY KEY, customer BIGINT NOT NULL, title TEXT NOT NULL, due BIGINT NOT NULL, id BIGINT NOT NULL)")
 	w.exec("CREATE TABLE watched (owner TEXT PRIMARY KEY, rule TEXT NOT NULL)")
 	w.boss = auth.Principal{ID: w.ids.Next(), Role: auth.Owner, Name: "Boss", Scope: auth.ScopeAll}
@@ -337,6 +338,10 @@ func (s sender) Reach(q store.Querier, customer ids.ID, chosen []string, _ chann
 func (s sender) SendTx(tx *store.Tx, m journeys.Message, now time.Time) (channels.Enqueued, error) {
 	err := run(tx, "INSERT INTO sent (k, customer, node, channel, body, at) VALUES (?, ?, ?, ?, ?, ?)", m.By.Key, m.Customer, m.By.Node, m.Channel, m.Body, clock.Millis(now))
 	return channels.Enqueued{ID: s.w.ids.Next(), State: channels.Queued}, err
+}
+
+func (s sender) CancelTx(tx *store.Tx, delivery ids.ID, code string, _ time.Time) error {
+	return run(tx, "INSERT INTO taken (delivery, code) VALUES (?, ?)", delivery, code)
 }
 
 type tasks struct{ w *world }

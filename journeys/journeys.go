@@ -98,6 +98,8 @@ type Sender interface {
 	// reason, a code, says why on none.
 	Reach(q store.Querier, customer ids.ID, chosen []string, purpose channels.Purpose, now time.Time) (r Reach, reason string, err error)
 	SendTx(tx *store.Tx, m Message, now time.Time) (channels.Enqueued, error)
+	// CancelTx ends a delivery that waits; one that is on its way it leaves alone.
+	CancelTx(tx *store.Tx, delivery ids.ID, code string, now time.Time) error
 }
 
 // NewTask is one that a step makes.

@@ -232,3 +232,9 @@ SELECT j.id, j.name, j.state, v.graph FROM journey_versions v JOIN journeys j ON
 WHERE j.state IN ('live', 'paused') AND (v.fate = '' OR NOT v.settled)
 UNION ALL SELECT j.id, j.name, j.state, j.draft FROM journeys j WHERE j.state = 'draft'
 ORDER BY 1
+
+-- name: waiting-deliveries
+SELECT delivery_id FROM enrollment_steps WHERE enrollment_id = ? AND outcome = 'queued' AND delivery_id > 0 ORDER BY visit
+
+-- name: vouch
+SELECT j.state, COALESCE(e.state, ''), COALESCE(e.end_reason, '') FROM journeys j LEFT JOIN enrollments e ON e.id = ? WHERE j.id = ?

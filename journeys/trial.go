@@ -354,6 +354,8 @@ func (drySender) SendTx(*store.Tx, Message, time.Time) (channels.Enqueued, error
 	return channels.Enqueued{State: "would_send"}, nil
 }
 
+func (drySender) CancelTx(*store.Tx, ids.ID, string, time.Time) error { return nil }
+
 type dryTasks struct{}
 
 func (dryTasks) CreateTaskTx(*store.Tx, NewTask, time.Time) (ids.ID, error) { return 0, nil }

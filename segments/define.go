@@ -35,6 +35,9 @@ func (s *Service) Create(ctx context.Context, p auth.Principal, d Definition) (*
 		if _, err := tx.Exec(queries.Get("insert"), id, d.Name, text.Fold(d.Name), d.Description, raw, "", now, now, now); err != nil {
 			return err
 		}
+		if err := announceTx(tx, id, true, s.clk.Now()); err != nil {
+			return err
+		}
 		return s.auditTx(tx, p, "segment.created", id, d.Name)
 	})
 	if err != nil {
@@ -68,6 +71,9 @@ func (s *Service) Update(ctx context.Context, p auth.Principal, id ids.ID, versi
 			if err := restart(tx, append(dependents(all, id), id), clock.Millis(s.clk.Now())); err != nil {
 				return err
 			}
+		}
+		if err := announceTx(tx, id, true, s.clk.Now()); err != nil {
+			return err
 		}
 		return s.auditTx(tx, p, "segment.updated", id, d.Name)
 	})
@@ -118,6 +124,9 @@ func (s *Service) Delete(ctx context.Context, p auth.Principal, id ids.ID) error
 			return fault.New(fault.Conflict, "segment_in_use", fault.Params{"by": namesOf(uses), "used_by": uses})
 		}
 		if _, err := tx.Exec(queries.Get("delete"), clock.Millis(s.clk.Now()), id); err != nil {
+			return err
+		}
+		if err := announceTx(tx, id, true, s.clk.Now()); err != nil {
 			return err
 		}
 		return s.auditTx(tx, p, "segment.deleted", id, now.Name)

@@ -314,3 +314,34 @@ func TestWokenAtTheEdge(t *testing.T) {
 		s.in(segment, ming, false)
 	})
 }
+
+// Whoever has a list open hears at once that a teammate has made, renamed or
+// deleted a segment.
+func TestDefinitionsAreTold(t *testing.T) {
+	each(t, func(s *shop) {
+		told := func() string {
+			return s.Words("SELECT payload FROM changes WHERE kind = 'segment' ORDER BY id DESC LIMIT 1")
+		}
+		one, err := s.Segments.Create(s.Ctx(), s.Boss, segments.Definition{Name: "First", Rule: vip()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := told(), fmt.Sprintf(`{"defined":true,"segment":{"id":"%s","size":0,"state":"building","progress":0}}`, one.ID); got != want {
+			t.Errorf("created: %s", got)
+		}
+		s.Settle()
+		n := s.Number("SELECT count(*) FROM changes WHERE kind = 'segment'")
+		if _, err := s.Segments.Update(s.Ctx(), s.Boss, one.ID, one.Version, segments.Definition{Name: "Renamed", Rule: vip()}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := told(), fmt.Sprintf(`{"defined":true,"segment":{"id":"%s","size":0,"state":"ready","progress":100}}`, one.ID); got != want || s.Number("SELECT count(*) FROM changes WHERE kind = 'segment'") != n+1 {
+			t.Errorf("renamed: %s", got)
+		}
+		if err := s.Segments.Delete(s.Ctx(), s.Boss, one.ID); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := told(), fmt.Sprintf(`{"deleted":true,"segment_id":"%s"}`, one.ID); got != want {
+			t.Errorf("deleted: %s", got)
+		}
+	})
+}

@@ -232,7 +232,7 @@ func (m *month) erase(who ids.ID) {
 		return
 	}
 	i := list[m.rand.IntN(len(list))]
-	m.must(m.Inbox.EraseIdentity(m.Ctx(), m.Account, channels.Identity{Kind: i.Kind, Namespace: i.Namespace, Value: i.Value, Tombstone: "erased-" + m.IDs.Next().String()}))
+	m.must(m.Inbox.EraseIdentity(m.Ctx(), m.Account, channels.Identity{Kind: i.Kind, Namespace: i.Namespace, Value: i.Value, Tombstone: "erased-" + m.IDs.Next().String()}, ""))
 }
 
 func (m *month) define(name string) {

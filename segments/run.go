@@ -205,13 +205,19 @@ func tellTx(tx *store.Tx, id ids.ID, now time.Time) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	return announceTx(tx, id, false, now)
+}
+
+// announceTx tells how a segment stands. defined says that it is new, or is
+// called or means something else: then lists fetch it.
+func announceTx(tx *store.Tx, id ids.ID, defined bool, now time.Time) error {
 	one := news{ID: id}
 	var done, total, deleted int64
 	if err := tx.QueryRow(queries.Get("standing"), id).Scan(&one.Size, &one.State, &done, &total, &deleted); err != nil {
 		return err
 	}
 	one.Progress = progress(one.State, done, total)
-	payload := map[string]any{"segment": one}
+	payload := map[string]any{"segment": one, "defined": defined}
 	if deleted > 0 {
 		payload = map[string]any{"segment_id": id, "deleted": true}
 	}

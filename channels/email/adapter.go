@@ -77,6 +77,12 @@ func (*Adapter) Configure(raw json.RawMessage, secrets channels.Secrets) (json.R
 	return json.Marshal(c)
 }
 
+// Claim implements channels.Claimer: a mailbox is one account's.
+func (*Adapter) Claim(config json.RawMessage) (field, value string, err error) {
+	c, err := ParseConfig(config)
+	return "config.address", c.Address, err
+}
+
 func (a *Adapter) server(c Config, secrets channels.Secrets) server {
 	return server{SMTP: c.SMTP, password: secrets[PasswordSecret], localName: c.Domain, tls: a.TLS}
 }

@@ -62,6 +62,7 @@ type Outbox struct {
 	zone     *time.Location
 	auditor  auth.Auditor
 	outreach []OutreachTold
+	vouch    Vouch
 	// unsubscribe is the address at which an identity takes consent back.
 	unsubscribe func(identity, account ids.ID, channel string) string
 }

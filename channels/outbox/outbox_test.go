@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
 	"github.com/fanward/fanward/internal/testkit/house"
 )
@@ -29,6 +31,17 @@ type post struct {
 	account  *channels.Account
 	sent     int
 	stops    []func()
+	verdict  atomic.Pointer[channels.Verdict]
+}
+
+// says lets the causes of outreach answer so from here on.
+func (h *post) says(v channels.Verdict) { h.verdict.Store(&v) }
+
+func (h *post) vouch(store.Querier, channels.Source, time.Time) (channels.Verdict, error) {
+	if v := h.verdict.Load(); v != nil {
+		return *v, nil
+	}
+	return channels.Verdict{}, nil
 }
 
 func each(t *testing.T, p func() *channelstest.Provider, fn func(t *testing.T, h *post)) {
@@ -81,6 +94,7 @@ func (h *post) write(conversation ids.ID, body string) ids.ID {
 func (h *post) start(holder string, recoverAll bool) (stop func()) {
 	h.t.Helper()
 	o := h.Sender(holder, limits)
+	o.OnVouch(h.vouch)
 	ctx, cancel := context.WithCancel(h.Ctx())
 	wake, unsubscribe := h.Bus.Subscribe(outbox.Topic, 1)
 	var running sync.WaitGroup

@@ -21,7 +21,7 @@ var (
 	qContentSent   = queries.Get("content-sent")
 	qContentHeld   = queries.Get("content-held")
 	qAddress       = queries.Get("address")
-	qRefuse        = queries.Get("refuse")
+	qEnd           = queries.Get("end")
 	qHold          = queries.Get("hold")
 	qPosted        = queries.Get("posted")
 	qAccountStatus = queries.Get("account-status")
@@ -84,11 +84,36 @@ func (o *Outbox) SendTx(tx *store.Tx, s channels.Outreach) (channels.Enqueued, e
 
 // refuseTx ends an outreach that waits.
 func (o *Outbox) refuseTx(tx *store.Tx, d channels.Enqueued, code string, now time.Time) (channels.Enqueued, error) {
-	d.State, d.ErrorCode, d.UpdatedAt = channels.Failed, code, now
-	if _, err := tx.Exec(qRefuse, code, clock.Millis(now), d.ID); err != nil {
+	return o.endTx(tx, d, channels.Failed, code, now)
+}
+
+func (o *Outbox) endTx(tx *store.Tx, d channels.Enqueued, state channels.DeliveryState, code string, now time.Time) (channels.Enqueued, error) {
+	d.State, d.ErrorCode, d.UpdatedAt = state, code, now
+	n, err := tx.Exec(qEnd, string(state), code, clock.Millis(now), d.ID)
+	if err != nil || n == 0 {
+		return d, err
+	}
+	if err := sentTx(tx, d.ID, time.Time{}); err != nil {
 		return d, err
 	}
 	return d, o.tellOutreachTx(tx, d, now)
+}
+
+// CancelTx ends an outreach that waits, because what caused it has ended; code
+// says how. One that is on its way, or has arrived, stays as it is: it is judged
+// once more right before it goes out. The recipient is locked.
+func (o *Outbox) CancelTx(tx *store.Tx, id ids.ID, code string, now time.Time) error {
+	_, err := o.endTx(tx, channels.Enqueued{ID: id}, channels.Cancelled, code, now)
+	return err
+}
+
+// shownUntil is the instant that people are told a delivery waits for; what waits
+// for a person to act has none.
+func shownUntil(code string, until time.Time) int64 {
+	if code != QuietHours {
+		return 0
+	}
+	return clock.Millis(until)
 }
 
 // content is what delivery_contents holds of an outreach.
@@ -129,11 +154,14 @@ func (o *Outbox) postTx(tx *store.Tx, d channels.Enqueued, to recipient, now tim
 	if status != channels.Active {
 		return o.refuseTx(tx, d, "account_disabled", now)
 	}
-	err = o.passTx(tx, wish{delivery: d.ID, identity: c.identity, channel: c.channel, purpose: c.purpose}, to, now)
+	err = o.passTx(tx, wish{delivery: d.ID, identity: c.identity, channel: c.channel, purpose: c.purpose, source: c.source}, to, now)
 	var waits *held
+	var gone *cancelled
 	switch {
 	case errors.As(err, &waits):
-		return o.holdTx(tx, d, waits.until, now)
+		return o.holdTx(tx, d, waits, now)
+	case errors.As(err, &gone):
+		return o.endTx(tx, d, channels.Cancelled, gone.code, now)
 	case fault.KindOf(err) == fault.Conflict:
 		return o.refuseTx(tx, d, fault.CodeOf(err), now)
 	case err != nil:
@@ -155,14 +183,14 @@ func (o *Outbox) postTx(tx *store.Tx, d channels.Enqueued, to recipient, now tim
 }
 
 // holdTx lets an outreach wait.
-func (o *Outbox) holdTx(tx *store.Tx, d channels.Enqueued, until, now time.Time) (channels.Enqueued, error) {
-	if _, err := tx.Exec(qHold, clock.Millis(until), QuietHours, clock.Millis(now), d.ID); err != nil {
+func (o *Outbox) holdTx(tx *store.Tx, d channels.Enqueued, waits *held, now time.Time) (channels.Enqueued, error) {
+	if _, err := tx.Exec(qHold, clock.Millis(waits.until), waits.code, clock.Millis(now), d.ID); err != nil {
 		return d, err
 	}
-	if _, err := tx.Exec(qContentHeld, clock.Millis(until), d.ID); err != nil {
+	if _, err := tx.Exec(qContentHeld, shownUntil(waits.code, waits.until), d.ID); err != nil {
 		return d, err
 	}
-	d.State, d.ErrorCode, d.UpdatedAt = channels.Queued, QuietHours, now
+	d.State, d.ErrorCode, d.UpdatedAt = channels.Queued, waits.code, now
 	tx.Hint(Topic)
 	return d, o.tellOutreachTx(tx, d, now)
 }

@@ -107,8 +107,8 @@ UPDATE delivery_contents SET held_until = ? WHERE delivery_id = ?
 -- name: address
 SELECT i.kind, i.namespace, i.value, i.verified, k.locale FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ?
 
--- name: refuse
-UPDATE deliveries SET state = 'failed', error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'
+-- name: end
+UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'
 
 -- name: hold
 UPDATE deliveries SET next_at = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'

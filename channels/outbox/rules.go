@@ -45,10 +45,41 @@ func lockRecipientTx(tx *store.Tx, identity ids.ID) (recipient, error) {
 	return r, err
 }
 
-// held says that a delivery waits until an instant.
-type held struct{ until time.Time }
+// held says that a delivery waits until an instant, and why.
+type held struct {
+	until time.Time
+	code  string
+}
 
-func (h *held) Error() string { return fmt.Sprintf("held until %s", h.until) }
+func (h *held) Error() string { return fmt.Sprintf("%s: held until %s", h.code, h.until) }
+
+// cancelled says that nobody wants a delivery any more.
+type cancelled struct{ code string }
+
+func (c *cancelled) Error() string { return "cancelled: " + c.code }
+
+// Vouch tells whether what has caused an outreach still wants it. It is asked in
+// the transaction that would send it, with the recipient locked.
+type Vouch func(q store.Querier, s channels.Source, now time.Time) (channels.Verdict, error)
+
+// OnVouch names who answers for the causes of outreach. Call it while the program
+// starts.
+func (o *Outbox) OnVouch(v Vouch) { o.vouch = v }
+
+// vouchTx holds or cancels what its cause does not want, now or at all.
+func (o *Outbox) vouchTx(q store.Querier, s channels.Source, now time.Time) error {
+	if o.vouch == nil {
+		return nil
+	}
+	v, err := o.vouch(q, s, now)
+	switch {
+	case err != nil || v.Code == "":
+		return err
+	case v.Until.IsZero():
+		return &cancelled{v.Code}
+	}
+	return &held{v.Until, v.Code}
+}
 
 // wish is what the rules look at.
 type wish struct {
@@ -56,12 +87,16 @@ type wish struct {
 	channel            string
 	purpose            channels.Purpose
 	optIn              bool
+	source             channels.Source
 }
 
 // passTx judges an outreach at the moment of its sending: a coded conflict
-// refuses it, *held lets it wait. The recipient is locked. What a provider
+// refuses it, *held lets it wait, *cancelled ends it. The recipient is locked. What a provider
 // counts is spent by the caller.
 func (o *Outbox) passTx(tx *store.Tx, w wish, r recipient, now time.Time) error {
+	if err := o.vouchTx(tx, w.source, now); err != nil {
+		return err
+	}
 	if r.suppressed != "" {
 		return fault.New(fault.Conflict, Suppressed, nil)
 	}
@@ -76,7 +111,7 @@ func (o *Outbox) passTx(tx *store.Tx, w wish, r recipient, now time.Time) error 
 		return err
 	}
 	if until := rules.Quiet.until(now, o.zoneOf(r.timezone)); !until.IsZero() {
-		return &held{until.Add(jitter(w.delivery))}
+		return &held{until.Add(jitter(w.delivery)), QuietHours}
 	}
 	return passCapTx(tx, rules.Cap, w, r, now)
 }

@@ -339,3 +339,41 @@ func TestSendingRules(t *testing.T) {
 		}
 	})
 }
+
+// What has caused a message is asked right before it goes out: it may let it
+// wait, or take it back, also after quiet hours have held it.
+func TestCausesThatEnd(t *testing.T) {
+	each(t, accepting, func(t *testing.T, h *post) {
+		h.rules(free)
+		h.start("one", false)
+		ming := h.person(h.account, "ming")
+		h.says(channels.Verdict{Code: "journey_paused", Until: h.Clock.Now().Add(time.Minute)})
+		d := h.sendOut(h.outreach(h.account, ming, channels.Marketing, "later"))
+		testkit.Eventually(t, soon, "it waits", func() bool { return h.row(d.ID).code == "journey_paused" })
+		same(t, "what people are told it waits for", h.Number("SELECT held_until FROM delivery_contents WHERE delivery_id = ?", d.ID), 0)
+		h.says(channels.Verdict{})
+		h.Clock.Advance(time.Minute)
+		h.becomes(d.ID, channels.SentState)
+
+		h.says(channels.Verdict{Code: "journey_left"})
+		gone := h.becomes(h.sendOut(h.outreach(h.account, ming, channels.Marketing, "never")).ID, channels.Cancelled)
+		same(t, "why", gone.code, "journey_left")
+		h.says(channels.Verdict{})
+
+		// One that waits is cancelled at once; one that has gone is not.
+		h.rules(outbox.Sending{Quiet: outbox.Quiet{Enabled: true, From: "00:00", To: "23:59"}, Cap: free.Cap})
+		waits := h.sendOut(h.outreach(h.account, ming, channels.Marketing, "in the morning"))
+		testkit.Eventually(t, soon, "it waits", func() bool { return h.row(waits.ID).code == outbox.QuietHours })
+		for _, id := range []ids.ID{waits.ID, d.ID} {
+			if err := h.DB.Write(h.Ctx(), func(tx *store.Tx) error { return h.Outbox.CancelTx(tx, id, "journey_stopped", h.Clock.Now()) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		same(t, "the one that waited", h.row(waits.ID).state, "cancelled")
+		same(t, "is not held any more", h.Number("SELECT held_until FROM delivery_contents WHERE delivery_id = ?", waits.ID), 0)
+		same(t, "the one that had gone", h.row(d.ID).state, "sent")
+		h.Clock.Advance(48 * time.Hour)
+		same(t, "texts that went out", len(h.provider.Bodies("ming")), 1)
+		same(t, "what counts against the cap", h.Number("SELECT count(*) FROM delivery_contents WHERE sent_at > 0"), 1)
+	})
+}

@@ -51,7 +51,11 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 	mine, err := o.begin(ctx, &j, caps)
 	var waits *held
 	if errors.As(err, &waits) {
-		return o.settle(ctx, j, channels.Queued, QuietHours, "", waits.until)
+		return o.settle(ctx, j, channels.Queued, waits.code, "", waits.until)
+	}
+	var gone *cancelled
+	if errors.As(err, &gone) {
+		return o.settle(ctx, j, channels.Cancelled, gone.code, "", o.clk.Now())
 	}
 	if fault.KindOf(err) == fault.Conflict {
 		return o.settle(ctx, j, channels.Failed, fault.CodeOf(err), "", o.clk.Now())
@@ -262,7 +266,7 @@ func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState
 		if _, err := tx.Exec(qEnded, clock.Millis(now), string(state), code, j.id, j.attempt); err != nil {
 			return err
 		}
-		if j.message == 0 && (state == channels.Queued || state == channels.Failed) {
+		if j.message == 0 && (state == channels.Queued || state == channels.Failed || state == channels.Cancelled) {
 			if err := o.unsentTx(tx, j, state, code, due); err != nil {
 				return err
 			}
@@ -277,7 +281,7 @@ func (o *Outbox) beginOutreachTx(tx *store.Tx, j *job, caps channels.Capabilitie
 	if err != nil {
 		return err
 	}
-	if err := o.passTx(tx, wish{delivery: j.id, identity: j.identity, channel: c.channel, purpose: j.purpose, optIn: caps.OptIn}, to, now); err != nil {
+	if err := o.passTx(tx, wish{delivery: j.id, identity: j.identity, channel: c.channel, purpose: j.purpose, optIn: caps.OptIn, source: c.source}, to, now); err != nil {
 		return err
 	}
 	return sentTx(tx, j.id, now)
@@ -288,7 +292,7 @@ func (o *Outbox) unsentTx(tx *store.Tx, j job, state channels.DeliveryState, cod
 	if err := sentTx(tx, j.id, time.Time{}); err != nil || state != channels.Queued || code != QuietHours {
 		return err
 	}
-	_, err := tx.Exec(qContentHeld, clock.Millis(due), j.id)
+	_, err := tx.Exec(qContentHeld, shownUntil(code, due), j.id)
 	return err
 }
 

@@ -71,6 +71,12 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{MaxBody: MaxBody, Allowance: true, PerIdentity: true, Identity: customers.KindOpenID, PerAccount: true}
 }
 
+// Claim implements channels.Claimer: an official account pushes to one address.
+func (a *Adapter) Claim(config json.RawMessage) (field, value string, err error) {
+	c, err := ParseConfig(config)
+	return "config.app_id", c.AppID, err
+}
+
 // login opens what an account signs in with.
 func (a *Adapter) login(acc *channels.Account) (Login, Config, error) {
 	c, err := ParseConfig(acc.Config)

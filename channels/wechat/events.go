@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 
 	"github.com/fanward/fanward/channels"
@@ -32,7 +33,8 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 			n.Grants = append(n.Grants, grant("scan", at))
 		}
 	case EventUnsubscribe, eventCancelled:
-		n.Event, n.Activity = ActUnfollowed, ActUnfollowed
+		n.Event, n.Activity, n.Returns = ActUnfollowed, ActUnfollowed, ActFollowed
+		n.ExternalID = h.goneKey(p)
 	case EventScan:
 		n.Event, n.Activity = ActScanned, ActScanned
 		n.Grants = []channels.Grant{grant("scan", at)}
@@ -47,11 +49,12 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 		n.Event = ActOther
 		n.Properties["event"], n.Properties["fields"] = cut(p.Event), fields(p.Root)
 	}
-	if _, err := h.sink.Note(ctx, n); err != nil {
+	noted, err := h.sink.Note(ctx, n)
+	if err != nil || noted.Stale {
 		return err
 	}
-	if p.Event == EventUnsubscribe || p.Event == eventCancelled {
-		return h.erase(ctx, acc, n.Identity)
+	if n.Returns != "" {
+		return h.erase(ctx, acc, n.Identity, n.ExternalID)
 	}
 	if h.people == nil || p.Event != EventSubscribe && p.Event != EventScan {
 		return nil
@@ -64,15 +67,21 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 	return h.recognise(ctx, acc, p.From, attempt)
 }
 
+// goneKey names a push by which somebody leaves. It outlives the erasure that
+// follows, so it tells nobody who that was.
+func (h *Handler) goneKey(p *Push) string {
+	return "gone:" + hex.EncodeToString(h.hash("wechat-gone", []byte(p.DedupeKey())))
+}
+
 // erase removes what came from somebody who stopped following, where the
 // account's policy is what WeChat's terms demand. The person and what they did
 // elsewhere stay.
-func (h *Handler) erase(ctx context.Context, acc *channels.Account, i channels.Identity) error {
+func (h *Handler) erase(ctx context.Context, acc *channels.Account, i channels.Identity, by string) error {
 	config, err := ParseConfig(acc.Config)
 	if err != nil || !config.EraseOnUnsubscribe {
 		return err
 	}
-	return h.eraser.EraseIdentity(ctx, acc, i)
+	return h.eraser.EraseIdentity(ctx, acc, i, by)
 }
 
 // bind joins the follower to whoever made the bind token that they scanned.

@@ -58,7 +58,7 @@ type People interface {
 // Eraser removes what came from a person through one identity; the inbox is
 // one.
 type Eraser interface {
-	EraseIdentity(ctx context.Context, account *channels.Account, i channels.Identity) error
+	EraseIdentity(ctx context.Context, account *channels.Account, i channels.Identity, by string) error
 }
 
 // Handler understands stored pushes; it implements intake.Handler.

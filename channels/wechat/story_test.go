@@ -37,6 +37,7 @@ type firm struct {
 	ming    string
 	people  *acquaintances
 	handled []error
+	clerk   clerk
 }
 
 // acquaintances note whom they were asked to join.
@@ -87,7 +88,8 @@ func eachFirm(t *testing.T, fn func(f *firm)) {
 			handler := wechat.NewHandler(wechat.HandlerOptions{
 				Adapter: a, Sink: f.Inbox, Files: f.Inbox, Eraser: f.Inbox, Hash: f.Keys.MAC, People: f.people, Clock: f.Clock, FileBytes: 1 << 20,
 			})
-			rc := wechat.NewReceiver(f.Accounts, clerk{f, handler}, f.Clock, nil)
+			f.clerk = clerk{f, handler}
+			rc := wechat.NewReceiver(f.Accounts, f.clerk, f.Clock, nil)
 			hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rc.Serve(w, r, f.account) }))
 			t.Cleanup(func() { f.sim.Close(); f.server.Close(); hub.Close() })
 			config := fmt.Sprintf(`{"app_id":%q,"api_base":%q,"welcome":{"zh-CN":"欢迎","en":""}}`, app, f.server.URL)
@@ -258,6 +260,45 @@ func TestWhatIsNotKnown(t *testing.T) {
 	})
 }
 
+// WeChat delivers a push again that it believes lost. That somebody has left, told
+// once more after they are back, is history; so it is when it comes late for the
+// first time. Told again while they are gone it wakes nobody.
+func TestUnfollowToldAgain(t *testing.T) {
+	eachFirm(t, func(f *firm) {
+		f.act(simulator.Action{Do: "follow"})
+		f.act(simulator.Action{Do: "text", Text: "a first secret"})
+		left := f.Clock.Now().Add(time.Second)
+		f.act(simulator.Action{Do: "unfollow"})
+		f.again(left)
+		f.same("who left is left alone", []int64{f.Number("SELECT count(*) FROM identities WHERE value LIKE 'erased:%'"), f.Number("SELECT count(*) FROM identities WHERE value = ?", f.ming), f.Number("SELECT count(*) FROM inbound WHERE lane = ?", f.ming)}, []int64{1, 0, 0})
+		f.act(simulator.Action{Do: "follow"})
+		f.act(simulator.Action{Do: "text", Text: "back again"})
+		thread := f.thread()
+		for _, at := range []time.Time{left, left.Add(-time.Second) /* one that never came before */} {
+			f.again(at)
+			f.same("what was said after the return", f.Number("SELECT count(*) FROM messages WHERE body = 'back again'"), int64(1))
+			f.same("who is back", f.Number("SELECT count(*) FROM identities WHERE value = ?", f.ming), int64(1))
+			f.same("thread", shown(f.thread()), shown(thread))
+		}
+		f.act(simulator.Action{Do: "unfollow"})
+		f.same("words of who has left for good", f.Number("SELECT count(*) FROM messages WHERE body LIKE '%secret%' OR body LIKE 'back%'"), int64(0))
+	})
+}
+
+// again delivers the push of an unfollow at an instant once more, as the raw row
+// of a new delivery.
+func (f *firm) again(at time.Time) {
+	f.t.Helper()
+	body := fmt.Sprintf("<xml><ToUserName>gh_1</ToUserName><FromUserName>%s</FromUserName><CreateTime>%d</CreateTime><MsgType>event</MsgType><Event>unsubscribe</Event><EventKey></EventKey></xml>", f.ming, at.Unix())
+	p, err := wechat.ParsePush([]byte(body))
+	f.ok(err)
+	_, err = f.clerk.Keep(f.Ctx(), intake.Raw{Account: f.account.ID, Key: p.DedupeKey(), Lane: p.From, Body: []byte(body)})
+	f.ok(err)
+	for _, err := range f.handled {
+		f.ok(err)
+	}
+}
+
 // Who unfollows is forgotten, and known again when they come back.
 func TestUnfollowErases(t *testing.T) {
 	eachFirm(t, func(f *firm) {
@@ -285,6 +326,14 @@ func TestUnfollowErases(t *testing.T) {
 		f.ok(err)
 		f.act(simulator.Action{Do: "unfollow"})
 		f.same("kept where the policy is off", f.Number("SELECT count(*) FROM messages WHERE body = 'back again'"), int64(1))
+	})
+}
+
+// One official account is one account's.
+func TestOneAccountForEachAppID(t *testing.T) {
+	eachFirm(t, func(f *firm) {
+		_, err := f.Accounts.Create(f.Ctx(), channels.New{Channel: wechat.Channel, Name: "Tea again", Config: []byte(fmt.Sprintf(`{"app_id":%q}`, app)), Secrets: secrets})
+		house.Refused(t, err, "account_taken", "config.app_id")
 	})
 }
 

@@ -44,6 +44,12 @@ func (a *app) joinJourneys(registry *channels.Registry) {
 	a.outbox.OnOutreach(func(tx *store.Tx, c channels.OutreachChanged) error {
 		return a.journeys.DeliveryChangedTx(tx, c.Delivery, c.State, c.Code)
 	})
+	a.outbox.OnVouch(func(q store.Querier, s channels.Source, now time.Time) (channels.Verdict, error) {
+		if s.Kind != channels.SourceJourney {
+			return channels.Verdict{}, nil
+		}
+		return a.journeys.Vouch(q, s.Journey, s.Enrollment, now)
+	})
 }
 
 // runJourneys moves people until ctx ends.
@@ -86,6 +92,10 @@ func (s journeySender) SendTx(tx *store.Tx, m journeys.Message, now time.Time) (
 		IdempotencyKey: m.By.Key, Account: m.Account, Channel: m.Channel, Identity: m.Identity, Customer: m.Customer, Purpose: m.Purpose,
 		Subject: m.Subject, Body: m.Body, Source: sourceOf(m.By), Now: now,
 	})
+}
+
+func (s journeySender) CancelTx(tx *store.Tx, delivery ids.ID, code string, now time.Time) error {
+	return s.outbox.CancelTx(tx, delivery, code, now)
 }
 
 func sourceOf(by journeys.Cause) channels.Source {

@@ -2211,7 +2211,7 @@ export interface components {
             /** @example 123456789012345678 */
             id: string;
             /** @enum {string} */
-            state: "queued" | "claimed" | "sending" | "sent" | "delivered" | "read" | "failed" | "unknown";
+            state: "queued" | "claimed" | "sending" | "sent" | "delivered" | "read" | "failed" | "unknown" | "cancelled";
             /** Format: date-time */
             updated_at: string;
         };
@@ -2689,6 +2689,11 @@ export interface components {
         LastMessage: {
             /** Format: date-time */
             at: string;
+            /**
+             * @description Of the teammate or token that wrote it
+             * @example 123456789012345678
+             */
+            author_id: string | null;
             author_name: string | null;
             direction: string;
             kind: string;

@@ -162,6 +162,16 @@ describe("segments and stages", () => {
     expect(cache.getQueryData<Segment>(keys.segment("7"))?.size).toBe(4);
     expect(cache.getQueryState(keys.members("7", ""))?.isInvalidated).toBe(true);
   });
+  test("a segment that a teammate made, renamed or deleted", () => {
+    cache.setQueryData(keys.segmentList, { items: [segment] });
+    cache.setQueryData(keys.segment("7"), segment);
+    feed.apply({ kind: "segment", data: { segment: { id: "7", size: 3, state: "ready", progress: 100 }, defined: true } });
+    expect(cache.getQueryState(keys.segmentList)?.isInvalidated).toBe(true);
+    expect(cache.getQueryState(keys.segment("7"))?.isInvalidated).toBe(true);
+    feed.apply({ kind: "segment", data: { segment_id: "7", deleted: true } });
+    expect(cache.getQueryData<{ items: Segment[] }>(keys.segmentList)?.items).toEqual([]);
+    expect(cache.getQueryData(keys.segment("7"))).toBeUndefined();
+  });
   test("somebody who stands in another column than before makes the board ask anew, everybody else does not", () => {
     vi.useFakeTimers();
     const person = { id: "c", name: "Lin", label: "Lin", stage: null, tags: [] } as unknown as Customer;

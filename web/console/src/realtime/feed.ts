@@ -188,7 +188,8 @@ export class Feed {
         void this.cache.invalidateQueries({ queryKey: keys.stages });
         return;
       case "segment":
-        this.patchSegment(change.data.segment);
+        if ("deleted" in change.data) this.dropSegment(change.data.segment_id);
+        else this.patchSegment(change.data.segment, change.data.defined ?? false);
         return;
       case "removed":
         this.removeConversation(change.data.conversation_id);
@@ -387,12 +388,19 @@ export class Feed {
   }
 
   /** A segment's size or state is another; whoever looks at its people asks again. */
-  private patchSegment(news: Pick<Segment, "id" | "size" | "state" | "progress">): void {
+  private patchSegment(news: Pick<Segment, "id" | "size" | "state" | "progress">, defined: boolean): void {
     const known = this.cache.getQueryData<Items<Segment>>(keys.segmentList)?.items.some((s) => s.id === news.id) ?? true;
     this.cache.setQueryData<Items<Segment>>(keys.segmentList, (data) => data && { ...data, items: data.items.map((s) => (s.id === news.id ? { ...s, ...news } : s)) });
     this.cache.setQueryData<Segment>(keys.segment(news.id), (segment) => segment && { ...segment, ...news });
-    if (!known) void this.cache.invalidateQueries({ queryKey: keys.segmentList });
+    if (!known || defined) void this.cache.invalidateQueries({ queryKey: keys.segmentList });
+    if (defined) void this.cache.invalidateQueries({ queryKey: keys.segment(news.id), exact: true });
     for (const queryKey of [keys.membersOf(news.id), keys.membershipChanges(news.id), keys.segmentPreviews]) void this.cache.invalidateQueries({ queryKey });
+  }
+
+  /** A segment is gone: lists are without it, and its own page learns so by asking. */
+  private dropSegment(id: string): void {
+    this.cache.setQueryData<Items<Segment>>(keys.segmentList, (data) => data && { ...data, items: data.items.filter((s) => s.id !== id) });
+    void this.cache.resetQueries({ queryKey: keys.segment(id), exact: true });
   }
 
   private putTeammate(teammate: Teammate): void {

@@ -47,7 +47,7 @@ export type Change =
   /** The stages themselves are others. */
   | { kind: "stages"; data: Record<string, never> }
   /** Somebody came or went, or it is being gone through; at most once a second for each. */
-  | { kind: "segment"; data: { segment: Pick<Segment, "id" | "size" | "state" | "progress"> } }
+  | { kind: "segment"; data: { segment: Pick<Segment, "id" | "size" | "state" | "progress">; /** new, or called or meant otherwise */ defined?: boolean } | { segment_id: string; deleted: true } }
   | { kind: "removed"; data: { conversation_id: string } };
 
 /** What the server says. */

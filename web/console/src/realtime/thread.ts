@@ -18,6 +18,7 @@ const rank: Record<Delivery["state"], number> = {
   sending: 2,
   failed: 3,
   unknown: 3,
+  cancelled: 3,
   sent: 4,
   delivered: 5,
   read: 6,

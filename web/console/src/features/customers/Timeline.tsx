@@ -105,9 +105,9 @@ function OutreachRow({ outreach }: { outreach: Outreach }) {
         {outreach.subject ? `${outreach.subject} · ` : ""}
         {outreach.preview}
       </p>
-      <p className="timeline-fate" data-tone={trouble ? "danger" : undefined} title={reasonOf(delivery) ?? undefined}>
+      <p className="timeline-fate" data-tone={trouble ? "danger" : undefined} title={reasonOf(delivery) ?? undefined} data-state={delivery.state}>
         {outreach.answered ? t("timeline.answered") : state}
-        {trouble && reasonOf(delivery) ? ` ${reasonOf(delivery)}` : ""}
+        {(trouble || delivery.state === "cancelled" || (delivery.error_code && !held && !outreach.answered)) && reasonOf(delivery) ? ` ${reasonOf(delivery)}` : ""}
       </p>
     </Row>
   );

@@ -95,7 +95,7 @@ function Rows({ items, query, currentId }: Props) {
   const now = useNow();
   const { search } = useInboxFilter();
   const teammates = useTeammates();
-  const ownName = useMe().name;
+  const ownId = useMe().id;
   const byId = useMemo(() => new Map(teammates.map((m) => [m.id, m])), [teammates]);
   const scroll = useRef<HTMLDivElement>(null);
   const rowHeight = phone ? 65 : 61;
@@ -135,7 +135,7 @@ function Rows({ items, query, currentId }: Props) {
               current={conversation.id === currentId}
               now={now}
               assignee={conversation.assignee_id ? byId.get(conversation.assignee_id) : undefined}
-              ownName={ownName}
+              ownId={ownId}
               style={{ transform: `translateY(${row.start}px)` }}
             />
           );

@@ -15,16 +15,16 @@ interface Props {
   current: boolean;
   now: number;
   assignee: Teammate | undefined;
-  /** One's own name, which the list tells as "You". */
-  ownName: string;
+  /** Oneself, which the list tells as "You". */
+  ownId: string;
   style: CSSProperties;
 }
 
-function Preview({ conversation, ownName }: { conversation: Conversation; ownName: string }) {
+function Preview({ conversation, ownId }: { conversation: Conversation; ownId: string }) {
   const { t } = useTranslation();
   const last = conversation.last_message;
   if (!last) return <>{t("inbox.noMessage")}</>;
-  const author = last.author_name === ownName ? t("inbox.you") : last.author_name;
+  const author = last.author_id === ownId ? t("inbox.you") : last.author_name;
   const by = last.kind === "note" ? t("inbox.noteBy") : last.direction === "out" ? author : null;
   return (
     <>
@@ -55,7 +55,7 @@ function Waiting({ conversation, now }: { conversation: Conversation; now: numbe
 }
 
 /** One conversation in the list. */
-export const ConversationRow = memo(function ConversationRow({ conversation, search, current, now, assignee, ownName, style }: Props) {
+export const ConversationRow = memo(function ConversationRow({ conversation, search, current, now, assignee, ownId, style }: Props) {
   const { t } = useTranslation();
   const who = customerName(conversation.customer);
   const unread = Math.max(0, conversation.inbound_count - conversation.read_inbound_count);
@@ -92,7 +92,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, sea
         </span>
         <span className="row-line">
           <span className="row-preview">
-            <Preview conversation={conversation} ownName={ownName} />
+            <Preview conversation={conversation} ownId={ownId} />
           </span>
           <span className="row-meta">
             <Waiting conversation={conversation} now={now} />

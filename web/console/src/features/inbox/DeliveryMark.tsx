@@ -48,7 +48,7 @@ export function RetryDelivery({ delivery, onRetried, block }: { delivery: Delive
   );
 }
 
-const icons = { queued: SnoozeIcon, claimed: BusyIcon, sending: BusyIcon, sent: SentIcon, delivered: DeliveredIcon, read: ReadIcon };
+const icons = { queued: SnoozeIcon, claimed: BusyIcon, sending: BusyIcon, sent: SentIcon, delivered: DeliveredIcon, read: ReadIcon, cancelled: SnoozeIcon };
 
 function Trouble({ message, delivery, mayWrite }: { message: Message; delivery: Delivery; mayWrite: boolean }) {
   const { t } = useTranslation();

@@ -4,7 +4,7 @@ import { i18n } from "@/i18n";
 import { number } from "@/i18n/format";
 import { wayName, type Names } from "./words";
 
-const known = ["queued", "sent", "delivered", "read", "failed", "unknown", "unreachable", "came", "timeout", "elapsed", "done", "passed", "removed", "unchanged", "exited", "goal", "else", "would_send"] as const;
+const known = ["queued", "sent", "delivered", "read", "failed", "unknown", "cancelled", "unreachable", "came", "timeout", "elapsed", "done", "passed", "removed", "unchanged", "exited", "goal", "else", "would_send"] as const;
 
 /** What came of a step, in the reader's language: the name of a way, or an outcome. */
 export function outcomeName(outcome: string, node: FlowNode | undefined, names: Names): string {
