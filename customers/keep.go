@@ -110,6 +110,9 @@ func (k *keeper) roomFor(name string) (bool, error) {
 	if _, ours := k.s.names[name]; ours {
 		return true, nil
 	}
+	if _, known := k.s.numbers.of(name); known {
+		return true, nil
+	}
 	var id int64
 	err := k.tx.QueryRow(qEventName, name).Scan(&id)
 	if !isNoRows(err) {
