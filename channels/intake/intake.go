@@ -106,6 +106,7 @@ var DefaultLimits = Limits{AtOnce: 32, Lease: 3 * time.Minute, Timeout: time.Min
 type Intake struct {
 	db       *store.DB
 	clk      clock.Clock
+	machine  clock.Clock
 	ids      *ids.Source
 	accounts Accounts
 	holder   string
@@ -116,8 +117,11 @@ type Intake struct {
 
 // Options are what an Intake needs. Zero Limits mean DefaultLimits.
 type Options struct {
-	DB       *store.DB
-	Clock    clock.Clock
+	DB    *store.DB
+	Clock clock.Clock
+	// Machine tells the time of leases, which the sandbox must not move: another
+	// node may not have heard of it yet. nil: Clock.
+	Machine  clock.Clock
 	IDs      *ids.Source
 	Accounts Accounts
 	// Holder names this process in leases; it differs for every start.
@@ -134,7 +138,10 @@ func New(o Options) *Intake {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Intake{db: o.DB, clk: o.Clock, ids: o.IDs, accounts: o.Accounts, holder: o.Holder, log: o.Log, limits: o.Limits, handlers: map[string]Handler{}}
+	if o.Machine == nil {
+		o.Machine = o.Clock
+	}
+	return &Intake{db: o.DB, clk: o.Clock, machine: o.Machine, ids: o.IDs, accounts: o.Accounts, holder: o.Holder, log: o.Log, limits: o.Limits, handlers: map[string]Handler{}}
 }
 
 // Register says who handles a channel. Call it before Run.

@@ -83,9 +83,9 @@ func (r *runner) round(ctx context.Context) time.Duration {
 	if room <= 0 {
 		return pollEvery
 	}
-	now := in.clk.Now()
+	now, leased := in.clk.Now(), in.machine.Now()
 	var first int64 // an idle intake writes nothing
-	if err := in.db.Reader(ctx).QueryRow(qFirst, clock.Millis(now), clock.Millis(now.Add(2*in.limits.Lease))).Scan(&first); err != nil || first == 0 {
+	if err := in.db.Reader(ctx).QueryRow(qFirst, clock.Millis(leased), clock.Millis(leased.Add(2*in.limits.Lease))).Scan(&first); err != nil || first == 0 {
 		if err != nil && ctx.Err() == nil {
 			in.log.Error("intake scan", "error", err)
 		}
@@ -96,11 +96,10 @@ func (r *runner) round(ctx context.Context) time.Duration {
 	}
 	var found []claimed
 	err := in.db.Write(ctx, func(tx *store.Tx) error {
-		now = in.clk.Now()
-		ms, lease := clock.Millis(now), clock.Millis(now.Add(in.limits.Lease))
+		now, leased = in.clk.Now(), in.machine.Now()
 		// A lease that ends further ahead than leases last was given before the
 		// clock was set back, and counts as over.
-		rows, err := tx.Query(qClaim, ms, ms, clock.Millis(now.Add(2*in.limits.Lease)), room, in.holder, lease)
+		rows, err := tx.Query(qClaim, clock.Millis(now), clock.Millis(leased), clock.Millis(leased.Add(2*in.limits.Lease)), room, in.holder, clock.Millis(leased.Add(in.limits.Lease)))
 		found, err = store.Collect(rows, err, scanClaimed)
 		return err
 	})

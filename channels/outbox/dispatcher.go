@@ -103,7 +103,7 @@ func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 	var claimed []job
 	err := d.o.db.Write(ctx, func(tx *store.Tx) error {
 		now := d.o.clk.Now()
-		rows, err := tx.Query(qClaim, account, clock.Millis(now), clock.Millis(now), room, d.o.holder, clock.Millis(now.Add(d.o.limits.Lease)), clock.Millis(now))
+		rows, err := tx.Query(qClaim, account, clock.Millis(now), clock.Millis(now), room, d.o.holder, d.o.leaseEnd(), clock.Millis(now))
 		claimed, err = store.Collect(rows, err, scanJob)
 		return err
 	})
@@ -137,6 +137,9 @@ func (d *dispatcher) run(ctx context.Context, j job) {
 	default:
 	}
 }
+
+// leaseEnd is until when a claim made now holds.
+func (o *Outbox) leaseEnd() int64 { return clock.Millis(o.machine.Now().Add(o.limits.Lease)) }
 
 // job is a claimed delivery. lease is the claim's name: whoever finds another
 // one in the row has lost it.
@@ -177,7 +180,7 @@ func scanLost(r store.Row) (lost, error) {
 // given before the clock was set back, and counts as over.
 func (d *dispatcher) rescue(ctx context.Context, all bool) error {
 	o := d.o
-	now := o.clk.Now()
+	now := o.machine.Now()
 	over, beyond := clock.Millis(now), clock.Millis(now.Add(2*o.limits.Lease))
 	if all {
 		beyond = -1

@@ -55,6 +55,7 @@ type Outbox struct {
 	accounts Accounts
 	loader   Loader
 	holder   string
+	machine  clock.Clock
 	log      *slog.Logger
 	changed  Changed
 	limits   Limits
@@ -69,8 +70,11 @@ type Outbox struct {
 
 // Options are what an Outbox needs. Zero Limits mean DefaultLimits.
 type Options struct {
-	DB       *store.DB
-	Clock    clock.Clock
+	DB    *store.DB
+	Clock clock.Clock
+	// Machine tells the time of leases, which the sandbox must not move: another
+	// node may not have heard of it yet. nil: Clock.
+	Machine  clock.Clock
 	IDs      *ids.Source
 	Registry *channels.Registry
 	Accounts Accounts
@@ -114,12 +118,15 @@ func New(o Options) *Outbox {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Machine == nil {
+		o.Machine = o.Clock
+	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
 	return &Outbox{
 		poster: o.Poster, zone: o.Zone, unsubscribe: o.Unsubscribe, auditor: o.Auditor,
-		db: o.DB, clk: o.Clock, ids: o.IDs, registry: o.Registry, accounts: o.Accounts, loader: o.Loader, holder: o.Holder, log: o.Log, limits: o.Limits,
+		db: o.DB, clk: o.Clock, machine: o.Machine, ids: o.IDs, registry: o.Registry, accounts: o.Accounts, loader: o.Loader, holder: o.Holder, log: o.Log, limits: o.Limits,
 		changed: func(*store.Tx, channels.Enqueued, time.Time) error { return nil },
 	}
 }

@@ -112,7 +112,7 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 	next := *j
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
-		next.attempt, next.lease = j.attempt+1, clock.Millis(now.Add(o.limits.Lease))
+		next.attempt, next.lease = j.attempt+1, o.leaseEnd()
 		var to recipient
 		if caps.Allowance || j.message == 0 {
 			// Before anything else: everybody locks the customer first.

@@ -58,7 +58,7 @@ type app struct {
 	jobs      *jobs.Queue
 	hub       *realtime.Hub
 	server    *api.Server
-	sandbox   *sandboxSide
+	sandbox   *sandboxKeeper
 	// directory knows the addresses of the mail accounts; post takes mail in, nil
 	// where none is taken.
 	directory *email.Directory
@@ -127,10 +127,10 @@ func (a *app) join(ctx context.Context) error {
 	a.segments = segments.New(segments.Options{DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Auditor: a.auth, Log: obs.Component(a.log, "segments")})
 	a.customers.OnStageRule(a.segments.StageRuleTx)
 	a.accounts.OnAudit(a.auth)
-	a.intake = intake.New(intake.Options{DB: d.DB, Clock: clk, IDs: d.ids, Accounts: a.accounts, Holder: d.node.Name, Log: obs.Component(a.log, "intake")})
+	a.intake = intake.New(intake.Options{DB: d.DB, Clock: clk, Machine: d.machine, IDs: d.ids, Accounts: a.accounts, Holder: d.node.Name, Log: obs.Component(a.log, "intake")})
 	loader := new(lateLoader)
 	a.outbox = outbox.New(outbox.Options{
-		DB: d.DB, Clock: clk, IDs: d.ids, Registry: registry, Accounts: a.accounts, Loader: loader, Holder: d.node.Name, Log: obs.Component(a.log, "outbox"),
+		DB: d.DB, Clock: clk, Machine: d.machine, IDs: d.ids, Registry: registry, Accounts: a.accounts, Loader: loader, Holder: d.node.Name, Log: obs.Component(a.log, "outbox"),
 		Poster: loader, Unsubscribe: func(identity, account ids.ID, channel string) string {
 			return a.url() + links.UnsubscribeURL(identity, account, channel)
 		},
@@ -156,16 +156,17 @@ func (a *app) join(ctx context.Context) error {
 	if err := a.hub.Start(ctx); err != nil {
 		return err
 	}
-	a.jobs = jobs.New(jobs.Config{DB: d.DB, Clock: clk, IDs: d.ids, Bus: d.bus, Log: obs.Component(a.log, "jobs"), Holder: d.node.Name, Observe: a.metrics.Job})
+	a.jobs = jobs.New(jobs.Config{DB: d.DB, Clock: clk, Machine: d.machine, IDs: d.ids, Bus: d.bus, Log: obs.Component(a.log, "jobs"), Holder: d.node.Name, Observe: a.metrics.Job})
 	if err := a.upkeep(); err != nil {
 		return err
 	}
+	a.sandbox = a.newSandboxKeeper()
 	var err error
 	a.server, err = api.New(api.Options{
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
 		Customers: a.customers, Segments: a.segments, Journeys: a.journeys, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
-		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.demoURL, Console: console.Dist(), Widget: widget.Script,
+		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.sandbox.shopURL, Console: console.Dist(), Widget: widget.Script,
 	})
 	if err != nil {
 		return err
@@ -194,10 +195,6 @@ func openKeys(c *config.Config) (*seal.Keys, error) {
 
 // start listens and lets the background work begin.
 func (a *app) start(ctx context.Context) error {
-	on, err := a.sandboxOn(ctx)
-	if err != nil {
-		return err
-	}
 	listener, err := net.Listen("tcp", a.config.HTTP.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on http.addr (FANWARD_HTTP_ADDR): %w", err)
@@ -205,14 +202,13 @@ func (a *app) start(ctx context.Context) error {
 	a.listener = listener
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	if a.post, err = a.openPost(on); err != nil {
+	if a.post, err = a.openPost(a.config.Email.SMTPAddr); err != nil {
 		return err
 	}
-	if on {
-		if a.sandbox, err = a.startSandbox(ctx); err != nil {
-			return err
-		}
+	if err := a.sandbox.begin(ctx); err != nil {
+		return err
 	}
+	a.background.Go(func() { a.sandbox.run(work) })
 	a.background.Go(func() { a.hub.Run(work) })
 	wake, unsubscribe := a.db.bus.Subscribe(outbox.Topic, 1)
 	a.background.Go(func() {
@@ -238,7 +234,7 @@ func (a *app) start(ctx context.Context) error {
 		a.tasksDue(work, due)
 	})
 	a.background.Go(func() { a.watchWatermark(work) })
-	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.clk, a.log, func() { a.fail(errLeaseLost) }) })
+	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.machine, a.log, func() { a.fail(errLeaseLost) }) })
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}
@@ -268,9 +264,7 @@ func (a *app) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	a.server.Drain()
-	if a.sandbox != nil {
-		a.sandbox.stop(ctx)
-	}
+	a.sandbox.stop(ctx)
 	a.post.stop(ctx)
 	a.hub.Drain(ctx)
 	var err error

@@ -19,15 +19,17 @@ import (
 // SQLite it holds the data folder's lock.
 type database struct {
 	*store.DB
-	clk    *clock.System
-	ids    *ids.Source
-	bus    *bus.Memory
-	node   node
-	unlock func()
+	clk *clock.System
+	// machine is the time of leases, which the sandbox does not move.
+	machine clock.Clock
+	ids     *ids.Source
+	bus     *bus.Memory
+	node    node
+	unlock  func()
 }
 
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metrics *obs.Metrics) (_ *database, err error) {
-	d := &database{clk: clock.NewSystem(), bus: bus.NewMemory(), unlock: func() {}}
+	d := &database{clk: clock.NewSystem(), machine: clock.NewSystem(), bus: bus.NewMemory(), unlock: func() {}}
 	if c.Database.URL == "" {
 		if d.unlock, err = store.Lock(c.DataDir); err != nil {
 			return nil, err
@@ -52,7 +54,7 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metri
 	if err != nil {
 		return nil, err
 	}
-	if d.node, err = leaseNode(ctx, d.DB, d.clk); err != nil {
+	if d.node, err = leaseNode(ctx, d.DB, d.machine); err != nil {
 		return nil, err
 	}
 	d.ids, err = ids.NewSource(d.clk, d.node.Number, high)

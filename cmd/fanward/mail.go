@@ -60,13 +60,8 @@ type postOffice struct {
 	listener net.Listener
 }
 
-// openPost listens for mail: where the settings say, or for the sandbox alone.
-// Without either it returns nil.
-func (a *app) openPost(sandboxOn bool) (*postOffice, error) {
-	addr := a.config.Email.SMTPAddr
-	if addr == "" && sandboxOn {
-		addr = "127.0.0.1:0"
-	}
+// openPost listens for mail; without an address it returns nil.
+func (a *app) openPost(addr string) (*postOffice, error) {
 	if addr == "" {
 		return nil, nil
 	}
@@ -155,9 +150,9 @@ type mailSide struct {
 	listener net.Listener
 }
 
-// startMailbox opens the mailbox and makes the sandbox's mail account at the
-// first start.
-func (a *app) startMailbox(ctx context.Context) (_ *mailSide, err error) {
+// startMailbox opens the mailbox, which writes to post, and makes the sandbox's
+// mail account at the first start.
+func (a *app) startMailbox(ctx context.Context, post *postOffice) (_ *mailSide, err error) {
 	listener, err := net.Listen("tcp", a.config.Sandbox.MailAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on sandbox.mail_addr (FANWARD_SANDBOX_MAIL_ADDR): %w", err)
@@ -172,7 +167,7 @@ func (a *app) startMailbox(ctx context.Context) (_ *mailSide, err error) {
 		return nil, errors.Join(err, listener.Close(), answers.Close())
 	}
 	m := &mailSide{listener: listener, box: sandbox.NewMailbox(sandbox.MailboxOptions{
-		HubSMTP: a.post.listener.Addr().String(), Company: sandbox.Person{Name: account.Name, Address: sandboxAddress}, Now: a.db.clk.Now,
+		HubSMTP: post.listener.Addr().String(), Company: sandbox.Person{Name: account.Name, Address: sandboxAddress}, Now: a.db.clk.Now,
 	})}
 	m.server = a.serveLocal(listener, m.box.Handler(), "the mailbox")
 	go func() {
@@ -198,5 +193,5 @@ func (m *mailSide) url() string { return "http://" + m.listener.Addr().String() 
 
 func (m *mailSide) stop(ctx context.Context) {
 	m.box.Close() // ends the pages' waiting
-	_ = m.server.Shutdown(ctx)
+	shut(ctx, m.server)
 }

@@ -41,7 +41,8 @@ func nodeName() string {
 }
 
 // leaseNode gives the process its node number: 0 on SQLite, which has one
-// process, and a leased one on PostgreSQL.
+// process, and a leased one on PostgreSQL. clk is the machine's: the sandbox's
+// must not end leases.
 func leaseNode(ctx context.Context, db *store.DB, clk clock.Clock) (node, error) {
 	n := node{Name: nodeName()}
 	if db.Engine() == store.SQLite {

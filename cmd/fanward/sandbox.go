@@ -23,40 +23,42 @@ type sandboxSide struct {
 	listener net.Listener
 	phones   *phoneSide
 	mail     *mailSide
-}
-
-func (a *app) sandboxOn(ctx context.Context) (bool, error) {
-	real, err := a.accounts.HasReal(ctx)
-	if err != nil {
-		return false, err
-	}
-	return a.config.SandboxOn(real)
+	// post takes the mailbox's mail in where the settings name no address; else nil.
+	post *postOffice
 }
 
 // startSandbox makes the sandbox's web chat account at the first start and
 // opens the shop that carries its widget.
-func (a *app) startSandbox(ctx context.Context) (*sandboxSide, error) {
+func (a *app) startSandbox(ctx context.Context) (_ *sandboxSide, err error) {
 	listener, err := net.Listen("tcp", a.config.Sandbox.ShopAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on sandbox.shop_addr (FANWARD_SANDBOX_SHOP_ADDR): %w", err)
 	}
 	s := &sandboxSide{listener: listener}
+	defer func() {
+		if err != nil {
+			_ = listener.Close()
+			s.stop(ctx)
+		}
+	}()
 	account, secret, err := a.shopAccount(ctx, s.origins())
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	if err := a.customers.EnsureSandboxKeys(ctx); err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	if s.phones, err = a.startPhones(ctx); err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
-	if s.mail, err = a.startMailbox(ctx); err != nil {
-		s.phones.stop(ctx)
-		_ = listener.Close()
+	post := a.post
+	if post == nil {
+		if s.post, err = a.openPost("127.0.0.1:0"); err != nil {
+			return nil, err
+		}
+		post = s.post
+	}
+	if s.mail, err = a.startMailbox(ctx, post); err != nil {
 		return nil, err
 	}
 	shop := sandbox.NewShop(sandbox.ShopOptions{HubURL: a.url(), AccountKey: account.Key, QRHost: wechat.PictureHost(s.phones.url()), IdentitySecret: secret, BrowserKey: customers.SandboxBrowserKey, ServerKey: customers.SandboxKey})
@@ -72,10 +74,26 @@ func (s *sandboxSide) origins() []string {
 
 func (s *sandboxSide) url() string { return "http://" + s.listener.Addr().String() }
 
+// stop ends the pages, those of them that are there.
 func (s *sandboxSide) stop(ctx context.Context) {
-	_ = s.server.Shutdown(ctx)
-	s.phones.stop(ctx)
-	s.mail.stop(ctx)
+	if s.server != nil {
+		shut(ctx, s.server)
+	}
+	if s.phones != nil {
+		s.phones.stop(ctx)
+	}
+	if s.mail != nil {
+		s.mail.stop(ctx)
+	}
+	s.post.stop(ctx)
+}
+
+// shut ends a server in order, and at the end of ctx without: another node may
+// wait for its address.
+func shut(ctx context.Context, server *http.Server) {
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close()
+	}
 }
 
 // shopAccount is the web chat account whose widget the shop carries, with its
@@ -136,12 +154,4 @@ func (a *app) serveLocal(listener net.Listener, page http.Handler, what string) 
 		}
 	}()
 	return server
-}
-
-// demoURL is where the demo shop can be visited; "" without sandbox.
-func (a *app) demoURL() string {
-	if a.sandbox == nil {
-		return ""
-	}
-	return a.sandbox.url()
 }

@@ -61,10 +61,10 @@ func (a *app) welcome(cmd *cobra.Command) error {
 		lines = append(lines, locale.Sentence(lang, "cli."+key, params))
 	}
 	say("serving", map[string]any{"url": a.url()})
-	if demo := a.demoURL(); demo != "" {
-		say("demo_shop", map[string]any{"url": demo})
-		say("phones", map[string]any{"url": a.sandbox.phones.url()})
-		say("mailbox", map[string]any{"url": a.sandbox.mail.url()})
+	if side := a.sandbox.here(); side != nil {
+		say("demo_shop", map[string]any{"url": side.url()})
+		say("phones", map[string]any{"url": side.phones.url()})
+		say("mailbox", map[string]any{"url": side.mail.url()})
 	}
 	link, needed, err := a.auth.OwnerLink(cmd.Context())
 	if err != nil {

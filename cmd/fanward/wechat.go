@@ -16,6 +16,7 @@ import (
 	"github.com/fanward/fanward/channels/wechat/simulator"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/internal/store"
 )
 
 // newWechat makes the WeChat adapter; its accounts may have their API on this
@@ -43,7 +44,8 @@ const (
 	sandboxAppID  = "wx5andb0xfanward00"
 	sandboxWechat = "gh_sandbox"
 	sandboxSeed   = 1
-	// sandboxPhones keeps the phones from start to start, in the data folder.
+	// sandboxPhones keeps the phones from start to start, in the data folder of a
+	// single node.
 	sandboxPhones = "sandbox-phones.json"
 )
 
@@ -67,7 +69,7 @@ func (a *app) startPhones(ctx context.Context) (_ *phoneSide, err error) {
 	}
 	p := &phoneSide{listener: listener}
 	p.sim = simulator.New(simulator.Options{
-		Clock: a.db.clk, Move: a.db.clk.Move, Seed: sandboxSeed, BaseURL: p.url(), Log: obs.Component(a.log, "wechat-simulator"),
+		Clock: a.db.clk, Move: a.sandbox.move, Seed: sandboxSeed, BaseURL: p.url(), Log: obs.Component(a.log, "wechat-simulator"),
 	})
 	if err := a.furnishPhones(ctx, p); err != nil {
 		p.sim.Close()
@@ -94,7 +96,7 @@ func (a *app) furnishPhones(ctx context.Context, p *phoneSide) error {
 	if err != nil {
 		return err
 	}
-	if err := p.sim.Persist(filepath.Join(a.config.DataDir, sandboxPhones)); err != nil {
+	if err := p.sim.Persist(a.phonesKept()); err != nil {
 		return err
 	}
 	if err := p.sim.SetMenu(sandboxAppID, []byte(sandboxMenu)); err != nil {
@@ -106,6 +108,15 @@ func (a *app) furnishPhones(ctx context.Context, p *phoneSide) error {
 		}
 	}
 	return nil
+}
+
+// phonesKept is where the phones are kept: a file, or, where another node may
+// take them over, a row.
+func (a *app) phonesKept() simulator.Keeper {
+	if a.db.Engine() == store.SQLite {
+		return simulator.File(filepath.Join(a.config.DataDir, sandboxPhones))
+	}
+	return a.sandbox.row
 }
 
 // sandboxWechat is the sandbox's WeChat account, whose API is at base.
@@ -130,5 +141,5 @@ func (p *phoneSide) url() string { return "http://" + p.listener.Addr().String()
 
 func (p *phoneSide) stop(ctx context.Context) {
 	p.sim.Close() // ends the pages' streams, which the shutdown waits for
-	_ = p.server.Shutdown(ctx)
+	shut(ctx, p.server)
 }

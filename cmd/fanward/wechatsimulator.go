@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,7 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 	}
 	clk := clock.NewSystem()
 	sim := simulator.New(simulator.Options{
-		Clock: clk, Move: clk.Move, Seed: o.seed, Profile: o.profile, BaseURL: "http://" + listener.Addr().String(), ControlSecret: o.secret,
+		Clock: clk, Move: func(d time.Duration) error { clk.Move(d); return nil }, Seed: o.seed, Profile: o.profile, BaseURL: "http://" + listener.Addr().String(), ControlSecret: o.secret,
 		Log: obs.NewLogger(cmd.ErrOrStderr(), "debug", "text"),
 	})
 	defer sim.Close()
@@ -75,7 +76,7 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 		return errors.New(locale.Sentence(terminalLanguage(), "cli.simulator_account", nil))
 	}
 	if o.state != "" {
-		if err := sim.Persist(o.state); err != nil {
+		if err := sim.Persist(simulator.File(o.state)); err != nil {
 			_ = listener.Close()
 			return err
 		}

@@ -43,10 +43,23 @@ func (s *System) Now() time.Time {
 // Move adds d to the clock's offset and wakes sleepers whose time has come.
 func (s *System) Move(d time.Duration) {
 	s.mu.Lock()
-	s.offset += d
+	defer s.mu.Unlock()
+	s.moveTo(s.offset + d)
+}
+
+// MoveTo sets the clock's offset and wakes sleepers whose time has come.
+func (s *System) MoveTo(offset time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if offset != s.offset {
+		s.moveTo(offset)
+	}
+}
+
+func (s *System) moveTo(offset time.Duration) {
+	s.offset = offset
 	close(s.moved)
 	s.moved = make(chan struct{})
-	s.mu.Unlock()
 }
 
 // Offset is how far this clock stands from the machine's.

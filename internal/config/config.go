@@ -78,7 +78,7 @@ type Email struct {
 
 // Sandbox lets every channel be tried without an account.
 type Sandbox struct {
-	Mode      string `yaml:"mode" doc:"auto, on or off. auto: on only while every address is loopback, public_url is empty and no real channel account exists. on: refused at start in any other state."`
+	Mode      string `yaml:"mode" doc:"auto, on or off. auto: on only while every address of every node is loopback, public_url too or empty, no node has it off, and no real channel account exists. on: refused at start in any other state."`
 	ShopAddr  string `yaml:"shop_addr" doc:"Where the sandbox's demo shop listens. Must be loopback."`
 	PhoneAddr string `yaml:"phone_addr" doc:"Where the sandbox's WeChat phones and their platform listen. Must be loopback."`
 	MailAddr  string `yaml:"mail_addr" doc:"Where the sandbox's mailbox listens. Must be loopback."`
@@ -177,7 +177,7 @@ func (c *Config) SandboxOn(realAccounts bool) (bool, error) {
 	if c.Email.SMTPAddr != "" && !Loopback(c.Email.SMTPAddr) {
 		why = append(why, c.problem("email.smtp_addr", "sandbox_not_loopback", nil))
 	}
-	if c.PublicURL != "" {
+	if c.PublicURL != "" && !loopbackURL(c.PublicURL) {
 		why = append(why, c.problem("public_url", "sandbox_public_url", nil))
 	}
 	if realAccounts {
@@ -192,6 +192,21 @@ func (c *Config) SandboxOn(realAccounts bool) (bool, error) {
 		return false, why
 	}
 	return false, nil
+}
+
+// SandboxForbidden is the Problems error of a sandbox that is demanded (mode
+// "on") while another node forbids it; nil in every other mode and for node "".
+func (c *Config) SandboxForbidden(node string) error {
+	if c.Sandbox.Mode != "on" || node == "" {
+		return nil
+	}
+	return Problems{c.problem("sandbox.mode", "sandbox_other_node", map[string]any{"node": node})}
+}
+
+// loopbackURL tells whether an address leads to this machine alone.
+func loopbackURL(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && Loopback(net.JoinHostPort(u.Hostname(), "80"))
 }
 
 // Loopback tells whether a listening address can be reached from this machine

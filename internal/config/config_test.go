@@ -232,6 +232,9 @@ func TestSandboxRule(t *testing.T) {
 		{[]string{"FANWARD_SANDBOX_MODE=off"}, false, false, ""},
 		{[]string{"FANWARD_SANDBOX_MODE=off", "FANWARD_HTTP_ADDR=:1"}, true, false, ""},
 		{[]string{"FANWARD_SANDBOX_MODE=on"}, false, true, ""},
+		{[]string{"FANWARD_SANDBOX_MODE=on", "FANWARD_PUBLIC_URL=http://127.0.0.1:9000"}, false, true, ""},
+		{[]string{"FANWARD_PUBLIC_URL=http://localhost"}, false, true, ""},
+		{[]string{"FANWARD_PUBLIC_URL=http://localhost.example"}, false, false, ""},
 		{[]string{"FANWARD_SANDBOX_MODE=on"}, true, false, "sandbox_real_accounts"},
 		{[]string{"FANWARD_SANDBOX_MODE=on", "FANWARD_HTTP_ADDR=192.0.2.1:80", "FANWARD_PUBLIC_URL=https://a.example", "FANWARD_SANDBOX_SHOP_ADDR=:0"}, false, false, "sandbox_not_loopback sandbox_not_loopback sandbox_public_url"},
 	}

@@ -107,13 +107,16 @@ func (c cancel) Unwrap() error { return c.error }
 // over; the transaction must not commit.
 var ErrLeaseLost = errors.New("the job has been taken over by another worker")
 
-// Config is what a Queue works with. All but Observe is required.
+// Config is what a Queue works with. All but Machine and Observe is required.
 type Config struct {
 	DB    *store.DB
 	Clock clock.Clock
-	IDs   *ids.Source
-	Bus   bus.Bus
-	Log   *slog.Logger
+	// Machine tells the time of leases, which the sandbox must not move: another
+	// node may not have heard of it yet. nil: Clock.
+	Machine clock.Clock
+	IDs     *ids.Source
+	Bus     bus.Bus
+	Log     *slog.Logger
 	// Holder names this process in leases; unique per start.
 	Holder string
 	// Observe is told of each attempt: outcome is done, retry, snoozed,
@@ -134,6 +137,9 @@ type Queue struct {
 func New(c Config) *Queue {
 	if c.Observe == nil {
 		c.Observe = func(string, string, time.Duration) {}
+	}
+	if c.Machine == nil {
+		c.Machine = c.Clock
 	}
 	return &Queue{Config: c, workers: map[string]*worker{}}
 }

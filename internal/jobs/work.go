@@ -198,7 +198,7 @@ func (q *Queue) claim(r *running, w *worker, limit int) (int, error) {
 	var claimed []Job
 	now := clock.Millis(q.Clock.Now())
 	err := q.DB.Write(r.hard, func(tx *store.Tx) (err error) {
-		rows, err := tx.Query(qClaim, q.Holder, now+leaseFor.Milliseconds(), w.kind, now, limit)
+		rows, err := tx.Query(qClaim, q.Holder, clock.Millis(q.Machine.Now().Add(leaseFor)), w.kind, now, limit)
 		claimed, err = store.Collect(rows, err, func(row store.Row) (Job, error) {
 			j := Job{Kind: w.kind}
 			var runAt, created int64
@@ -314,7 +314,7 @@ func (q *Queue) upkeepLoop() {
 	r := q.run
 	prune := q.Clock.Now()
 	for {
-		alarm, stop := q.Clock.After(leaseFor / 3)
+		alarm, stop := q.Machine.After(leaseFor / 3)
 		select {
 		case <-r.quit:
 			stop()
@@ -338,11 +338,11 @@ func (q *Queue) upkeep(r *running, now time.Time, prune bool) error {
 	r.mu.Unlock()
 	if q.DB.Engine() == store.Postgres {
 		if live > 0 {
-			if err := q.renew(r.hard, now); err != nil {
+			if err := q.renew(r.hard); err != nil {
 				return err
 			}
 		}
-		if err := q.rescue(r.hard, clock.Millis(now)); err != nil {
+		if err := q.rescue(r.hard, clock.Millis(q.Machine.Now())); err != nil {
 			return err
 		}
 	}
@@ -360,9 +360,9 @@ func (q *Queue) upkeep(r *running, now time.Time, prune bool) error {
 	return nil
 }
 
-func (q *Queue) renew(ctx context.Context, now time.Time) error {
+func (q *Queue) renew(ctx context.Context) error {
 	return q.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(qRenew, clock.Millis(now.Add(leaseFor)), q.Holder)
+		_, err := tx.Exec(qRenew, clock.Millis(q.Machine.Now().Add(leaseFor)), q.Holder)
 		return err
 	})
 }

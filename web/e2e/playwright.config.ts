@@ -1,9 +1,15 @@
 import { defineConfig } from "@playwright/test";
 
+// "2": every story on two nodes, and nothing else; "1": on one. Otherwise all on
+// one, and what is tagged @nodes on two as well.
+const nodes = process.env["FANWARD_E2E_NODES"];
+
 // Debian's Chromium; nothing is downloaded. Each test starts the built binary
 // with a data folder of its own, so tests may run side by side.
 export default defineConfig({
   testDir: "tests",
+  globalSetup: "./src/servers.ts",
+  projects: [...(nodes === "2" ? [] : [{ name: "one node" }]), ...(nodes === "1" ? [] : [{ name: "two nodes", ...(nodes === "2" ? {} : { grep: /@nodes/ }) }])],
   timeout: 180_000,
   // Only waited for where a busy machine needs it.
   expect: { timeout: 20_000 },

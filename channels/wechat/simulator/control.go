@@ -156,7 +156,9 @@ func (s *Simulator) move(seconds float64) error {
 	if seconds < 0 || seconds > maxMove.Seconds() {
 		return errors.New("clock_out_of_range")
 	}
-	s.opts.Move(time.Duration(seconds * float64(time.Second)))
+	if err := s.opts.Move(time.Duration(seconds * float64(time.Second))); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.changed()
 	s.mu.Unlock()

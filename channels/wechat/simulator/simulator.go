@@ -35,8 +35,9 @@ type Clock interface {
 // accounts on the machine's clock.
 type Options struct {
 	Clock Clock // nil: the machine's
-	// Move moves Clock; nil: the control API cannot.
-	Move func(time.Duration)
+	// Move moves Clock; nil: the control API cannot. An error is the answer of
+	// whoever asked, and nothing has moved.
+	Move func(time.Duration) error
 	// Seed decides every name and nonce that the platform makes up.
 	Seed uint64
 	// Profile names the allowance rules: "2021", "2023" or "guide-2025"; "" is "2023".

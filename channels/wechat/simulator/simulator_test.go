@@ -47,7 +47,7 @@ func newStage(t *testing.T, change func(*simulator.Account), options ...func(*si
 	s := &stage{t: t, clk: clock.NewFake(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	hub := httptest.NewServer(http.HandlerFunc(s.receive))
 	t.Cleanup(hub.Close)
-	o := simulator.Options{Clock: s.clk, Seed: 1, Move: s.clk.Advance}
+	o := simulator.Options{Clock: s.clk, Seed: 1, Move: func(d time.Duration) error { s.clk.Advance(d); return nil }}
 	for _, f := range options {
 		f(&o)
 	}

@@ -78,15 +78,42 @@ func (s *Simulator) Restore(snapshot []byte) error {
 // them is saved once.
 const settle = time.Second
 
-// Persist restores the platform from a file, if there is one, and saves it
-// there a moment after every change and when it is closed. A file that cannot
-// be read is an error.
-func (s *Simulator) Persist(path string) error {
-	snapshot, err := os.ReadFile(path)
-	if err == nil {
+// Keeper is where a platform is kept while it does not run.
+type Keeper interface {
+	// Load gives what was kept; nil when nothing was.
+	Load() ([]byte, error)
+	// Save replaces what was kept as a whole.
+	Save(snapshot []byte) error
+}
+
+// File is a Keeper: the path of a file.
+type File string
+
+// Load implements Keeper.
+func (f File) Load() ([]byte, error) {
+	snapshot, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return snapshot, err
+}
+
+// Save implements Keeper.
+func (f File) Save(snapshot []byte) error {
+	fresh := string(f) + ".new"
+	if err := os.WriteFile(fresh, snapshot, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(fresh, string(f))
+}
+
+// Persist restores the platform from where it is kept, if it is, and saves it
+// there a moment after every change and when it is closed. What is kept and
+// cannot be read is an error.
+func (s *Simulator) Persist(kept Keeper) error {
+	snapshot, err := kept.Load()
+	if err == nil && snapshot != nil {
 		err = s.Restore(snapshot)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = nil
 	}
 	if err != nil {
 		return fmt.Errorf("restore the WeChat simulator: %w", err)
@@ -94,7 +121,7 @@ func (s *Simulator) Persist(path string) error {
 	changes, stop := s.watch()
 	s.work.Go(func() {
 		defer stop()
-		defer s.save(path)
+		defer s.save(kept)
 		for {
 			select {
 			case <-changes:
@@ -108,20 +135,16 @@ func (s *Simulator) Persist(path string) error {
 				wake.Stop()
 				return
 			}
-			s.save(path)
+			s.save(kept)
 		}
 	})
 	return nil
 }
 
-// save replaces the file as a whole.
-func (s *Simulator) save(path string) {
+func (s *Simulator) save(kept Keeper) {
 	snapshot, err := s.Snapshot()
 	if err == nil {
-		err = os.WriteFile(path+".new", snapshot, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = kept.Save(snapshot)
 	}
 	if err != nil {
 		s.log.Error("save the WeChat simulator", "error", err)

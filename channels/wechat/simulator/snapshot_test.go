@@ -13,7 +13,7 @@ import (
 func TestStartedAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "phones.json")
 	first := newStage(t, nil)
-	first.must(first.sim.Persist(file))
+	first.must(first.sim.Persist(simulator.File(file)))
 	first.done(simulator.Action{Do: "follow"})
 	first.done(simulator.Action{Do: "text", Text: "hi"})
 	first.must(first.sim.SetMenu(app, []byte(`{"button":[{"type":"click","name":"a","key":"k"}]}`)))
@@ -27,7 +27,7 @@ func TestStartedAgain(t *testing.T) {
 	first.sim.Close()
 
 	second := newStage(t, nil)
-	second.must(second.sim.Persist(file))
+	second.must(second.sim.Persist(simulator.File(file)))
 	if openID, err := second.sim.AddPerson(app, "Ming"); err != simulator.ErrNameTaken || openID != first.ming {
 		t.Errorf("%s %v", openID, err)
 	}
@@ -47,7 +47,7 @@ func TestStartedAgain(t *testing.T) {
 	}
 
 	second.must(os.WriteFile(file+"2", []byte("{"), 0o600))
-	if err := second.sim.Persist(file + "2"); err == nil {
+	if err := second.sim.Persist(simulator.File(file + "2")); err == nil {
 		t.Error("a file that is broken is taken")
 	}
 }

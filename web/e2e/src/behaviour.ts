@@ -3,7 +3,7 @@ import type { Api, Hub } from "./hub";
 
 /** Sends one call of the tracking API with a write key. */
 export async function track(hub: Hub, key: string, type: "track" | "identify", body: Record<string, unknown>): Promise<void> {
-  const r = await fetch(`${hub.url}/v1/${type}`, {
+  const r = await fetch(`${hub.visitorsURL}/v1/${type}`, {
     method: "POST",
     headers: { Authorization: `Basic ${Buffer.from(`${key}:`).toString("base64")}`, "Content-Type": "application/json" },
     body: JSON.stringify(body),

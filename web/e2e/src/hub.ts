@@ -1,111 +1,95 @@
 // Starts the real binary and speaks to it as an integrator would.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { test } from "@playwright/test";
 
-const binary = process.env["FANWARD_BIN"] ?? resolve(import.meta.dirname, "../../../bin/fanward");
-const shippedConfig = resolve(import.meta.dirname, "../../../config.yaml");
+import { Node, freePort } from "./node";
 
-export async function freePort(): Promise<number> {
-  return new Promise((ok, fail) => {
-    const s = createServer();
-    s.once("error", fail);
-    s.listen(0, "127.0.0.1", () => {
-      const a = s.address();
-      s.close(() => (a && typeof a === "object" ? ok(a.port) : fail(new Error("no port"))));
-    });
-  });
-}
+export { freePort } from "./node";
 
-/** One running Fanward with the shipped configuration, on free ports and a data folder of its own. */
-export class Hub {
-  readonly dir = mkdtempSync(join(tmpdir(), "fanward-e2e-"));
-  url = "";
-  shopURL = "";
-  phoneURL = "";
-  mailURL = "";
-  private port = 0;
-  private shopPort = 0;
-  private phonePort = 0;
-  private mailPort = 0;
-  private child: ChildProcess | null = null;
-  private log = "";
+/** How many nodes the stories of this run have. */
+export const nodes = (): number => (test.info().project.name === "two nodes" ? 2 : 1);
+
+/**
+ * A running installation with the shipped configuration: one node, or two where
+ * teammates are on one and everybody else is on the other.
+ */
+export abstract class Hub {
+  /** Where teammates and integrators are. */
+  abstract readonly url: string;
+  /** Where visitors are, and what shops and WeChat send. */
+  abstract readonly visitorsURL: string;
+  abstract readonly shopURL: string;
+  abstract readonly phoneURL: string;
+  abstract readonly mailURL: string;
 
   static async start(env: Record<string, string> = {}): Promise<Hub> {
-    const hub = new Hub();
-    hub.port = await freePort();
-    hub.shopPort = await freePort();
-    hub.phonePort = await freePort();
-    hub.mailPort = await freePort();
-    hub.url = `http://127.0.0.1:${hub.port}`;
-    hub.shopURL = `http://127.0.0.1:${hub.shopPort}`;
-    hub.phoneURL = `http://127.0.0.1:${hub.phonePort}`;
-    hub.mailURL = `http://127.0.0.1:${hub.mailPort}`;
+    if (nodes() === 2) return (await import("./cluster")).Cluster.begin(env);
+    return Single.begin(env);
+  }
+
+  /** Starts it again, after kill. */
+  abstract up(env?: Record<string, string>): Promise<void>;
+  /** Ends it at once, without goodbye. */
+  abstract kill(): Promise<void>;
+  /** Ends it in order, with all it has stored. */
+  abstract stop(): Promise<void>;
+  /** Runs an admin command; the answer is what it prints on standard output. */
+  abstract command(...args: string[]): string;
+  abstract output(): string;
+
+  /** The owner's one-time sign-in link that the program prints. */
+  ownerLink(): string {
+    const links = [...this.output().matchAll(/https?:\/\/\S+(\/sign-in\/link#token=\S+)/g)];
+    const last = links.at(-1)?.[1]; // a newer one replaces those before
+    if (!last) throw new Error(`no sign-in link was printed:\n${this.output()}`);
+    return this.url + last;
+  }
+}
+
+/** An installation of one node, on SQLite. */
+class Single extends Hub {
+  private constructor(
+    private readonly node: Node,
+    readonly shopURL: string,
+    readonly phoneURL: string,
+    readonly mailURL: string,
+  ) {
+    super();
+  }
+
+  static async begin(env: Record<string, string>): Promise<Hub> {
+    const [port, shop, phone, mail] = [await freePort(), `127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+    const node = new Node(port, { FANWARD_SANDBOX_SHOP_ADDR: shop, FANWARD_SANDBOX_PHONE_ADDR: phone, FANWARD_SANDBOX_MAIL_ADDR: mail });
+    const hub = new Single(node, `http://${shop}`, `http://${phone}`, `http://${mail}`);
     await hub.up(env);
     return hub;
   }
 
-  private env(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
-    return {
-      PATH: process.env["PATH"],
-      FANWARD_DATA_DIR: this.dir,
-      FANWARD_HTTP_ADDR: `127.0.0.1:${this.port}`,
-      FANWARD_SANDBOX_SHOP_ADDR: `127.0.0.1:${this.shopPort}`,
-      FANWARD_SANDBOX_PHONE_ADDR: `127.0.0.1:${this.phonePort}`,
-      FANWARD_SANDBOX_MAIL_ADDR: `127.0.0.1:${this.mailPort}`,
-      ...extra,
-    };
+  get url(): string {
+    return this.node.url;
   }
 
-  async up(env: Record<string, string> = {}): Promise<void> {
-    this.log = "";
-    const child = spawn(binary, ["serve", "--config", shippedConfig], { env: this.env(env), stdio: ["ignore", "pipe", "pipe"] });
-    this.child = child;
-    for (const s of [child.stdout, child.stderr]) s.on("data", (b: Buffer) => (this.log += b.toString()));
-    const until = Date.now() + 20_000;
-    while (Date.now() < until) {
-      if (child.exitCode !== null) throw new Error(`the program ended:\n${this.log}`);
-      const ready = await fetch(this.url + "/readyz").then(
-        (r) => r.ok,
-        () => false,
-      );
-      // The address and the sign-in link are printed once everything is up.
-      if (ready && this.log.includes(this.url)) return;
-      await new Promise((r) => setTimeout(r, 25));
-    }
-    throw new Error(`the program is not ready:\n${this.log}`);
+  get visitorsURL(): string {
+    return this.node.url;
   }
 
-  /** The owner's one-time sign-in link that the program prints. */
-  ownerLink(): string {
-    const link = /https?:\/\/\S+\/sign-in\/link#token=\S+/.exec(this.log)?.[0];
-    if (!link) throw new Error(`no sign-in link was printed:\n${this.log}`);
-    return link;
+  up(env: Record<string, string> = {}): Promise<void> {
+    return this.node.up(env);
   }
 
-  /** Runs an admin command; the answer is what it prints on standard output. */
+  kill(): Promise<void> {
+    return this.node.kill();
+  }
+
+  stop(): Promise<void> {
+    return this.node.stop();
+  }
+
   command(...args: string[]): string {
-    return execFileSync(binary, args, { env: this.env(), encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
-  }
-
-  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const child = this.child;
-    if (!child || child.exitCode !== null) return;
-    const gone = new Promise((r) => child.once("exit", r));
-    child.kill(signal);
-    await gone;
-    this.child = null;
-  }
-
-  async stop(): Promise<void> {
-    await this.kill("SIGTERM");
-    rmSync(this.dir, { recursive: true, force: true });
+    return this.node.command(...args);
   }
 
   output(): string {
-    return this.log;
+    return this.node.output();
   }
 }
 
@@ -121,14 +105,23 @@ export class Api {
   }
 
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const r = await fetch(`${this.url}/api/v1${path}`, {
-      method,
-      headers: { Authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    const r = await this.fetch(method, path, body);
     const text = await r.text();
     if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${text}`);
     return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  /** Asks again, for a while, where nobody can have heard it. */
+  private async fetch(method: string, path: string, body: unknown): Promise<Response> {
+    for (const end = Date.now() + 10_000; ; await new Promise((ok) => setTimeout(ok, 200))) {
+      const r = await fetch(`${this.url}/api/v1${path}`, {
+        method,
+        headers: { Authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      const again = r.status === 503 || (r.status === 502 && method === "GET");
+      if (!again || Date.now() > end) return r;
+    }
   }
 
   /** A teammate with a password-less one-time link; the link is the answer. */
@@ -145,7 +138,7 @@ export async function visitorWrites(hub: Hub, texts: string[], visitor?: string)
   const key = /data-account="([^"]+)"/.exec(page)?.[1];
   if (!key) throw new Error("the shop names no account");
   const post = async (path: string, body: unknown, token?: string) => {
-    const r = await fetch(`${hub.url}/channels/webchat/${key}/${path}`, {
+    const r = await fetch(`${hub.visitorsURL}/channels/webchat/${key}/${path}`, {
       method: "POST",
       headers: { Origin: hub.shopURL, "Content-Type": "application/json", ...(token ? { Authorization: `Visitor ${token}` } : {}) },
       body: JSON.stringify(body),

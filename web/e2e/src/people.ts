@@ -1,12 +1,21 @@
 // What visitors and teammates do, in their own words.
-import { type Browser, type BrowserContextOptions, type Locator, type Page, expect } from "@playwright/test";
+import { type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page, expect } from "@playwright/test";
+
+import { listen } from "./greetings";
+import { acted } from "./midway";
+
+/** A browser of somebody's own, whose sockets are listened to. */
+async function own(browser: Browser, options: BrowserContextOptions): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.on("page", listen);
+  return context;
+}
 
 export class Visitor {
   constructor(readonly page: Page) {}
 
   static async at(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visitor> {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
+    const page = await (await own(browser, options)).newPage();
     await page.goto(url);
     return new Visitor(page);
   }
@@ -21,6 +30,7 @@ export class Visitor {
     await this.open();
     await this.page.getByTestId("input").fill(text);
     await this.page.getByTestId("input").press("Enter");
+    acted();
   }
 
   /** Messages of the thread, oldest first, as the visitor reads them. */
@@ -38,8 +48,7 @@ export class Teammate {
 
   /** Follows a one-time link and, the first time, chooses name and password. */
   static async signIn(browser: Browser, link: string, options: BrowserContextOptions = {}, name = "Lin"): Promise<Teammate> {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
+    const page = await (await own(browser, options)).newPage();
     await page.goto(link);
     await page.getByTestId("sign-in-link-submit").click();
     await page.getByTestId("welcome-name").fill(name);
@@ -54,8 +63,7 @@ export class Teammate {
 
   /** A second device of the same person: another browser with the same sign-in. */
   async elsewhere(browser: Browser, options: BrowserContextOptions = {}): Promise<Teammate> {
-    const context = await browser.newContext({ ...options, storageState: { cookies: await this.page.context().cookies(), origins: [] } });
-    const page = await context.newPage();
+    const page = await (await own(browser, { ...options, storageState: { cookies: await this.page.context().cookies(), origins: [] } })).newPage();
     await page.goto(this.page.url());
     const t = new Teammate(page);
     await t.connected();
@@ -86,12 +94,14 @@ export class Teammate {
     await this.page.getByTestId("composer-tab-reply").click();
     await this.page.getByTestId("composer-input").fill(text);
     await this.page.getByTestId("composer-send").click();
+    acted();
   }
 
   async note(text: string): Promise<void> {
     await this.page.getByTestId("composer-tab-note").click();
     await this.page.getByTestId("composer-input").fill(text);
     await this.page.getByTestId("composer-send").click();
+    acted();
   }
 
   message(text: string): Locator {

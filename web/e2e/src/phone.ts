@@ -1,6 +1,8 @@
 // The sandbox's WeChat phones, as the people who hold them use them.
 import { type Browser, type Locator, type Page } from "@playwright/test";
 
+import { acted } from "./midway";
+
 const picture = {
   name: "tea.png",
   mimeType: "image/png",
@@ -36,6 +38,7 @@ export class Phone {
     const input = this.self.getByRole("textbox", { name: `Write as ${this.name}` });
     await input.fill(text);
     await input.press("Enter");
+    acted();
   }
 
   async more(): Promise<void> {

@@ -9,7 +9,7 @@ async function house() {
   const hub = await Hub.start();
   const api = Api.owner(hub);
   const staffLine = await Proxy.to(hub.url);
-  const visitorLine = await Proxy.to(hub.url);
+  const visitorLine = await Proxy.to(hub.visitorsURL);
   let tag = "";
   const site = await Site.serve(() => tag);
   const account = await api.call<{ key: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config: { origins: [site.url] } });

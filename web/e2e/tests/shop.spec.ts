@@ -45,7 +45,7 @@ test("a disabled account takes its widget off the page, a foreign website never 
   const foreign = await Site.serve(() => tag);
   try {
     const account = await api.call<{ id: string; key: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config: { origins: [shop.url] } });
-    tag = widgetTag(hub.url, account.key);
+    tag = widgetTag(hub.visitorsURL, account.key);
     const ming = await Visitor.at(browser, shop.url);
     await ming.write("Open today?");
     await ming.sees("Open today?");

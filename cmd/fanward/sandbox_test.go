@@ -1,0 +1,99 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanward/fanward/internal/testkit"
+)
+
+// pages are addresses for a sandbox, the same on every node of a machine.
+func pages(t *testing.T) []testkit.ProgramOption {
+	t.Helper()
+	var out []testkit.ProgramOption
+	for _, name := range []string{"SHOP", "PHONE", "MAIL"} {
+		port, err := testkit.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, testkit.WithEnv("FANWARD_SANDBOX_"+name+"_ADDR", fmt.Sprintf("127.0.0.1:%d", port)))
+	}
+	return append(out, testkit.WithEnv("FANWARD_SECRET_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
+}
+
+// Of two nodes one runs the sandbox's pages, its clock is that of both, and when
+// it is killed the other one takes pages and clock over; a node that more than
+// this machine can reach ends it for all.
+func TestSandboxOfTwoNodes(t *testing.T) {
+	url := testkit.PostgresURL(t)
+	common := append(pages(t), testkit.WithPostgres(url))
+	first := testkit.Program(t, common...)
+	phones := page(t, first, "phones are at")
+	second := testkit.Program(t, common...)
+	if strings.Contains(second.Log(), "phones are at") {
+		t.Fatal("both nodes run the pages")
+	}
+	a, b := tell(t, first), tell(t, second)
+	demo := func(s story) string {
+		url, _ := s.call("GET", s.hub+"/api/v1/setup", nil)["demo_url"].(string)
+		return url
+	}
+	if demo(a) == "" || demo(a) != demo(b) {
+		t.Errorf("the nodes know the shop at %q and %q", demo(a), demo(b))
+	}
+
+	now := func(s story) time.Time {
+		at, err := time.Parse(time.RFC3339, s.call("POST", s.hub+"/api/v1/write-keys", map[string]any{"name": "k", "kind": "server"})["created_at"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	moved := func(s story, by time.Duration) bool {
+		off := now(s).Sub(time.Now())
+		return off > by-time.Minute && off < by+time.Minute
+	}
+	a.call("POST", phones+"/phone/clock", map[string]any{"seconds": 5 * 24 * 3600})
+	for i, s := range []story{a, b} {
+		if !moved(s, 5*24*time.Hour) { // at once: the answer waits for all nodes
+			t.Errorf("node %d has not moved: it is %s there", i, now(s))
+		}
+	}
+
+	state := func() string { return fmt.Sprint(b.call("GET", phones+"/phone/state", nil)) }
+	a.call("POST", phones+"/phone/people", map[string]any{"app_id": sandboxAppID, "name": "Hua"})
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	testkit.Eventually(t, 10*time.Second, "the phones are kept", func() bool {
+		var kept string
+		err := db.QueryRow("SELECT phones FROM sandbox").Scan(&kept)
+		return err == nil && strings.Contains(kept, "Hua")
+	})
+	first.Kill()
+	testkit.Eventually(t, 20*time.Second, "the second node runs the pages", func() bool {
+		r, err := http.Get(phones + "/phone/state")
+		if err != nil {
+			return false
+		}
+		_ = r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+	if !strings.Contains(state(), "Hua") || !moved(b, 5*24*time.Hour) {
+		t.Errorf("after the take-over it is %s and the phones are %s", now(b), state())
+	}
+
+	public := testkit.Program(t, append(common, testkit.WithEnv("FANWARD_PUBLIC_URL", "https://fanward.example"))...)
+	testkit.Eventually(t, 10*time.Second, "the sandbox ends", func() bool { return demo(b) == "" })
+	for i, s := range []story{b, tell(t, public)} {
+		if !moved(s, 0) || demo(s) != "" {
+			t.Errorf("node %d without sandbox: %s, shop %q", i, now(s), demo(s))
+		}
+	}
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fanward/fanward/internal/bus"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/internal/store"
+)
+
+// sandboxKeeper decides whether the installation's sandbox is on, whether its
+// pages run on this node, and moves this node's clock with it. The sandbox
+// belongs to the installation: its pages run on one of the nodes, on any as long
+// as every living one is set up for this machine alone; the others serve its
+// customers, and one of them takes the pages over when their node is gone.
+type sandboxKeeper struct {
+	row    sandboxRow
+	clk    *clock.System
+	bus    bus.Bus
+	log    *slog.Logger
+	config *config.Config
+	// real tells whether a real channel account exists; open opens the pages.
+	real func(context.Context) (bool, error)
+	open func(context.Context) (*sandboxSide, error)
+
+	// turn is held by whoever acts on the row.
+	turn sync.Mutex
+	fits bool
+	// refused is why the pages could not be opened, told once.
+	refused error
+
+	mu   sync.Mutex
+	side *sandboxSide // nil while the pages do not run here
+	shop string       // where the shop is, "" while the sandbox is off
+}
+
+func (a *app) newSandboxKeeper() *sandboxKeeper {
+	return &sandboxKeeper{
+		row: sandboxRow{db: a.db.DB, machine: a.db.machine, node: a.db.node}, clk: a.db.clk, bus: a.db.bus, log: obs.Component(a.log, "sandbox"),
+		config: a.config, real: a.accounts.HasReal, open: a.startSandbox,
+	}
+}
+
+// shopURL is where the demo shop can be visited, on whichever node it runs; ""
+// while the sandbox is off.
+func (k *sandboxKeeper) shopURL() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.shop
+}
+
+// here is the sandbox's pages where they run on this node, else nil.
+func (k *sandboxKeeper) here() *sandboxSide {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.side
+}
+
+// begin decides at the start. It fails where the settings demand the sandbox and
+// something forbids it, or where its pages cannot be opened.
+func (k *sandboxKeeper) begin(ctx context.Context) error {
+	var err error
+	if k.fits, err = k.config.SandboxOn(false); err != nil {
+		return err
+	}
+	if k.alone() {
+		return k.beginAlone(ctx)
+	}
+	if err := k.row.fit(ctx, k.fits); err != nil || !k.fits {
+		return err
+	}
+	if err := k.round(ctx); err != nil {
+		return err
+	}
+	if k.shopURL() != "" || k.here() != nil {
+		return nil
+	}
+	// Another node may be about to open the pages; what forbids them is an error.
+	name, err := k.row.forbidder(ctx)
+	if err != nil {
+		return err
+	}
+	real, err := k.real(ctx)
+	if err != nil {
+		return err
+	}
+	if k.refused != nil && k.config.Sandbox.Mode == "on" {
+		return k.refused
+	}
+	_, err = k.config.SandboxOn(real)
+	return errors.Join(err, k.config.SandboxForbidden(name))
+}
+
+// alone tells that no other node can exist.
+func (k *sandboxKeeper) alone() bool { return k.row.db.Engine() == store.SQLite }
+
+func (k *sandboxKeeper) beginAlone(ctx context.Context) error {
+	real, err := k.real(ctx)
+	if err != nil {
+		return err
+	}
+	on, err := k.config.SandboxOn(real)
+	if err != nil || !on {
+		return err
+	}
+	if err := k.row.own(ctx); err != nil {
+		return err
+	}
+	s, err := k.row.state(ctx)
+	if err != nil {
+		return err
+	}
+	k.clk.MoveTo(s.offset)
+	side, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	k.set(side, side.url())
+	return nil
+}
+
+func (k *sandboxKeeper) set(side *sandboxSide, shop string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.side, k.shop = side, shop
+}
+
+// run follows the row until ctx ends. A node beside which the sandbox must not
+// run has nothing to follow.
+func (k *sandboxKeeper) run(ctx context.Context) {
+	if k.alone() || !k.fits {
+		return
+	}
+	wake, stop := k.bus.Subscribe(sandboxTopic, 1)
+	defer stop()
+	failing := false
+	for {
+		poll, stop := k.row.machine.After(sandboxPoll)
+		select {
+		case <-ctx.Done():
+			stop()
+			return
+		case <-wake:
+		case <-poll:
+		}
+		stop()
+		err := k.round(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			k.log.Error("follow the sandbox", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// round keeps or takes the pages and follows the clock.
+func (k *sandboxKeeper) round(ctx context.Context) error {
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	s, err := k.row.state(ctx)
+	if err != nil {
+		return err
+	}
+	switch side := k.here(); {
+	case side != nil:
+		err = k.keep(ctx, side)
+	case !k.row.machine.Now().Before(s.until):
+		err = k.take(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	return k.follow(ctx)
+}
+
+// follow moves the clock to where the row says it stands and tells the others.
+func (k *sandboxKeeper) follow(ctx context.Context) error {
+	s, err := k.row.state(ctx)
+	if err != nil {
+		return err
+	}
+	if !s.on(k.row.machine.Now()) {
+		s.offset, s.shop = 0, ""
+	}
+	k.set(k.here(), s.shop)
+	if s.offset == k.clk.Offset() {
+		return nil
+	}
+	k.clk.MoveTo(s.offset)
+	return k.row.stands(ctx, s.offset)
+}
+
+// keep goes on running the pages, unless they have to end here.
+func (k *sandboxKeeper) keep(ctx context.Context, side *sandboxSide) error {
+	kept, err := k.row.keep(ctx, side.url())
+	if err != nil || kept {
+		return err
+	}
+	name, err := k.row.forbidder(ctx)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		k.log.Warn("the sandbox ends: another node is set up for more than this machine", "node", name)
+		err = k.row.end(ctx)
+	} else {
+		k.log.Warn("another node runs the sandbox's pages")
+	}
+	k.set(nil, k.shopURL())
+	gone, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	side.stop(gone)
+	return err
+}
+
+// take runs the pages here, if nothing forbids them. was is the row before.
+func (k *sandboxKeeper) take(ctx context.Context, was sandboxState) error {
+	if real, err := k.real(ctx); err != nil || real {
+		return err
+	}
+	taken, err := k.row.take(ctx)
+	if err != nil || !taken {
+		return err
+	}
+	k.clk.MoveTo(was.offset) // the accounts' rows carry the sandbox's time
+	side, err := k.open(ctx)
+	if err != nil {
+		if left := k.row.leave(ctx, was.until); left != nil {
+			return left
+		}
+		if k.refused == nil {
+			k.log.Warn("the sandbox's pages cannot be opened on this node; it goes on trying", "error", err)
+		}
+		k.refused = err
+		return nil
+	}
+	k.refused = nil
+	k.set(side, side.url())
+	k.log.Info("the sandbox's pages run on this node", "shop", side.url(), "phones", side.phones.url(), "mailbox", side.mail.url())
+	_, err = k.row.keep(ctx, side.url())
+	return err
+}
+
+// move moves the clock of every node and returns once all that live have moved,
+// or have not within a while.
+func (k *sandboxKeeper) move(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*moveWait)
+	defer cancel()
+	k.turn.Lock()
+	offset, err := k.row.move(ctx, d)
+	if err == nil {
+		k.clk.MoveTo(offset)
+		err = k.row.stands(ctx, offset)
+	}
+	k.turn.Unlock()
+	if err != nil {
+		return fmt.Errorf("move the clock: %w", err)
+	}
+	for until := time.Now().Add(moveWait); time.Now().Before(until); {
+		if n, err := k.row.behind(ctx, offset); err != nil || n == 0 {
+			return err
+		}
+		again, stop := k.row.machine.After(20 * time.Millisecond)
+		<-again
+		stop()
+	}
+	return nil
+}
+
+// stop ends the pages where they run here, so that another node can have them.
+func (k *sandboxKeeper) stop(ctx context.Context) {
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	side := k.here()
+	if side == nil {
+		return
+	}
+	k.set(nil, k.shopURL())
+	side.stop(ctx)
+	if k.alone() {
+		return
+	}
+	if err := k.row.leave(ctx, k.row.machine.Now()); err != nil {
+		k.log.Warn("give the sandbox up", "error", err)
+	}
+}
