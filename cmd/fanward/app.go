@@ -234,7 +234,7 @@ func (a *app) start(ctx context.Context) error {
 		a.tasksDue(work, due)
 	})
 	a.background.Go(func() { a.watchWatermark(work) })
-	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.machine, a.log, func() { a.fail(errLeaseLost) }) })
+	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.machine, a.db.ids, a.log) })
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,10 +55,13 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metri
 	if err != nil {
 		return nil, err
 	}
-	if d.node, err = leaseNode(ctx, d.DB, d.machine); err != nil {
+	var until time.Time
+	if d.node, until, err = leaseNode(ctx, d.DB, d.machine); err != nil {
 		return nil, err
 	}
-	d.ids, err = ids.NewSource(d.clk, d.node.Number, high)
+	if d.ids, err = ids.NewSource(d.clk, d.node.Number, high); err == nil && !until.IsZero() {
+		d.ids.Lease(d.node.Number, until, d.machine)
+	}
 	return d, err
 }
 
@@ -65,6 +69,9 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metri
 func (d *database) Close() error {
 	var err error
 	if d.DB != nil {
+		if d.ids != nil {
+			d.node.giveBack(d.DB, d.machine)
+		}
 		err = d.DB.Close()
 	}
 	d.unlock()

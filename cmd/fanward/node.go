@@ -19,6 +19,7 @@ import (
 const (
 	nodeLease = time.Minute
 	nodeRenew = 15 * time.Second
+	nodeRetry = 2 * time.Second
 )
 
 // node is this process among its equals.
@@ -41,57 +42,78 @@ func nodeName() string {
 }
 
 // leaseNode gives the process its node number: 0 on SQLite, which has one
-// process, and a leased one on PostgreSQL. clk is the machine's: the sandbox's
-// must not end leases.
-func leaseNode(ctx context.Context, db *store.DB, clk clock.Clock) (node, error) {
+// process, and a leased one on PostgreSQL, good until an instant. clk is the
+// machine's: the sandbox's must not end leases.
+func leaseNode(ctx context.Context, db *store.DB, clk clock.Clock) (node, time.Time, error) {
 	n := node{Name: nodeName()}
 	if db.Engine() == store.SQLite {
-		return n, nil
+		return n, time.Time{}, nil
 	}
-	err := db.Write(ctx, func(tx *store.Tx) error {
+	until, err := n.take(ctx, db, clk)
+	return n, until, err
+}
+
+// take leases a number that nobody holds.
+func (n *node) take(ctx context.Context, db *store.DB, clk clock.Clock) (until time.Time, err error) {
+	err = db.Write(ctx, func(tx *store.Tx) error {
 		now := clk.Now()
-		for n.Number = 0; n.Number <= ids.MaxNode; n.Number++ {
-			taken, err := tx.Exec(qLeaseNode, n.Number, n.Name, clock.Millis(now.Add(nodeLease)), clock.Millis(now))
+		until = now.Add(nodeLease)
+		for n.Number = 0; n.Number <= ids.MaxLease; n.Number++ {
+			taken, err := tx.Exec(qLeaseNode, n.Number, n.Name, clock.Millis(until), clock.Millis(now))
 			if err != nil || taken == 1 {
 				return err
 			}
 		}
-		return fault.New(fault.Unavailable, "no_free_node", fault.Params{"max": ids.MaxNode + 1})
+		return fault.New(fault.Unavailable, "no_free_node", fault.Params{"max": ids.MaxLease + 1})
 	})
-	return n, err
+	return until, err
 }
 
-// renew keeps the lease until ctx ends, then gives it back. lost is called
-// when somebody else has taken the number: ids could collide, so the process
-// must end.
-func (n node) renew(ctx context.Context, db *store.DB, clk clock.Clock, log *slog.Logger, lost func()) {
+// renew keeps the lease until ctx ends, then gives it back. A process that was
+// stopped, or away from the database, for longer than the lease may find its
+// number taken: then it takes another one. Meanwhile source makes ids without it.
+func (n node) renew(ctx context.Context, db *store.DB, clk clock.Clock, source *ids.Source, log *slog.Logger) {
 	if db.Engine() == store.SQLite {
 		return
 	}
-	tick := time.NewTicker(nodeRenew)
-	defer tick.Stop()
-	held := clk.Now()
+	wait := nodeRenew
 	for {
+		due, stop := clk.After(wait)
 		select {
 		case <-ctx.Done():
-			gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			_ = n.extend(gone, db, clk.Now())
+			stop()
+			n.giveBack(db, clk)
 			return
-		case <-tick.C:
+		case <-due:
 		}
-		err := n.extend(ctx, db, clk.Now().Add(nodeLease))
-		switch {
-		case err == nil:
-			held = clk.Now()
-		case errors.Is(err, errLeaseLost), clk.Now().Sub(held) > nodeLease:
-			log.Error("the node's number is lost", "node", n.Number, "error", err)
-			lost()
-			return
-		default:
+		wait = nodeRenew
+		until := clk.Now().Add(nodeLease)
+		err := n.extend(ctx, db, until)
+		if errors.Is(err, errLeaseLost) {
+			lost := n.Number
+			if until, err = n.take(ctx, db, clk); err == nil {
+				log.Warn("another process has this node's number; it goes on with a new one", "lost", lost, "node", n.Number)
+			}
+		}
+		if err == nil {
+			source.Lease(n.Number, until, clk)
+			continue
+		}
+		wait = nodeRetry
+		if ctx.Err() == nil {
 			log.Warn("renew the node's number", "node", n.Number, "error", err)
 		}
 	}
+}
+
+// giveBack lets the number be another's at once.
+func (n node) giveBack(db *store.DB, clk clock.Clock) {
+	if db.Engine() == store.SQLite || !db.Up() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = n.extend(ctx, db, clk.Now())
 }
 
 var errLeaseLost = errors.New("another process holds this node number")

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
@@ -17,9 +18,11 @@ import (
 const (
 	counterBits = 12
 	nodeBits    = 9
-	// MaxNode is the largest node number that can be leased.
+	// MaxNode is the largest node number.
 	MaxNode = 1<<nodeBits - 1
-	epochMs = 1735689600000 // 2025-01-01T00:00:00Z
+	// MaxLease is the largest that can be leased; those above it are nobody's own.
+	MaxLease = 1<<(nodeBits-1) - 1
+	epochMs  = 1735689600000 // 2025-01-01T00:00:00Z
 )
 
 // ID identifies a row. Its JSON form is a decimal string, since JavaScript's
@@ -93,6 +96,8 @@ type Source struct {
 	mu      sync.Mutex
 	ms      int64
 	counter int64
+	until   time.Time // end of the lease by the clock of lease
+	lease   clock.Clock
 }
 
 // NewSource makes ids for a leased node number (0..MaxNode), all above
@@ -115,6 +120,11 @@ func (s *Source) Next() ID {
 	now := clock.Millis(s.clock.Now()) - epochMs
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lease != nil && !s.lease.Now().Before(s.until) {
+		s.ms = max(now, s.ms+1)
+		s.counter = 1<<counterBits - 1 // the next one begins a millisecond
+		return ID(s.ms<<(nodeBits+counterBits) | (MaxLease+1+rand.Int64N(MaxLease+1))<<counterBits | rand.Int64N(1<<counterBits))
+	}
 	switch {
 	case now > s.ms:
 		s.ms, s.counter = now, 0
@@ -126,5 +136,20 @@ func (s *Source) Next() ID {
 	return ID(s.ms<<(nodeBits+counterBits) | s.node<<counterBits | s.counter)
 }
 
-// Node is the node number this source stamps.
-func (s *Source) Node() int { return int(s.node) }
+// Lease says that the node number is this process's until an instant of the
+// clock by, before which nobody else may be given it. A process that was
+// stopped, or could not renew, may hold a number that is another's by now: from
+// that instant on, until Lease is called anew, ids carry a random number above
+// MaxLease and a random counter instead.
+func (s *Source) Lease(node int, until time.Time, by clock.Clock) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.node, s.until, s.lease = int64(node), until, by
+}
+
+// Node is the node number this source stamps while its lease lasts.
+func (s *Source) Node() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(s.node)
+}

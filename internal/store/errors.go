@@ -35,7 +35,7 @@ func storageCode(err error) string {
 		case pg.Code == "53100":
 			return "storage_full"
 		case strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"),
-			pg.Code == "25006", // a standby, or a server set read-only
+			readOnly(err),
 			pg.Code == "55P03", // a lock was not to be had in time
 			serializationFailure(err):
 			return "storage_unavailable"
@@ -44,7 +44,7 @@ func storageCode(err error) string {
 	}
 	var connect *pgconn.ConnectError
 	var op *net.OpError
-	if errors.As(err, &connect) || errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
+	if errors.As(err, &connect) || errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
 		return "storage_unavailable"
 	}
 	return ""

@@ -3,11 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
@@ -35,21 +38,51 @@ func (db *DB) Migrate(ctx context.Context) error {
 		// The pool has one connection and the writer keeps it: lend it out.
 		return db.writer.lend(ctx, func() error { return migrate(ctx, goose.DialectSQLite3, db.writer.pool, SQLite) })
 	}
-	c, err := db.readers.Conn(ctx)
+	return db.migratePostgres(ctx)
+}
+
+// migratePostgres migrates over connections of its own, whose statements may
+// take as long as they need. The lock belongs to a transaction, since behind a
+// pooler nothing else does.
+func (db *DB) migratePostgres(ctx context.Context) error {
+	config := db.plain.Copy()
+	if !db.pooled {
+		config.RuntimeParams["lock_timeout"] = migrationLockTimeout
+	}
+	pool := stdlib.OpenDB(*config)
+	defer func() { _ = pool.Close() }()
+	turn, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return db.wrap("migrate", err)
 	}
-	defer func() { _ = c.Close() }()
-	// The wait is for another node's migration, which may take long.
-	if _, err := c.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
-		return db.wrap("migrate", err)
+	defer func() { _ = turn.Rollback() }()
+	// The wait is for another node's migration, which may take long; so may ours.
+	for _, step := range []string{"SET LOCAL lock_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
+		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(migrationLock))} {
+		if _, err := turn.ExecContext(ctx, step); err != nil {
+			return db.wrap("wait for another node's migration", err)
+		}
 	}
-	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
-		return db.wrap("wait for another node's migration", err)
+	for try := 1; ; try++ {
+		err := migrate(ctx, goose.DialectPostgres, pool, Postgres)
+		if !lockBusy(err) || try == migrationTries {
+			return err
+		}
+		db.log.Warn("a migration did not get its locks beside the nodes at work and is tried again", slog.Any("error", err))
 	}
-	// Ending the connection gives the lock back, however this ends.
-	defer func() { _ = c.Raw(func(any) error { return driver.ErrBadConn }) }()
-	return migrate(ctx, goose.DialectPostgres, db.readers, Postgres)
+}
+
+const (
+	// migrationLockTimeout is how long a step waits for a table: while it waits,
+	// every node that wants the table waits behind it.
+	migrationLockTimeout = "3s"
+	migrationTries       = 20
+)
+
+// lockBusy: others held what a migration needs.
+func lockBusy(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01")
 }
 
 func migrate(ctx context.Context, dialect goose.Dialect, pool *sql.DB, engine Engine) error {

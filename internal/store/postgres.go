@@ -3,18 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-	"golang.org/x/sys/unix"
 
 	"github.com/fanward/fanward/internal/fault"
 )
@@ -22,63 +17,7 @@ import (
 const (
 	postgresConns   = 24
 	postgresRetries = 8
-	// postgresLost is after how long without an answer to what was sent the
-	// server counts as lost.
-	postgresLost = 30 * time.Second
 )
-
-func openPostgres(ctx context.Context, o Options) (*DB, error) {
-	config, err := pgx.ParseConfig(o.URL)
-	if err != nil {
-		return nil, fmt.Errorf("the database URL cannot be used: %w", err)
-	}
-	config.DialFunc = dialPostgres
-	for name, value := range map[string]string{"application_name": "fanward", "lock_timeout": "10s"} {
-		if _, given := config.RuntimeParams[name]; !given {
-			config.RuntimeParams[name] = value
-		}
-	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurability))
-	pool.SetMaxOpenConns(postgresConns)
-	pool.SetMaxIdleConns(postgresConns)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db := &DB{engine: Postgres, log: o.Log, notify: o.Notify, readers: pool}
-	db.stmts = stmtCache{db: pool, engine: Postgres}
-	if err := db.Ping(ctx); err != nil {
-		_ = pool.Close()
-		return nil, err
-	}
-	return db, nil
-}
-
-// dialPostgres connects so that a server that vanished without a word is
-// noticed: a write waits for its outcome, but not for ever.
-func dialPostgres(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{KeepAlive: 15 * time.Second, Control: func(network, _ string, c syscall.RawConn) error {
-		if !strings.HasPrefix(network, "tcp") {
-			return nil
-		}
-		var set error
-		err := c.Control(func(fd uintptr) {
-			set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(postgresLost.Milliseconds()))
-		})
-		return errors.Join(err, set)
-	}}
-	return d.DialContext(ctx, network, addr)
-}
-
-// checkDurability refuses a connection on which COMMIT would answer before the
-// server has flushed (law 1).
-func checkDurability(ctx context.Context, c *pgx.Conn) error {
-	var fsync, commit string
-	if err := c.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_commit')").Scan(&fsync, &commit); err != nil {
-		return fmt.Errorf("read the server's durability: %w", err)
-	}
-	if fsync == "off" || commit == "off" {
-		return fmt.Errorf("the PostgreSQL server would lose acknowledged writes: fsync is %q and synchronous_commit is %q; both must not be off", fsync, commit)
-	}
-	return nil
-}
 
 // writePostgres runs fn in a transaction of its own and repeats it when the
 // engine asks for that.
@@ -89,6 +28,9 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 		return errShuttingDown
 	}
 	for try := 0; ; try++ {
+		if err := db.watch.reachable(); err != nil {
+			return err
+		}
 		tx, err := db.onePostgres(ctx, fn)
 		if err == nil {
 			for _, h := range tx.hints {
@@ -122,6 +64,9 @@ func (db *DB) onePostgres(ctx context.Context, fn func(*Tx) error) (*Tx, error) 
 	}
 	defer func() {
 		_ = begun.Rollback()
+		if db.pooled {
+			db.watch.works(c, 0)
+		}
 		_ = c.Close()
 	}()
 	var sticky error
@@ -135,9 +80,21 @@ func (db *DB) onePostgres(ctx context.Context, fn func(*Tx) error) (*Tx, error) 
 		if serializationFailure(failed) && !serializationFailure(err) {
 			err = failed // the closure has hidden why it failed
 		}
+		if readOnly(err) || readOnly(failed) {
+			_ = begun.Rollback() // it holds the connection
+			db.dropIdle(c)
+		}
 		return nil, err
 	}
 	return tx, db.wrap("commit", begun.Commit())
+}
+
+// dropIdle gives up c and every connection that rests: after a failover they may
+// lead to a server that only reads, while new ones find the one that writes.
+func (db *DB) dropIdle(c *sql.Conn) {
+	_ = c.Raw(func(any) error { return driver.ErrBadConn })
+	db.readers.SetMaxIdleConns(0)
+	db.readers.SetMaxIdleConns(postgresConns)
 }
 
 // beginPostgres takes a connection and opens a transaction on it. A connection
@@ -150,10 +107,13 @@ func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 		}
 		tx, err := c.BeginTx(context.WithoutCancel(ctx), nil)
 		if err == nil {
-			return c, tx, nil
+			if err = db.settleIn(c, tx); err == nil {
+				return c, tx, nil
+			}
+			_ = tx.Rollback()
 		}
 		_ = c.Close()
-		if err = db.wrap("begin", err); try > postgresConns || fault.CodeOf(err) != "storage_unavailable" {
+		if err = db.wrap("begin", err); try > postgresConns || fault.CodeOf(err) != "storage_unavailable" || db.watch.reachable() != nil {
 			return nil, nil, err
 		}
 	}
@@ -173,7 +133,31 @@ func (db *DB) protect(tx *Tx, fn func(*Tx) error) (err error) {
 	return tx.runLast()
 }
 
+// settleIn gives a transaction behind a pooler what a connection of our own has
+// from its start, and learns which server process works on it.
+func (db *DB) settleIn(c *sql.Conn, tx *sql.Tx) error {
+	if !db.pooled {
+		return nil
+	}
+	var timeout string
+	var pid uint32
+	err := tx.QueryRow("SELECT set_config('lock_timeout', '"+lockTimeout+"', true), pg_backend_pid()").Scan(&timeout, &pid)
+	if err == nil {
+		db.watch.works(c, pid)
+	}
+	return err
+}
+
+// serializationFailure recognises what the engine asks to repeat. A migration
+// that another node runs may change what a prepared statement returns (0A000);
+// nothing else of ours meets that code.
 func serializationFailure(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan"))
+}
+
+// readOnly recognises a standby, or a server set read-only.
+func readOnly(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "25006"
 }

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/fanward/fanward/internal/fault"
 )
 
@@ -68,6 +70,11 @@ type DB struct {
 	down bool
 	// closed: what a read fails with from now on is that there is no database.
 	closed atomic.Bool
+	// pooled: between us and the server a pooler hands out transactions.
+	pooled bool
+	// plain makes connections that are neither of the pool nor watched.
+	plain *pgx.ConnConfig
+	watch *watch
 
 	// SQLite only.
 	writer       *writer
@@ -106,6 +113,9 @@ func (db *DB) Close() error {
 		db.gate.Unlock()
 	}
 	db.closed.Store(true)
+	if db.watch != nil {
+		db.watch.close()
+	}
 	db.stmts.close()
 	err := db.readers.Close()
 	if db.writer != nil {
@@ -141,11 +151,19 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 
 // Reader reads committed rows outside any transaction.
 func (db *DB) Reader(ctx context.Context) Querier {
-	return &conn{ctx: ctx, db: db, run: db.stmts.get}
+	return &conn{ctx: ctx, db: db, run: func(ctx context.Context, q *Query) (statement, error) {
+		if err := db.watch.reachable(); err != nil {
+			return nil, err
+		}
+		return db.stmts.get(ctx, q)
+	}}
 }
 
 // Snapshot runs fn's reads against one consistent state.
 func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
+	if err := db.watch.reachable(); err != nil {
+		return err
+	}
 	opts := &sql.TxOptions{ReadOnly: true}
 	if db.engine == Postgres {
 		opts.Isolation = sql.LevelRepeatableRead
@@ -175,8 +193,16 @@ func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
 	}})
 }
 
-// Ping checks that the database answers.
+// Up is false while a PostgreSQL server does not answer and everything is
+// refused.
+func (db *DB) Up() bool { return db.watch.reachable() == nil }
+
+// Ping checks that the database answers and, on PostgreSQL, takes writes: one
+// that only reads is storage_read_only.
 func (db *DB) Ping(ctx context.Context) error {
+	if db.engine == Postgres {
+		return db.pingPostgres(ctx)
+	}
 	var one int
 	if err := db.readers.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return db.wrap("ping", err)

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -19,6 +20,8 @@ type child struct {
 	// argv is the server's command; empty keeps nothing but the folder.
 	argv []string
 	cred *syscall.Credential
+	// end is the signal that stops the server at once; QUIT when empty.
+	end string
 }
 
 // keep holds the writing ends of the pipes on which the children's guards wait.
@@ -29,10 +32,10 @@ var keep struct {
 
 // guard stops the server and removes its folder once its standard input ends,
 // which the kernel sees to however the test process ends.
-const guard = `dir=$1; shift
+const guard = `dir=$1; end=$2; shift 2
 if [ $# -gt 0 ]; then "$@" >"$dir/log" 2>&1 & pid=$!; fi
 cat >/dev/null
-if [ -n "$pid" ]; then kill -QUIT $pid; wait $pid; fi
+if [ -n "$pid" ]; then kill -$end $pid; wait $pid; fi
 rm -rf "$dir"`
 
 // start runs the child beside the test process.
@@ -41,7 +44,7 @@ func (c child) start() (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a pipe for %s: %w", c.dir, err)
 	}
-	cmd := exec.Command("/bin/sh", append([]string{"-c", guard, "guard", c.dir}, c.argv...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", guard, "guard", c.dir, cmp.Or(c.end, "QUIT")}, c.argv...)...)
 	cmd.Stdin, cmd.Dir = r, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: c.cred}
 	err = cmd.Start()

@@ -38,7 +38,8 @@ var postgres struct {
 
 // PostgresURL gives the address of a fresh migrated database, dropped when the
 // test ends. The server is this process's own (with fsync on) or, when
-// FANWARD_TEST_POSTGRES_URL is set, that one.
+// FANWARD_TEST_POSTGRES_URL is set, that one. With FANWARD_TEST_PGBOUNCER=1 the
+// address leads through a PgBouncer in transaction mode.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
 	postgres.Do(startPostgres)
@@ -61,6 +62,9 @@ func PostgresURL(t testing.TB) string {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
+	if Pooled() {
+		return PgBouncer(t, postgresURL(name))
+	}
 	return postgresURL(name)
 }
 

@@ -156,6 +156,12 @@ func (p *Process) Kill() { _ = p.end(syscall.SIGKILL) }
 // it ended; nil is exit code 0.
 func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
 
+// Pause stops the program with SIGSTOP: its lines stay open, its clock goes on.
+func (p *Process) Pause() { _ = syscall.Kill(p.PID(), syscall.SIGSTOP) }
+
+// Resume lets a paused program go on.
+func (p *Process) Resume() { _ = syscall.Kill(p.PID(), syscall.SIGCONT) }
+
 // Restart ends the program with sig and starts it again.
 func (p *Process) Restart(sig syscall.Signal) {
 	p.t.Helper()

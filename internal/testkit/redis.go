@@ -68,6 +68,12 @@ func (r *RedisServer) Stop(t testing.TB) {
 	r.cmd = nil
 }
 
+// Pause stops the server with SIGSTOP: lines stay open and nobody answers.
+func (r *RedisServer) Pause() { _ = r.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (r *RedisServer) Resume() { _ = r.cmd.Process.Signal(syscall.SIGCONT) }
+
 func (r *RedisServer) ping() error {
 	c, err := net.DialTimeout("tcp", r.Addr, time.Second)
 	if err != nil {
