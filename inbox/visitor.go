@@ -343,6 +343,28 @@ func (b *Inbox) Whereabouts(ctx context.Context, v Visitor) (Whereabouts, bool, 
 	return v.latest(b.db.Reader(ctx))
 }
 
+// Standing is where a customer's conversation stands.
+type Standing struct {
+	Customer, Account ids.ID
+	Whereabouts
+}
+
+// StandingOf lists where the conversations of customers stand, newest first.
+func (b *Inbox) StandingOf(ctx context.Context, list []ids.ID) ([]Standing, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	var q store.Builder
+	q.Add("SELECT customer_id, account_id, id, team_id, assignee_id FROM conversations WHERE")
+	store.AddIn(&q, "customer_id", list)
+	q.Add("ORDER BY last_activity_at DESC, id DESC")
+	query, args := q.Query()
+	rows, err := b.db.Reader(ctx).Query(query, args...)
+	return store.Collect(rows, err, func(r store.Row) (s Standing, err error) {
+		return s, r.Scan(&s.Customer, &s.Account, &s.Conversation, &s.Team, &s.Assignee)
+	})
+}
+
 // Acknowledged is a message that Receive has just stored, as its customer sees
 // it. Only one with attachments, or a repeat, has to be read.
 func (b *Inbox) Acknowledged(ctx context.Context, r channels.Received, clientKey string, attachments int) (VisitorMessage, error) {

@@ -1,14 +1,23 @@
 // Package bus carries hints between the parts of a node and, in a cluster,
-// between nodes: "there are new rows", "Lin is typing". It may lose anything;
-// rows repair whatever matters.
+// between nodes: "there are new rows", "Lin is typing". With them go what nodes
+// share for a while: limits, short-lived values, leases. All of it may be lost at
+// any time; rows repair whatever matters.
 package bus
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// TopicJoined is hinted on this node alone whenever it has come to the others,
+// at first or again: what was said meanwhile has not been heard.
+const TopicJoined = "bus/joined"
 
 // Bus passes payloads to whoever listens at that moment. Implementations are
 // safe for concurrent use.
 type Bus interface {
-	// Publish never blocks; a listener that is behind misses the payload.
+	// Publish never blocks; a listener that is behind misses the payload. A nil
+	// payload only wakes.
 	Publish(topic string, payload []byte)
 	// Subscribe delivers payloads of a topic until cancel is called, which
 	// closes the channel. buffer is how many may wait; with 1, a listener that
@@ -16,10 +25,20 @@ type Bus interface {
 	Subscribe(topic string, buffer int) (payloads <-chan []byte, cancel func())
 }
 
+// Cluster is what a node shares with the others.
+type Cluster interface {
+	Bus
+	Limiter
+	Shared
+	Leases
+}
+
 // Memory is the Bus of a single process.
 type Memory struct {
 	mu   sync.RWMutex
 	subs map[string]map[chan []byte]struct{}
+	// missed counts payloads for which a listener had no room.
+	missed atomic.Int64
 }
 
 // NewMemory returns an empty bus.
@@ -33,6 +52,26 @@ func (m *Memory) Publish(topic string, payload []byte) {
 		select {
 		case c <- payload:
 		default:
+			if len(payload) > 0 { // a wake that waits already says it all
+				m.missed.Add(1)
+			}
+		}
+	}
+}
+
+// wake wakes everybody who only needs waking, whatever the topic.
+func (m *Memory) wake() {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, subs := range m.subs {
+		for c := range subs {
+			if cap(c) > 1 {
+				continue
+			}
+			select {
+			case c <- nil:
+			default:
+			}
 		}
 	}
 }

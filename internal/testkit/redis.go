@@ -21,6 +21,8 @@ type RedisServer struct {
 	dir  string
 	bin  string
 	cmd  *exec.Cmd
+	// settings follow the usual ones; argv stands in the place of all.
+	settings, argv []string
 }
 
 // URL is the address in the form of FANWARD_REDIS_URL.
@@ -30,24 +32,17 @@ func (r *RedisServer) URL() string { return "redis://" + r.Addr + "/0" }
 // ended when the test ends.
 func Redis(t testing.TB) *RedisServer {
 	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		Missing(t, "redis-server is not in PATH: install redis-server")
-	}
-	port, err := FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &RedisServer{Addr: "127.0.0.1:" + strconv.Itoa(port), port: port, dir: t.TempDir(), bin: bin}
-	r.Start(t)
-	t.Cleanup(func() { r.Stop(t) })
-	return r
+	return redisWith(t)
 }
 
 // Start starts the server again at the same address, empty.
 func (r *RedisServer) Start(t testing.TB) {
 	t.Helper()
-	r.cmd = exec.Command(r.bin, "--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.dir)
+	argv := r.argv
+	if argv == nil {
+		argv = append([]string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.dir}, r.settings...)
+	}
+	r.cmd = exec.Command(r.bin, argv...)
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := startLocked(r.cmd); err != nil {
 		t.Fatalf("start redis-server: %v", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,11 +20,15 @@ import (
 const hintTopic = "hints"
 
 const (
-	typingLasts   = 6 * time.Second
-	viewLasts     = 30 * time.Second
-	presenceLasts = 45 * time.Second
-	presenceEvery = 15 * time.Second
-	expireEvery   = 5 * time.Second
+	typingLasts = 6 * time.Second
+	viewLasts   = 30 * time.Second
+	// presenceLasts is how long a node that says nothing is believed to be there.
+	presenceLasts = 15 * time.Second
+	presenceEvery = 5 * time.Second
+	// farewell is how long people of a node that ends have to come back elsewhere
+	// before they count as gone.
+	farewell      = 5 * time.Second
+	expireEvery   = time.Second
 	modeViewing   = "viewing"
 	modeReplying  = "replying"
 	hintView      = "view"
@@ -33,6 +38,10 @@ const (
 	hintCustomer  = "customer"
 	hintBound     = "bound"
 	hintSignedOut = "signed_out"
+	hintRoster    = "roster"
+	hintEverybody = "everybody"
+	hintAsk       = "ask"
+	hintBye       = "bye"
 )
 
 // conversationPlace says who may hear a hint about a conversation.
@@ -59,6 +68,16 @@ type hint struct {
 	// VisitorKey, with Place.Account: a browser belongs to somebody now (bound).
 	VisitorKey string `json:"visitor_key,omitempty"`
 	Session    string `json:"session,omitempty"`
+	// Version counts the changes of a node's roster: who of the customers has a
+	// socket there (presence, roster, everybody). Came and Gone are the change;
+	// everybody is told in Parts.
+	Version uint64   `json:"v,omitempty"`
+	Came    []ids.ID `json:"came,omitempty"`
+	Gone    []ids.ID `json:"gone,omitempty"`
+	Part    int      `json:"part,omitempty"`
+	Parts   int      `json:"parts,omitempty"`
+	// Of is the node that is asked, "" all of them (ask).
+	Of string `json:"of,omitempty"`
 }
 
 // hints keeps what this node has heard. Its own mutex is never held together
@@ -69,9 +88,15 @@ type hints struct {
 	// telling orders what is told of viewers; it comes before every other lock.
 	telling *sync.Mutex
 	mu      *sync.Mutex
-	viewers map[ids.ID]map[ids.ID]look // conversation → teammate
-	nodes   map[string]nodePresence
+	viewers map[ids.ID]map[viewerKey]look // by conversation
+	nodes   map[string]*nodePresence
 	changed chan struct{}
+}
+
+// viewerKey tells a teammate's pages on two nodes apart: one may look away.
+type viewerKey struct {
+	teammate ids.ID
+	node     string
 }
 
 type look struct {
@@ -80,13 +105,8 @@ type look struct {
 	place conversationPlace
 }
 
-type nodePresence struct {
-	online []ids.ID
-	until  time.Time
-}
-
 func newHints(h *Hub) hints {
-	return hints{hub: h, telling: new(sync.Mutex), mu: new(sync.Mutex), viewers: map[ids.ID]map[ids.ID]look{}, nodes: map[string]nodePresence{}, changed: make(chan struct{}, 1)}
+	return hints{hub: h, telling: new(sync.Mutex), mu: new(sync.Mutex), viewers: map[ids.ID]map[viewerKey]look{}, nodes: map[string]*nodePresence{}, changed: make(chan struct{}, 1)}
 }
 
 func (s *hints) now() time.Time { return s.hub.o.Machine.Now() }
@@ -96,9 +116,11 @@ func (s *hints) publish(h hint) {
 	s.hub.o.Bus.Publish(hintTopic, encode(h))
 }
 
-// run hears hints, announces this node's teammates and lets old hints expire.
-func (s *hints) run(ctx context.Context, heard <-chan []byte) {
+// run hears hints, announces who is here and lets old hints expire. joined tells
+// that others may have been missed.
+func (s *hints) run(ctx context.Context, heard, joined <-chan []byte) {
 	clk := s.hub.o.Machine
+	s.join()
 	tick, stopTick := clk.After(presenceEvery)
 	expire, stopExpire := clk.After(expireEvery)
 	for {
@@ -112,6 +134,8 @@ func (s *hints) run(ctx context.Context, heard <-chan []byte) {
 			if json.Unmarshal(b, &h) == nil {
 				s.hear(ctx, h)
 			}
+		case <-joined:
+			s.join()
 		case <-s.changed:
 			s.announcePresence()
 		case <-tick:
@@ -119,7 +143,7 @@ func (s *hints) run(ctx context.Context, heard <-chan []byte) {
 			s.announcePresence()
 		case now := <-expire:
 			expire, stopExpire = clk.After(expireEvery)
-			s.expire(now)
+			s.expire(ctx, now)
 		}
 	}
 }
@@ -133,9 +157,16 @@ func (s *hints) hear(ctx context.Context, h hint) {
 	case hintAnswering:
 		s.hub.visitorsTyping(h)
 	case hintPresence:
-		s.setPresence(h.Node, nodePresence{h.Online, s.now().Add(presenceLasts)})
+		s.setPresence(h)
+	case hintRoster, hintEverybody:
+		s.setRoster(h)
+	case hintAsk:
+		s.answer(h)
+	case hintBye:
+		s.leaving(h.Node)
 	case hintCustomer:
-		s.hub.toStaffWhoSee(h.Place, newFrame(encode(map[string]any{"t": "customer_presence", "customer_id": h.Place.Customer, "online": h.On})))
+		// Another tab may be open, on whichever node.
+		s.hub.toStaffWhoSee(h.Place, customerFrame(h.Place.Customer, h.On || s.hub.CustomerOnline(h.Place.Customer)))
 	case hintBound:
 		if _, err := s.hub.bind(ctx, webchat.Visitor{Account: &channels.Account{ID: h.Place.Account}, Key: h.VisitorKey}); err != nil {
 			s.hub.log.Error("read a visitor", "error", err)
@@ -153,18 +184,6 @@ func (s *hints) teammateChanged() {
 	}
 }
 
-func (s *hints) announcePresence() {
-	s.publish(hint{Kind: hintPresence, Online: s.hub.connected()})
-}
-
-func (s *hints) setPresence(node string, p nodePresence) {
-	before := s.online()
-	s.mu.Lock()
-	s.nodes[node] = p
-	s.mu.Unlock()
-	s.tellPresence(before)
-}
-
 func (s *hints) tellPresence(before []ids.ID) {
 	now := s.online()
 	if slices.Equal(before, now) {
@@ -176,36 +195,21 @@ func (s *hints) tellPresence(before []ids.ID) {
 	}
 }
 
-// online lists the connected teammates of every node, ascending.
-func (s *hints) online() []ids.ID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := []ids.ID{}
-	now := s.now()
-	for _, n := range s.nodes {
-		if n.until.After(now) {
-			out = append(out, n.online...)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 func (s *hints) setView(h hint) {
 	s.mu.Lock()
-	at := s.viewers[h.Place.Conversation]
-	had, was := at[h.Teammate]
+	at, who := s.viewers[h.Place.Conversation], viewerKey{h.Teammate, h.Node}
+	had, was := at[who]
 	if h.Mode == "" {
-		delete(at, h.Teammate)
+		delete(at, who)
 		if len(at) == 0 {
 			delete(s.viewers, h.Place.Conversation)
 		}
 	} else {
 		if at == nil {
-			at = map[ids.ID]look{}
+			at = map[viewerKey]look{}
 			s.viewers[h.Place.Conversation] = at
 		}
-		at[h.Teammate] = look{h.Mode, s.now().Add(viewLasts), h.Place}
+		at[who] = look{h.Mode, s.now().Add(viewLasts), h.Place}
 	}
 	s.mu.Unlock()
 	if was != (h.Mode != "") || had.mode != h.Mode {
@@ -234,21 +238,28 @@ func (s *hints) viewersOf(conversation ids.ID) []viewer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := []viewer{}
-	for t, l := range s.viewers[conversation] {
-		out = append(out, viewer{t, l.mode})
+	for who, l := range s.viewers[conversation] {
+		out = append(out, viewer{who.teammate, l.mode})
 	}
-	slices.SortFunc(out, func(a, b viewer) int { return cmp.Compare(a.Teammate, b.Teammate) })
-	return out
+	// Of one who looks from two nodes the one counts that answers: "replying"
+	// comes before "viewing".
+	slices.SortFunc(out, func(a, b viewer) int {
+		return cmp.Or(cmp.Compare(a.Teammate, b.Teammate), cmp.Compare(a.Mode, b.Mode))
+	})
+	return slices.CompactFunc(out, func(a, b viewer) bool { return a.Teammate == b.Teammate })
 }
 
-func (s *hints) expire(now time.Time) {
+// expire forgets what has not been repeated, and the people of nodes that have
+// gone silent.
+func (s *hints) expire(ctx context.Context, now time.Time) {
 	before := s.online()
 	var stale []conversationPlace
+	lost := map[ids.ID]struct{}{}
 	s.mu.Lock()
 	for conversation, at := range s.viewers {
-		for t, l := range at {
+		for who, l := range at {
 			if !l.until.After(now) {
-				delete(at, t)
+				delete(at, who)
 				stale = append(stale, l.place)
 			}
 		}
@@ -259,6 +270,7 @@ func (s *hints) expire(now time.Time) {
 	for node, p := range s.nodes {
 		if !p.until.After(now) {
 			delete(s.nodes, node)
+			maps.Copy(lost, p.customers)
 		}
 	}
 	s.mu.Unlock()
@@ -266,6 +278,7 @@ func (s *hints) expire(now time.Time) {
 		s.tellViewers(place)
 	}
 	s.tellPresence(before)
+	s.hub.tellLost(ctx, lost)
 }
 
 // left: a teammate's socket has ended.
@@ -337,9 +350,8 @@ func (s *staffSocket) typing(ctx context.Context, f clientFrame) {
 	}
 }
 
-func (h *Hub) connected() []ids.ID {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// connectedLocked lists the teammates of this node; mu is held.
+func (h *Hub) connectedLocked() []ids.ID {
 	out := []ids.ID{}
 	for _, g := range h.groups {
 		for s := range g.sockets {
@@ -364,16 +376,7 @@ func (h *Hub) toAllStaff(f *frame) {
 
 // toStaffWhoSee sends a hint about a conversation to those who see it.
 func (h *Hub) toStaffWhoSee(p conversationPlace, f *frame) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, g := range h.groups {
-		if !g.principal.Can(auth.InboxRead) || !g.principal.Sees(p.Account, p.Team, p.Assignee) {
-			continue
-		}
-		for s := range g.sockets {
-			s.hint(f)
-		}
-	}
+	h.toStaffWhoSeeAny([]conversationPlace{p}, f)
 }
 
 // hint sends what may be lost: not before the socket is up to date.

@@ -143,8 +143,10 @@ func (h *Hub) Run(ctx context.Context) {
 	defer stop()
 	hinted, stopHints := h.o.Bus.Subscribe(hintTopic, 1024)
 	defer stopHints()
+	joined, stopJoined := h.o.Bus.Subscribe(bus.TopicJoined, 1)
+	defer stopJoined()
 	var background sync.WaitGroup
-	background.Go(func() { h.hints.run(ctx, hinted) })
+	background.Go(func() { h.hints.run(ctx, hinted, joined) })
 	background.Go(func() { h.sweeps(ctx) })
 	for ctx.Err() == nil {
 		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
@@ -222,6 +224,7 @@ func (h *Hub) Position() feed.Position {
 // Drain refuses new sockets and tells every open one to come back elsewhere or
 // later, then waits for their ends, at most until ctx is done.
 func (h *Hub) Drain(ctx context.Context) {
+	h.hints.publish(hint{Kind: hintBye})
 	h.mu.Lock()
 	h.draining = true
 	conns := slices.Collect(maps.Keys(h.open))

@@ -17,6 +17,10 @@ type visitorIndex struct {
 	all        map[*visitorSocket]struct{}
 	byKey      map[visitorKey]map[*visitorSocket]struct{}
 	byCustomer map[ids.ID]map[*visitorSocket]struct{}
+	// moved are the customers whose first socket came, or whose last one went,
+	// since the others were told; version counts the tellings.
+	moved   map[ids.ID]struct{}
+	version uint64
 }
 
 // visitorKey is a browser before and after it has a customer.
@@ -28,6 +32,7 @@ type visitorKey struct {
 func newVisitorIndex() visitorIndex {
 	return visitorIndex{
 		all: map[*visitorSocket]struct{}{}, byKey: map[visitorKey]map[*visitorSocket]struct{}{}, byCustomer: map[ids.ID]map[*visitorSocket]struct{}{},
+		moved: map[ids.ID]struct{}{},
 	}
 }
 
@@ -48,31 +53,46 @@ func drop[K comparable](m map[K]map[*visitorSocket]struct{}, k K, s *visitorSock
 func (x *visitorIndex) add(s *visitorSocket) {
 	x.all[s] = struct{}{}
 	put(x.byKey, visitorKey{s.account.ID, s.visitor.Key}, s)
-	if s.who.Customer != 0 {
-		put(x.byCustomer, s.who.Customer, s)
+	x.belong(s)
+}
+
+// belong and leave keep whose sockets there are.
+func (x *visitorIndex) belong(s *visitorSocket) {
+	if s.who.Customer == 0 {
+		return
+	}
+	if len(x.byCustomer[s.who.Customer]) == 0 {
+		x.moved[s.who.Customer] = struct{}{}
+	}
+	put(x.byCustomer, s.who.Customer, s)
+}
+
+func (x *visitorIndex) leave(s *visitorSocket) {
+	if s.who.Customer == 0 {
+		return
+	}
+	drop(x.byCustomer, s.who.Customer, s)
+	if len(x.byCustomer[s.who.Customer]) == 0 {
+		x.moved[s.who.Customer] = struct{}{}
 	}
 }
 
 func (x *visitorIndex) remove(s *visitorSocket) {
 	delete(x.all, s)
 	drop(x.byKey, visitorKey{s.account.ID, s.visitor.Key}, s)
-	if s.who.Customer != 0 {
-		drop(x.byCustomer, s.who.Customer, s)
-	}
+	x.leave(s)
 }
 
 func (x *visitorIndex) bind(s *visitorSocket, w webchat.Who) {
 	if s.who == w {
 		return
 	}
-	if s.who.Customer != 0 {
-		drop(x.byCustomer, s.who.Customer, s)
-	}
+	x.leave(s)
 	if s.live && s.who.Known && !w.Known {
 		s.shut(closeBehind) // it was taken from the person whose thread it holds
 	}
 	s.who = w
-	put(x.byCustomer, w.Customer, s)
+	x.belong(s)
 }
 
 // deliver passes a change on to the customer's own sockets: on the same
@@ -204,6 +224,7 @@ func (h *Hub) bind(ctx context.Context, v webchat.Visitor) (webchat.Who, error) 
 		h.mu.Unlock()
 	}
 	lock.Unlock()
+	h.tellRoster()
 	if first != nil {
 		h.customerPresence(ctx, first, true)
 	}
@@ -218,6 +239,7 @@ func (h *Hub) visitorLeft(s *visitorSocket) {
 	last := s.who.Customer != 0 && len(h.visitors.byCustomer[s.who.Customer]) == 0
 	draining := h.draining
 	h.mu.Unlock()
+	h.tellRoster()
 	if last && !draining {
 		h.customerPresence(context.Background(), s, false)
 	}
@@ -234,13 +256,6 @@ func (h *Hub) customerPresence(ctx context.Context, s *visitorSocket, online boo
 		return
 	}
 	h.hints.publish(hint{Kind: hintCustomer, On: online, Place: placeOf(w, scope)})
-}
-
-// CustomerOnline tells whether this node holds a socket of the customer: a hint.
-func (h *Hub) CustomerOnline(id ids.ID) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.visitors.byCustomer[id]) > 0
 }
 
 // accountChanged closes the sockets of an account that no longer takes part.
