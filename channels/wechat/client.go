@@ -50,6 +50,7 @@ type Client struct {
 	http   *http.Client
 	clk    clock.Clock
 	tokens tokens
+	common *Common // nil: this process is alone
 }
 
 // NewClient returns a client. A nil transport is the usual one.
@@ -102,6 +103,7 @@ func (c *Client) authorized(ctx context.Context, l Login, r request) (answered, 
 			return got, err
 		}
 		c.tokens.drop(l.key(), token)
+		c.common.drop(ctx, c.clk, l.key(), token)
 		if attempt == 2 {
 			return got, err
 		}

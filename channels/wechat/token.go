@@ -11,8 +11,9 @@ import (
 // stable token in its last five minutes and then takes both.
 const tokenMargin = time.Minute
 
-// tokens are the access tokens of every account that this process serves.
-// Nodes need not share them: the stable token is the same for all.
+// tokens are the access tokens of every account that this process serves. Nodes
+// share them where they can (see Common); where not, each fetches its own: the
+// stable token is the same for all.
 type tokens struct {
 	mu    sync.Mutex
 	byKey map[string]*token
@@ -68,14 +69,31 @@ func (c *Client) token(ctx context.Context, l Login) (string, error) {
 	if value, ok := c.tokens.read(e, c.clk.Now()); ok {
 		return value, nil
 	}
-	value, life, err := c.fetchToken(ctx, l)
+	value, until, err := c.newToken(ctx, l)
 	if err != nil {
 		return "", err
 	}
 	c.tokens.mu.Lock()
-	e.value, e.until = value, c.clk.Now().Add(max(life-tokenMargin, life/2))
+	e.value, e.until = value, until
 	c.tokens.mu.Unlock()
 	return value, nil
+}
+
+// newToken takes the token that another node has fetched, or fetches one.
+func (c *Client) newToken(ctx context.Context, l Login) (value string, until time.Time, err error) {
+	key := l.key()
+	if value, until, ok := c.common.await(ctx, c.clk, key); ok {
+		return value, until, nil
+	}
+	defer c.common.settled(ctx, key)
+	value, life, err := c.fetchToken(ctx, l)
+	if err != nil {
+		return "", until, err
+	}
+	life = max(life-tokenMargin, life/2)
+	until = c.clk.Now().Add(life)
+	c.common.put(ctx, key, value, until, life)
+	return value, until, nil
 }
 
 const stablePath = "/cgi-bin/stable_token"

@@ -16,6 +16,7 @@ import (
 	"github.com/fanward/fanward/channels/intake"
 	"github.com/fanward/fanward/channels/outbox"
 	"github.com/fanward/fanward/channels/webchat"
+	"github.com/fanward/fanward/channels/wechat"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
@@ -64,6 +65,7 @@ type app struct {
 	directory *email.Directory
 	post      *postOffice
 	admin     *adminServer
+	wechat    *wechat.Client
 
 	http     *http.Server
 	listener net.Listener
@@ -100,6 +102,9 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, er
 	if err = rememberKey(ctx, a.db.DB, a.keys); err != nil {
 		return nil, err
 	}
+	if err = a.db.joinCluster(ctx, c, log, a.metrics); err != nil {
+		return nil, err
+	}
 	if a.files, err = files.OpenURL(ctx, c.Files.URL, c.DataDir); err != nil {
 		return nil, err
 	}
@@ -117,7 +122,7 @@ func (a *app) join(ctx context.Context) error {
 	registry := channels.NewRegistry(webchat.Adapter{}, wechatAdapter, mailAdapter)
 	links := filelink.New(a.keys, clk.Now)
 	a.auth = auth.New(auth.Options{DB: d.DB, Clock: clk, IDs: d.ids, SessionLifetime: a.config.Session.Lifetime, Locale: a.config.Installation.Locale,
-		Log: obs.Component(a.log, "auth"), TeamDeleted: a.teamDeleted})
+		Log: obs.Component(a.log, "auth"), TeamDeleted: a.teamDeleted, Limits: d.bus})
 	a.accounts = channels.NewAccounts(d.DB, clk, d.ids, registry, a.keys)
 	a.customers = customers.New(d.DB, clk, d.ids)
 	if err := a.customers.Prepare(ctx); err != nil {
@@ -166,7 +171,7 @@ func (a *app) join(ctx context.Context) error {
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
 		Customers: a.customers, Segments: a.segments, Journeys: a.journeys, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
-		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.sandbox.shopURL, Console: console.Dist(), Widget: widget.Script,
+		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.sandbox.shopURL, Counts: d.bus, Node: d.node.Name, Console: console.Dist(), Widget: widget.Script,
 	})
 	if err != nil {
 		return err
@@ -227,6 +232,7 @@ func (a *app) start(ctx context.Context) error {
 	})
 	a.background.Go(func() { a.runJourneys(work) })
 	a.background.Go(func() { a.customers.KeepCalls(work) })
+	a.background.Go(func() { a.wechat.Follow(work) })
 	a.background.Go(func() { a.wakeSnoozed(work) })
 	due, undue := a.db.bus.Subscribe(inbox.TaskTopic, 1)
 	a.background.Go(func() {

@@ -24,13 +24,16 @@ type database struct {
 	// machine is the time of leases, which the sandbox does not move.
 	machine clock.Clock
 	ids     *ids.Source
-	bus     *bus.Memory
-	node    node
-	unlock  func()
+	// bus is this process's own until joinCluster.
+	bus    bus.Cluster
+	redis  *bus.Redis // nil where none is set
+	node   node
+	unlock func()
 }
 
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metrics *obs.Metrics) (_ *database, err error) {
-	d := &database{clk: clock.NewSystem(), machine: clock.NewSystem(), bus: bus.NewMemory(), unlock: func() {}}
+	clk := clock.NewSystem()
+	d := &database{clk: clk, machine: clock.NewSystem(), bus: bus.NewSingle(clk), unlock: func() {}}
 	if c.Database.URL == "" {
 		if d.unlock, err = store.Lock(c.DataDir); err != nil {
 			return nil, err
@@ -73,6 +76,9 @@ func (d *database) Close() error {
 			d.node.giveBack(d.DB, d.machine)
 		}
 		err = d.DB.Close()
+	}
+	if d.redis != nil { // what was committed last has been told before it goes
+		err = errors.Join(err, d.redis.Close())
 	}
 	d.unlock()
 	return err

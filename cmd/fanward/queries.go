@@ -28,4 +28,7 @@ var (
 	qBehind      = queries.Get("sandbox-behind")
 	qLoadPhones  = queries.Get("load-phones")
 	qSavePhones  = queries.Get("save-phones")
+
+	qNoteInstallation = queries.Get("note-installation")
+	qReadInstallation = queries.Get("read-installation")
 )

@@ -48,3 +48,9 @@ SELECT phones FROM sandbox
 
 -- name: save-phones
 UPDATE sandbox SET phones = ? WHERE holder = ?
+
+-- name: note-installation
+INSERT INTO settings (name, value) VALUES ('installation/id', ?) ON CONFLICT (name) DO NOTHING
+
+-- name: read-installation
+SELECT value FROM settings WHERE name = 'installation/id'

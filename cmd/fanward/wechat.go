@@ -22,8 +22,12 @@ import (
 // newWechat makes the WeChat adapter; its accounts may have their API on this
 // machine only where the sandbox may run.
 func (a *app) newWechat() *wechat.Adapter {
+	a.wechat = wechat.NewClient(a.db.clk, nil)
+	if a.db.redis != nil {
+		a.wechat.Share(wechat.Common{Nodes: a.db.redis, Sealer: a.keys})
+	}
 	return wechat.NewAdapter(wechat.AdapterOptions{
-		Client: wechat.NewClient(a.db.clk, nil), Clock: a.db.clk, Log: obs.Component(a.log, "wechat"),
+		Client: a.wechat, Clock: a.db.clk, Log: obs.Component(a.log, "wechat"),
 		LocalBase: a.config.Sandbox.Mode != "off" && config.Loopback(a.config.HTTP.Addr),
 	})
 }

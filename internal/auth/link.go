@@ -131,7 +131,7 @@ func (s *Service) SignInByLink(ctx context.Context, secret string, from Client) 
 	if secret == "" || len(secret) > maxSecret {
 		return SignedIn{}, invalid
 	}
-	giveBack, err := s.throttle.take("", from.IP)
+	giveBack, err := s.throttle.take(ctx, "", from.IP)
 	if err != nil {
 		return SignedIn{}, err
 	}

@@ -150,7 +150,7 @@ func (s *Service) confirm(ctx context.Context, t *Teammate, current string) erro
 	if current == "" || len(current) > maxPassword {
 		return wrong
 	}
-	giveBack, err := s.throttle.take(t.Email, "")
+	giveBack, err := s.throttle.take(ctx, t.Email, "")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanward/fanward/internal/bus"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
@@ -36,6 +37,8 @@ type Options struct {
 	SessionLifetime time.Duration
 	// Locale of teammates for whom nobody chose one; "" means en.
 	Locale string
+	// Limits count failed sign-ins; nil: this process alone does.
+	Limits bus.Limiter
 	// TeamDeleted runs in the transaction that deletes a team, so that what
 	// points at it can let go. May be nil.
 	TeamDeleted func(tx *store.Tx, team ids.ID) error
@@ -45,7 +48,7 @@ type Options struct {
 // is safe for concurrent use.
 type Service struct {
 	o        Options
-	throttle *throttle
+	throttle throttle
 	hashing  chan struct{} // a slot per password that is being hashed
 	waiting  chan struct{} // a slot per request that waits for one
 	hashes   atomic.Int64  // how many have been computed
@@ -63,8 +66,11 @@ func New(o Options) *Service {
 	if o.TeamDeleted == nil {
 		o.TeamDeleted = func(*store.Tx, ids.ID) error { return nil }
 	}
+	if o.Limits == nil {
+		o.Limits = bus.NewMemoryLimiter(o.Clock)
+	}
 	return &Service{
-		o: o, throttle: newThrottle(o.Clock),
+		o: o, throttle: throttle{o.Limits},
 		hashing: make(chan struct{}, hashersAtOnce), waiting: make(chan struct{}, hashersAtOnce+hashersWaiting),
 	}
 }

@@ -53,7 +53,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 	if email == "" || len(email) > maxEmail || password == "" || len(password) > maxPassword {
 		return SignedIn{}, wrong
 	}
-	giveBack, err := s.throttle.take(email, from.IP)
+	giveBack, err := s.throttle.take(ctx, email, from.IP)
 	if err != nil {
 		return SignedIn{}, err
 	}

@@ -3,6 +3,7 @@ package bus
 import (
 	"container/list"
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,22 +13,28 @@ import (
 // Limiter bounds how often something is done. Implementations are safe for
 // concurrent use.
 type Limiter interface {
-	// Take counts one act under key: burst at once, then one every "every". It
-	// returns 0, or how long until the next would be allowed; what was refused
+	// Take counts one act under key ("sign-in:203.0.113.7"): burst at once, then one
+	// every "every". It returns 0, or how long until the next would be allowed; what was refused
 	// does not count. giveBack, which is never nil and is called at most once,
 	// takes an act back that turned out to cost nothing.
 	Take(ctx context.Context, key string, burst int, every time.Duration) (wait time.Duration, giveBack func())
 }
 
-// maxKeys bounds the memory of a MemoryLimiter; what was asked for longest ago is
-// forgotten first.
-const maxKeys = 50_000
+// maxKeys bounds the memory of a MemoryLimiter for each kind, which is the part of
+// a key before its colon; what was asked for longest ago is forgotten first. So
+// whoever calls from everywhere makes nobody forget who guesses passwords.
+const maxKeys = 20_000
 
 // MemoryLimiter is the Limiter of one node.
 type MemoryLimiter struct {
 	clk clock.Clock
 
-	mu     sync.Mutex
+	mu    sync.Mutex
+	kinds map[string]*levels
+}
+
+// levels are those of one kind.
+type levels struct {
 	known  map[string]*list.Element
 	recent list.List // of *level, latest first
 }
@@ -40,7 +47,7 @@ type level struct {
 
 // NewMemoryLimiter returns an empty limiter.
 func NewMemoryLimiter(clk clock.Clock) *MemoryLimiter {
-	return &MemoryLimiter{clk: clk, known: map[string]*list.Element{}}
+	return &MemoryLimiter{clk: clk, kinds: map[string]*levels{}}
 }
 
 // Take implements Limiter.
@@ -67,15 +74,21 @@ func (m *MemoryLimiter) Take(_ context.Context, key string, burst int, every tim
 }
 
 func (m *MemoryLimiter) level(key string) *level {
-	at := m.known[key]
-	if at == nil {
-		if m.recent.Len() >= maxKeys {
-			delete(m.known, m.recent.Remove(m.recent.Back()).(*level).key)
-		}
-		at = m.recent.PushFront(&level{key: key})
-		m.known[key] = at
+	kind, _, _ := strings.Cut(key, ":")
+	all := m.kinds[kind]
+	if all == nil {
+		all = &levels{known: map[string]*list.Element{}}
+		m.kinds[kind] = all
 	}
-	m.recent.MoveToFront(at)
+	at := all.known[key]
+	if at == nil {
+		if all.recent.Len() >= maxKeys {
+			delete(all.known, all.recent.Remove(all.recent.Back()).(*level).key)
+		}
+		at = all.recent.PushFront(&level{key: key})
+		all.known[key] = at
+	}
+	all.recent.MoveToFront(at)
 	return at.Value.(*level)
 }
 

@@ -343,8 +343,19 @@ func TestMemoryLimiter(t *testing.T) {
 	take(0)
 	take(0)
 	take(10 * time.Second)
-	for i := range 60_000 { // memory is bounded; what was asked for longest ago is forgotten
-		m.Take(ctx, fmt.Sprint(i), 1, time.Hour)
+	// Memory is bounded: what was asked for longest ago is forgotten, not who goes on
+	// asking, nor another kind.
+	m.Take(ctx, "mail:x", 1, time.Hour)
+	for i := range 60_000 {
+		m.Take(ctx, fmt.Sprint("crowd:", i), 1, time.Hour)
+		if wait, _ := m.Take(ctx, "crowd:busy", 1, time.Hour); i > 0 && wait == 0 {
+			t.Fatal("forgotten while it keeps calling")
+		}
 	}
-	take(0)
+	if wait, _ := m.Take(ctx, "crowd:0", 1, time.Hour); wait > 0 {
+		t.Error("nothing is forgotten")
+	}
+	if wait, _ := m.Take(ctx, "mail:x", 1, time.Hour); wait == 0 {
+		t.Error("another kind was pushed out")
+	}
 }

@@ -116,3 +116,9 @@ func (m *Metrics) Job(kind, outcome string, took time.Duration) {
 func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fanward_" + name, Help: help}, read))
 }
+
+// Counter publishes a number that only grows and is read at each scrape; see
+// Gauge.
+func (m *Metrics) Counter(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "fanward_" + name, Help: help}, read))
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/bus"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/files"
@@ -83,6 +84,10 @@ type Options struct {
 	Widget func() (script []byte, ok bool)
 	// Limits bound how often one address may call; zero means DefaultLimits.
 	Limits Limits
+	// Counts count these calls; nil: this process alone does.
+	Counts bus.Limiter
+	// Node names this process among its equals in every answer; "" names none.
+	Node string
 }
 
 // Server is the HTTP edge. It is safe for concurrent use.
@@ -106,6 +111,9 @@ func New(o Options) (*Server, error) {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits
 	}
+	if o.Counts == nil {
+		o.Counts = bus.NewMemoryLimiter(o.Clock)
+	}
 	if o.PageViewed == nil {
 		o.PageViewed = func(context.Context, ids.ID, ids.ID, string, string) {}
 	}
@@ -122,7 +130,7 @@ func New(o Options) (*Server, error) {
 		o.DemoURL = func() string { return "" }
 	}
 	s := &Server{
-		o: o, problems: problem.NewReporter(o.Log), proxies: newProxies(o.Config), limits: newLimiters(o.Limits, o.Clock), routes: map[string]access{},
+		o: o, problems: problem.NewReporter(o.Log), proxies: newProxies(o.Config), limits: newLimiters(o.Limits, o.Counts), routes: map[string]access{},
 	}
 	s.static = newStatics(o.Console, o.Widget, s.problems)
 	if err := s.build(); err != nil {

@@ -19,6 +19,9 @@ import (
 // serverKey leads from a gin context back to its Server.
 const serverKey = "fanward/server"
 
+// NodeHeader names the node in every answer, as the hello of its sockets does.
+const NodeHeader = "X-Fanward-Node"
+
 func newEngine() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
@@ -47,6 +50,9 @@ func (s *Server) outermost(compress func(http.Handler) http.HandlerFunc) http.Ha
 		r = r.WithContext(obs.WithRequestID(r.Context(), obs.NewRequestID()))
 		if r.Method == http.MethodHead {
 			r.Method = http.MethodGet // r is our own copy
+		}
+		if s.o.Node != "" {
+			w.Header().Set(NodeHeader, s.o.Node)
 		}
 		if s.draining.Load() {
 			w.Header().Set("Connection", "close")

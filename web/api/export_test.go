@@ -101,6 +101,3 @@ func ParseCursor(s string) error {
 	_, err := decodeCursor[instantPlace]("conversations", s)
 	return err
 }
-
-// MaxAddresses is how many addresses one limiter remembers.
-const MaxAddresses = maxAddresses

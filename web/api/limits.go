@@ -1,15 +1,12 @@
 package api
 
 import (
-	"container/list"
+	"context"
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/bus"
 	"github.com/fanward/fanward/internal/fault"
 )
 
@@ -34,60 +31,30 @@ var DefaultLimits = Limits{
 	Tracking:       Rate{2000, 4 * time.Millisecond},
 }
 
-// maxAddresses bounds the memory of one limiter; the address that called
-// longest ago is forgotten first.
-const maxAddresses = 20_000
-
 type limiters struct {
 	signIn, visitorSession, visitorMessage, bind, upload, tracking *limiter
 }
 
-func newLimiters(l Limits, clk clock.Clock) limiters {
-	return limiters{newLimiter(l.SignIn, clk), newLimiter(l.VisitorSession, clk), newLimiter(l.VisitorMessage, clk), newLimiter(l.VisitorBind, clk), newLimiter(l.Upload, clk), newLimiter(l.Tracking, clk)}
+func newLimiters(l Limits, counts bus.Limiter) limiters {
+	one := func(kind string, r Rate) *limiter { return &limiter{kind, r, counts} }
+	return limiters{one("call-sign-in", l.SignIn), one("call-session", l.VisitorSession), one("call-message", l.VisitorMessage), one("call-bind", l.VisitorBind), one("call-upload", l.Upload), one("call-tracking", l.Tracking)}
 }
 
 // limiter counts calls by address. It is safe for concurrent use.
 type limiter struct {
-	rate Rate
-	clk  clock.Clock
-
-	mu     sync.Mutex
-	known  map[netip.Addr]*list.Element
-	recent list.List // of *caller, latest first
-}
-
-type caller struct {
-	addr   netip.Addr
-	bucket *rate.Limiter
-}
-
-func newLimiter(r Rate, clk clock.Clock) *limiter {
-	return &limiter{rate: r, clk: clk, known: map[netip.Addr]*list.Element{}}
+	kind   string
+	rate   Rate
+	counts bus.Limiter
 }
 
 // take counts one call; rate_limited when there were too many.
-func (l *limiter) take(a netip.Addr) error {
+func (l *limiter) take(ctx context.Context, a netip.Addr) error {
 	if !a.Is4() {
 		if p, err := a.Prefix(64); err == nil {
 			a = p.Addr()
 		}
 	}
-	now := l.clk.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at := l.known[a]
-	if at == nil {
-		if l.recent.Len() >= maxAddresses {
-			oldest := l.recent.Remove(l.recent.Back()).(*caller)
-			delete(l.known, oldest.addr)
-		}
-		at = l.recent.PushFront(&caller{a, rate.NewLimiter(rate.Every(l.rate.Every), l.rate.Burst)})
-		l.known[a] = at
-	}
-	l.recent.MoveToFront(at)
-	r := at.Value.(*caller).bucket.ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
+	if wait, _ := l.counts.Take(ctx, l.kind+":"+a.String(), l.rate.Burst, l.rate.Every); wait > 0 {
 		return fault.New(fault.RateLimited, "rate_limited", nil).RetryIn(wait)
 	}
 	return nil
@@ -99,5 +66,5 @@ func (s *Server) throttle(l *limiter, r *http.Request) error {
 	if local(r) && l != s.limits.signIn {
 		return nil
 	}
-	return l.take(s.proxies.client(r))
+	return l.take(r.Context(), s.proxies.client(r))
 }
