@@ -20,6 +20,8 @@ const (
 	// pollEvery is how often people are looked for without a hint: hints may be
 	// lost, rows may not.
 	pollEvery = 2 * time.Second
+	// standbyPoll is how often a process looks that lets another one work.
+	standbyPoll = time.Second
 	// tellEvery is how often lists are told of one segment at most.
 	tellEvery = time.Second
 	// retryAfter is the pause after a failure.
@@ -65,12 +67,32 @@ func (s *Service) Round(ctx context.Context) (wait time.Duration, err error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
+		if !s.lead(ctx) {
+			return standbyPoll, s.watch(ctx)
+		}
 		if more, err = s.step(ctx); err != nil {
 			return 0, err
 		}
 	}
 	wait, err = s.tell(ctx)
 	return s.untilEdge(ctx, min(wait, pollEvery)), err
+}
+
+// watch notes how fresh segments are that another process keeps.
+func (s *Service) watch(ctx context.Context) error {
+	begun := clock.Millis(s.clk.Now())
+	var waiting, due int64
+	q := s.db.Reader(ctx)
+	if err := q.QueryRow(queries.Get("anybody-waiting")).Scan(&waiting); err != nil {
+		return err
+	}
+	if err := q.QueryRow(qNextEdge).Scan(&due); err != nil {
+		return err
+	}
+	if waiting == 0 && (due == 0 || due > begun) {
+		s.fresh.Store(begun)
+	}
+	return nil
 }
 
 // step does some of everything; more is true when something may be left.
@@ -82,6 +104,7 @@ func (s *Service) step(ctx context.Context) (bool, error) {
 	}
 	waiting := true
 	for n := 0; waiting && n < evaluations; n++ {
+		s.lead(ctx) // longer than a step, if it takes long
 		if waiting, err = s.evaluate(ctx); err != nil {
 			return false, err
 		}

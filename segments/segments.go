@@ -8,6 +8,7 @@
 package segments
 
 import (
+	"context"
 	_ "embed"
 	"log/slog"
 	"sync"
@@ -27,7 +28,7 @@ var queriesSQL string
 
 var queries = store.Load("segments", queriesSQL)
 
-// Options are what the segments work with. All but Auditor and Log are needed.
+// Options are what the segments work with. All but Auditor, Log and Lead are needed.
 type Options struct {
 	DB        *store.DB
 	Clock     clock.Clock
@@ -35,6 +36,10 @@ type Options struct {
 	Customers *customers.Service
 	Auditor   auth.Auditor
 	Log       *slog.Logger
+	// Lead tells whether this process is the one that does the work for now, so that
+	// several do not do it several times; nil, or true in more than one of them,
+	// costs work and nothing else. It is asked often.
+	Lead func(ctx context.Context) bool
 }
 
 // Service keeps definitions and memberships. It is safe for concurrent use; one
@@ -67,6 +72,7 @@ type Service struct {
 	// asking bounds how many counts over everybody run at once.
 	asking chan struct{}
 	quick  *quick
+	lead   func(ctx context.Context) bool
 }
 
 // sizes are how many people are evaluated, and built, together.
@@ -83,6 +89,9 @@ func New(o Options) *Service {
 		sizes: sizes{evaluateBatch, buildChunk, quickFrom}, aside: map[ids.ID]time.Time{}, asking: make(chan struct{}, maxAsking),
 	}
 	s.quick = newQuick(s)
+	if s.lead = o.Lead; s.lead == nil {
+		s.lead = func(context.Context) bool { return true }
+	}
 	return s
 }
 

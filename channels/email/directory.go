@@ -25,6 +25,8 @@ type Directory struct {
 	mu     sync.Mutex
 	boxes  []box
 	loaded time.Time
+	// forgotten counts Forgets, so that what was read before one is not kept.
+	forgotten int
 }
 
 type box struct {
@@ -35,7 +37,7 @@ type box struct {
 
 // directoryLife is how long a list is believed for addresses that stand in it;
 // for one that does not stand in it, it is always read again.
-const directoryLife = 3 * time.Second
+const directoryLife = 2 * time.Second
 
 // NewDirectory makes a directory over the active mail accounts.
 func NewDirectory(l Lister, s Signer, clk clock.Clock) *Directory {
@@ -61,6 +63,15 @@ func (d *Directory) Mailbox(ctx context.Context, address string, local bool) (id
 	}
 	id, ok := d.in(boxes, address, local)
 	return id, ok, nil
+}
+
+// Forget lets the list be read anew: call it when the feed tells that an account
+// has changed.
+func (d *Directory) Forget() {
+	d.mu.Lock()
+	d.loaded = time.Time{}
+	d.forgotten++
+	d.mu.Unlock()
 }
 
 // Ours tells whether an address is that of an account or a reply address.
@@ -93,6 +104,9 @@ func (d *Directory) in(boxes []box, address string, local bool) (ids.ID, bool) {
 
 func (d *Directory) load(ctx context.Context) ([]box, error) {
 	now := d.clk.Now()
+	d.mu.Lock()
+	seen := d.forgotten
+	d.mu.Unlock()
 	all, err := d.accounts.List(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +123,9 @@ func (d *Directory) load(ctx context.Context) ([]box, error) {
 		boxes = append(boxes, box{account: acc.ID, address: c.Address, domain: c.Domain, sandbox: acc.Sandbox})
 	}
 	d.mu.Lock()
-	d.boxes, d.loaded = boxes, now
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	if d.forgotten == seen {
+		d.boxes, d.loaded = boxes, now
+	}
 	return boxes, nil
 }

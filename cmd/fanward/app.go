@@ -82,6 +82,9 @@ const (
 	// Headers must come quickly; bodies may be large files over slow lines.
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
+	// leadLife is how long the node that keeps the segments may be silent before
+	// another one does.
+	leadLife = 2 * time.Second
 )
 
 // newApp opens everything but listens to nobody yet.
@@ -129,7 +132,8 @@ func (a *app) join(ctx context.Context) error {
 		return err
 	}
 	a.customers.OnAudit(a.auth)
-	a.segments = segments.New(segments.Options{DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Auditor: a.auth, Log: obs.Component(a.log, "segments")})
+	a.segments = segments.New(segments.Options{DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Auditor: a.auth, Log: obs.Component(a.log, "segments"),
+		Lead: func(ctx context.Context) bool { return d.bus.Hold(ctx, "segments", leadLife) }})
 	a.customers.OnStageRule(a.segments.StageRuleTx)
 	a.accounts.OnAudit(a.auth)
 	a.intake = intake.New(intake.Options{DB: d.DB, Clock: clk, Machine: d.machine, IDs: d.ids, Accounts: a.accounts, Holder: d.node.Name, Log: obs.Component(a.log, "intake")})
@@ -156,7 +160,7 @@ func (a *app) join(ctx context.Context) error {
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
 	a.hub = realtime.New(realtime.Options{
 		DB: d.DB, Clock: clk, Bus: d.bus, Log: obs.Component(a.log, "realtime"), Inbox: a.inbox, Visitors: a.visitors, Node: d.node.Name,
-		PageViewed: a.pageViewed, AccountChanged: a.accounts.Forget, Standing: a.auth.Standing, Opened: a.metrics.SocketOpened,
+		PageViewed: a.pageViewed, AccountChanged: a.accountChanged, Standing: a.auth.Standing, Opened: a.metrics.SocketOpened,
 	})
 	if err := a.hub.Start(ctx); err != nil {
 		return err
@@ -180,6 +184,13 @@ func (a *app) join(ctx context.Context) error {
 	a.metrics.Gauge("feed_watermark_age_seconds", "How long the oldest open transaction has been holding back the change feed.",
 		func() float64 { return time.Duration(a.watermark.Load()).Seconds() })
 	return nil
+}
+
+// accountChanged forgets what this node remembers of an account that some node
+// has changed.
+func (a *app) accountChanged(key string) {
+	a.accounts.Forget(key)
+	a.directory.Forget()
 }
 
 // lateLoader lets the outbox, one floor below, read messages of the inbox.
@@ -261,6 +272,20 @@ func (a *app) fail(err error) {
 	select {
 	case a.failed <- err:
 	default:
+	}
+}
+
+// turnAway serves on for a while, but says at /readyz that it is about to end: a
+// load balancer before it turns away. What fails meanwhile ends the program.
+func (a *app) turnAway() error {
+	a.server.Drain()
+	wait := time.NewTimer(a.config.HTTP.DrainWait)
+	defer wait.Stop()
+	select {
+	case err := <-a.failed:
+		return err
+	case <-wait.C:
+		return nil
 	}
 }
 

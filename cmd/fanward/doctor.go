@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanward/fanward/internal/bus"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/locale"
@@ -125,7 +125,7 @@ func (x *examination) all(cmd *cobra.Command) {
 	x.folder(c.DataDir)
 	key := x.key(c)
 	x.database(ctx, c, key)
-	x.redis(c)
+	x.redis(ctx, c)
 	x.ports(c)
 }
 
@@ -293,25 +293,27 @@ func (x *examination) schema(ctx context.Context, db *store.DB, c *config.Config
 	}
 }
 
-func (x *examination) redis(c *config.Config) {
+// redis tries what the nodes do with each other, at whatever the address names:
+// one server, Sentinels or a cluster.
+func (x *examination) redis(ctx context.Context, c *config.Config) {
 	if c.Redis.URL == "" {
 		return
 	}
-	u, err := url.Parse(c.Redis.URL)
-	if err != nil {
-		return // refused by the settings already
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	found, err := bus.Check(ctx, c.Redis.URL)
+	p := map[string]any{"host": found.Hosts, "reason": err}
+	switch {
+	case found.Clustered:
+		x.note(broken, "redis_clustered", p)
+	case err != nil:
+		x.note(broken, "redis_unreachable", p)
+	default:
+		x.note(fine, "redis", p)
 	}
-	host := u.Host
-	if u.Port() == "" {
-		host = net.JoinHostPort(u.Hostname(), "6379")
+	if c.Database.URL == "" {
+		x.note(warning, "redis_alone", nil)
 	}
-	conn, err := net.DialTimeout("tcp", host, dialWait)
-	if err != nil {
-		x.note(broken, "redis_unreachable", map[string]any{"host": host, "reason": err})
-		return
-	}
-	_ = conn.Close()
-	x.note(fine, "redis", map[string]any{"host": host})
 }
 
 // ports checks that the server could listen.

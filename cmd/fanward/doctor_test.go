@@ -54,6 +54,11 @@ func TestDoctor(t *testing.T) {
 			t.Setenv("FANWARD_SECRET_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 		}, "doctor.database_unreachable", true},
 		{"Redis away", func(t *testing.T, _ string) { t.Setenv("FANWARD_REDIS_URL", "redis://127.0.0.1:1") }, "doctor.redis_unreachable", true},
+		{"Redis there", func(t *testing.T, _ string) { t.Setenv("FANWARD_REDIS_URL", testkit.Redis(t).URL()) }, "doctor.redis_alone", false},
+		{"Sentinels away", func(t *testing.T, _ string) {
+			t.Setenv("FANWARD_REDIS_URL", "redis://127.0.0.1:1?addr=127.0.0.1:2&master_name=hub")
+		}, "doctor.redis_unreachable", true},
+		{"a cluster as if it were one server", func(t *testing.T, _ string) { t.Setenv("FANWARD_REDIS_URL", testkit.RedisRing(t)[0].URL()) }, "doctor.redis_clustered", true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

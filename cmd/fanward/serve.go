@@ -37,6 +37,7 @@ func newServe() *cobra.Command {
 			}
 			select {
 			case <-ctx.Done():
+				err = a.turnAway()
 			case err = <-a.failed:
 			}
 			return joinStop(err, a)

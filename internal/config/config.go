@@ -51,7 +51,8 @@ func (c *Config) remember(key string, o origin) {
 
 // HTTP is where the program listens.
 type HTTP struct {
-	Addr string `yaml:"addr" doc:"The address and port to listen on. :8080 listens on every interface."`
+	Addr      string        `yaml:"addr" doc:"The address and port to listen on. :8080 listens on every interface."`
+	DrainWait time.Duration `yaml:"drain_wait" doc:"How long a node that is told to end goes on serving while /readyz refuses, so that the load balancer before it turns away. A little longer than the balancer's checks are apart; 0s without one."`
 }
 
 // Database says where rows live.
@@ -61,7 +62,7 @@ type Database struct {
 
 // Redis joins the nodes of a cluster.
 type Redis struct {
-	URL string `yaml:"url" secret:"true" doc:"A Redis server that wakes the other nodes of a cluster, such as redis://host:6379/0. Empty: a single node."`
+	URL string `yaml:"url" secret:"true" doc:"The Redis that joins the nodes of a cluster: redis://host:6379/0, with rediss:// encrypted. Sentinels: redis://host1:26379?addr=host2:26379&master_name=name. Redis Cluster: redis://host1:6379?addr=host2:6379. Empty: a single node."`
 }
 
 // Files says where attachments lie.

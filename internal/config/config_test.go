@@ -97,7 +97,7 @@ func TestEverySourceOverridesTheOneBefore(t *testing.T) {
 
 func TestEveryKeyHasAVariable(t *testing.T) {
 	set := map[string]string{
-		"http.addr": "127.0.0.1:1", "public_url": "https://a.example", "trusted_proxies": "10.0.0.1", "data_dir": "elsewhere",
+		"http.addr": "127.0.0.1:1", "http.drain_wait": "7s", "public_url": "https://a.example", "trusted_proxies": "10.0.0.1", "data_dir": "elsewhere",
 		"database.url": "postgres://h/d", "redis.url": "redis://h", "files.url": "file:///shared", "secret_key": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
 		"sandbox.mode": "off", "sandbox.shop_addr": "127.0.0.1:2", "sandbox.phone_addr": "127.0.0.1:3", "sandbox.mail_addr": "127.0.0.1:4",
 		"email.smtp_addr": "127.0.0.1:5", "email.tls_cert": "c.pem", "email.tls_key": "k.pem", "log.level": "debug", "log.format": "json", "limits.file_bytes": "2048",

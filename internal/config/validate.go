@@ -67,6 +67,7 @@ func (c *Config) validate() Problems {
 	span := func(key string, value, least, most time.Duration) {
 		refuse(value < least || value > most, key, "out_of_range", map[string]any{"min": FormatDuration(least), "max": FormatDuration(most)})
 	}
+	span("http.drain_wait", c.HTTP.DrainWait, 0, 5*time.Minute)
 	span("retention.changes", c.Retention.Changes, time.Hour, 90*day)
 	span("session.lifetime", c.Session.Lifetime, 5*time.Minute, 365*day)
 	oneOf("installation.locale", c.Installation.Locale, "en", "zh-CN")
@@ -125,6 +126,8 @@ func ParseDuration(s string) (time.Duration, error) {
 // FormatDuration is the shortest form that ParseDuration reads back.
 func FormatDuration(d time.Duration) string {
 	switch {
+	case d == 0:
+		return "0s"
 	case d > 0 && d%day == 0 && d >= 7*day:
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	case d%time.Hour == 0:

@@ -54,8 +54,9 @@ const (
 	// DefaultMaxAttempts, with Backoff, spans about half a day.
 	DefaultMaxAttempts = 20
 	leaseFor           = time.Minute
-	// idlePoll finds jobs whose hint was lost.
-	idlePoll = 30 * time.Second
+	// idlePoll finds jobs whose hint was lost: that can happen between nodes.
+	idlePoll  = 2 * time.Second
+	alonePoll = 30 * time.Second
 	// Finished jobs are kept for questions, and so long their unique keys hold.
 	keepDone   = 30 * 24 * time.Hour
 	pruneBatch = 500

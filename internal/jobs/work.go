@@ -137,6 +137,9 @@ func (q *Queue) claimLoop() {
 // claimDue claims for every kind that has room and returns when to look again.
 func (q *Queue) claimDue(r *running) time.Duration {
 	wait := idlePoll
+	if q.DB.Engine() == store.SQLite {
+		wait = alonePoll
+	}
 	for _, kind := range q.kinds() {
 		w := q.workers[kind]
 		for {
