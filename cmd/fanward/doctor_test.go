@@ -11,6 +11,7 @@ import (
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/testkit"
 )
 
 // TestDoctor: each case breaks one thing; the doctor names it and its cure, in
