@@ -163,8 +163,8 @@ func TestAway(t *testing.T) {
 		speaking bool // somebody speaks while it goes
 	}{
 		{"stopped", func(r *testkit.RedisServer) { r.Stop(t) }, func(r *testkit.RedisServer) { r.Start(t) }, true, false},
-		{"paused", func(r *testkit.RedisServer) { r.Pause(t) }, func(r *testkit.RedisServer) { r.Resume(t) }, false, false},
-		{"paused in the middle", func(r *testkit.RedisServer) { r.Pause(t) }, func(r *testkit.RedisServer) { r.Resume(t) }, false, true},
+		{"paused", func(r *testkit.RedisServer) { r.Pause() }, func(r *testkit.RedisServer) { r.Resume() }, false, false},
+		{"paused in the middle", func(r *testkit.RedisServer) { r.Pause() }, func(r *testkit.RedisServer) { r.Resume() }, false, true},
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			server := testkit.Redis(t)

@@ -8,24 +8,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
-
-// Pause stops the server from doing anything while its connections stay open:
-// half of each is still there.
-func (r *RedisServer) Pause(t testing.TB) { r.signal(t, syscall.SIGSTOP) }
-
-// Resume lets a paused server go on.
-func (r *RedisServer) Resume(t testing.TB) { r.signal(t, syscall.SIGCONT) }
-
-func (r *RedisServer) signal(t testing.TB, s syscall.Signal) {
-	t.Helper()
-	if err := r.cmd.Process.Signal(s); err != nil {
-		t.Fatalf("%s to redis-server: %v", s, err)
-	}
-}
 
 // Do sends one command and returns its answer's first line.
 func (r *RedisServer) Do(t testing.TB, words ...string) string {
