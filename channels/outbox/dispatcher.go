@@ -70,11 +70,7 @@ func (d *dispatcher) round(ctx context.Context) time.Duration {
 		o.log.Error("outbox rescue", "error", err)
 	}
 	now := o.clk.Now()
-	rows, err := o.db.Reader(ctx).Query(qDue, clock.Millis(now))
-	due, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
-		var id ids.ID
-		return id, r.Scan(&id)
-	})
+	due, err := o.due(ctx, now)
 	if err != nil {
 		if ctx.Err() == nil {
 			o.log.Error("outbox scan", "error", err)
@@ -93,6 +89,54 @@ func (d *dispatcher) round(ctx context.Context) time.Duration {
 	return min(pollEvery, max(time.Millisecond, clock.FromMillis(next).Sub(now)))
 }
 
+// due are the accounts that have something to send.
+func (o *Outbox) due(ctx context.Context, now time.Time) ([]ids.ID, error) {
+	rows, err := o.db.Reader(ctx).Query(qDue, clock.Millis(now))
+	return store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
+		var id ids.ID
+		return id, r.Scan(&id)
+	})
+}
+
+// claim takes at most room deliveries of an account, the head of each lane.
+func (o *Outbox) claim(ctx context.Context, account ids.ID, room int) (claimed []job, err error) {
+	err = o.db.Write(ctx, func(tx *store.Tx) error {
+		now := o.clk.Now()
+		rows, err := tx.Query(qClaim, account, clock.Millis(now), clock.Millis(now), room, o.holder, o.leaseEnd(), clock.Millis(now))
+		claimed, err = store.Collect(rows, err, scanJob)
+		return err
+	})
+	return claimed, err
+}
+
+// Flush sends what is due now, one delivery after the other, and returns when
+// nothing is: for a program that plays through what happened instead of serving.
+// Nobody else may send meanwhile.
+func (o *Outbox) Flush(ctx context.Context) error {
+	for {
+		due, err := o.due(ctx, o.clk.Now())
+		if err != nil {
+			return err
+		}
+		did := 0
+		for _, account := range due {
+			claimed, err := o.claim(ctx, account, o.limits.PerAccount)
+			if err != nil {
+				return err
+			}
+			for _, j := range claimed {
+				if err := o.process(ctx, j); err != nil {
+					return err
+				}
+			}
+			did += len(claimed)
+		}
+		if did == 0 {
+			return nil
+		}
+	}
+}
+
 func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 	d.mu.Lock()
 	room := d.o.limits.PerAccount - d.lanes[account]
@@ -100,13 +144,7 @@ func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 	if room <= 0 {
 		return nil
 	}
-	var claimed []job
-	err := d.o.db.Write(ctx, func(tx *store.Tx) error {
-		now := d.o.clk.Now()
-		rows, err := tx.Query(qClaim, account, clock.Millis(now), clock.Millis(now), room, d.o.holder, d.o.leaseEnd(), clock.Millis(now))
-		claimed, err = store.Collect(rows, err, scanJob)
-		return err
-	})
+	claimed, err := d.o.claim(ctx, account, room)
 	if err != nil {
 		return err
 	}

@@ -28,20 +28,20 @@ func (h *Handler) event(ctx context.Context, acc *channels.Account, p *Push, att
 	switch p.Event {
 	case EventSubscribe:
 		n.Event, n.Activity = ActFollowed, ActFollowed
-		n.Grants = []channels.Grant{grant("follow", at)}
+		n.Grants = []channels.Grant{GrantOf("follow", at)}
 		if p.Key != "" {
-			n.Grants = append(n.Grants, grant("scan", at))
+			n.Grants = append(n.Grants, GrantOf("scan", at))
 		}
 	case EventUnsubscribe, eventCancelled:
 		n.Event, n.Activity, n.Returns = ActUnfollowed, ActUnfollowed, ActFollowed
 		n.ExternalID = h.goneKey(p)
 	case EventScan:
 		n.Event, n.Activity = ActScanned, ActScanned
-		n.Grants = []channels.Grant{grant("scan", at)}
+		n.Grants = []channels.Grant{GrantOf("scan", at)}
 	case EventClick, "scancode_push", "scancode_waitmsg":
 		n.Event, n.Activity = ActMenu, ActMenu
 		n.Properties["key"] = cut(p.Key)
-		n.Grants = []channels.Grant{grant("menu", at)}
+		n.Grants = []channels.Grant{GrantOf("menu", at)}
 	case EventView:
 		n.Event, n.Activity = ActMenu, ActMenu // opens a page, allows nothing
 		n.Properties["key"] = cut(p.Key)

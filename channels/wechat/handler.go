@@ -123,7 +123,13 @@ func key(acc *channels.Account, openID string) customers.Key {
 
 // identity is a follower's. The signature of the push has proven it.
 func (h *Handler) identity(acc *channels.Account, openID string) channels.Identity {
-	grave := h.hash("wechat-tombstone", []byte(acc.ID.String()+":"+openID))
+	return FollowerOf(acc, openID, h.hash)
+}
+
+// FollowerOf is the proven identity of a follower. hash is keyed: it makes what
+// stands in the place of an erased openid.
+func FollowerOf(acc *channels.Account, openID string, hash func(purpose string, data []byte) []byte) channels.Identity {
+	grave := hash("wechat-tombstone", []byte(acc.ID.String()+":"+openID))
 	return channels.Identity{
 		Kind: customers.KindOpenID, Namespace: acc.ID.String(), Value: openID, Verified: true, Tombstone: "erased:" + hex.EncodeToString(grave[:min(len(grave), 16)]),
 	}
@@ -138,7 +144,9 @@ func (h *Handler) when(p *Push) time.Time {
 	return p.At
 }
 
-func grant(trigger string, at time.Time) channels.Grant {
+// GrantOf is what an act of a follower allows us to send: a message, or one of
+// the acts "follow", "scan" and "menu".
+func GrantOf(trigger string, at time.Time) channels.Grant {
 	if trigger == channels.TriggerMessage {
 		return channels.Grant{Trigger: trigger, Count: messageCount, Until: at.Add(messageWindow)}
 	}
@@ -180,7 +188,7 @@ func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, a
 	default:
 		payload["raw"] = fields(p.Root)
 	}
-	in.Grants = []channels.Grant{grant(trigger, h.when(p))}
+	in.Grants = []channels.Grant{GrantOf(trigger, h.when(p))}
 	if payload != nil {
 		raw, err := json.Marshal(payload)
 		if err != nil {

@@ -73,6 +73,9 @@ type app struct {
 	background sync.WaitGroup
 	cancel     context.CancelFunc
 	failed     chan error
+	// pretend stands something in the place of a provider's adapter; as a rule the
+	// adapter itself.
+	pretend func(real channels.Adapter) channels.Adapter
 	// watermark is the age of the change feed's watermark in nanoseconds.
 	watermark atomic.Int64
 }
@@ -88,8 +91,12 @@ const (
 )
 
 // newApp opens everything but listens to nobody yet.
-func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (_ *app, err error) {
+func newApp(ctx context.Context, c *config.Config, log *slog.Logger, with ...func(*app)) (_ *app, err error) {
 	a := &app{config: c, log: log, metrics: obs.NewMetrics(), failed: make(chan error, 1)}
+	a.pretend = func(real channels.Adapter) channels.Adapter { return real }
+	for _, change := range with {
+		change(a)
+	}
 	a.health = obs.NewHealth(log)
 	defer func() {
 		if err != nil {
@@ -122,7 +129,7 @@ func (a *app) join(ctx context.Context) error {
 	d, clk := a.db, a.db.clk
 	wechatAdapter := a.newWechat()
 	mailAdapter := a.newMail()
-	registry := channels.NewRegistry(webchat.Adapter{}, wechatAdapter, mailAdapter)
+	registry := channels.NewRegistry(webchat.Adapter{}, a.pretend(wechatAdapter), a.pretend(mailAdapter))
 	links := filelink.New(a.keys, clk.Now)
 	a.auth = auth.New(auth.Options{DB: d.DB, Clock: clk, IDs: d.ids, SessionLifetime: a.config.Session.Lifetime, Locale: a.config.Installation.Locale,
 		Log: obs.Component(a.log, "auth"), TeamDeleted: a.teamDeleted, Limits: d.bus})
@@ -326,6 +333,9 @@ func (a *app) close() error {
 
 // url is where people reach this installation.
 func (a *app) url() string {
+	if a.listener == nil { // not yet
+		return siteURL(a.config, a.config.HTTP.Addr)
+	}
 	return siteURL(a.config, a.listener.Addr().String())
 }
 

@@ -33,10 +33,15 @@ func (a *app) newMail() *email.Adapter {
 func (a *app) joinMail(adapter *email.Adapter) {
 	adapter.Attach(a.accounts)
 	a.directory = email.NewDirectory(a.accounts, a.keys, a.db.clk)
+	a.intake.Register(email.Channel, a.mailHandler(a.inbox))
+}
+
+// mailHandler makes messages of mails and hands them to sink.
+func (a *app) mailHandler(sink channels.Sink) *email.Handler {
 	limits := mime.DefaultLimits()
 	limits.Bytes = a.mailBytes() + 64<<10 // with the lines that the receipt adds
-	a.intake.Register(email.Channel, email.NewHandler(email.HandlerOptions{
-		Sink: a.inbox, Uploads: a.inbox, Receipts: a.outbox, Files: a.files, Directory: a.directory, Signer: a.keys,
+	return email.NewHandler(email.HandlerOptions{
+		Sink: sink, Uploads: a.inbox, Receipts: a.outbox, Files: a.files, Directory: a.directory, Signer: a.keys,
 		Unsubscribe: func(ctx context.Context, identity ids.ID) error {
 			err := a.customers.Say(ctx, identity, email.Channel, customers.PurposeMarketing, customers.Withdrawn, "unsubscribe mail")
 			if fault.KindOf(err) == fault.NotFound {
@@ -45,7 +50,7 @@ func (a *app) joinMail(adapter *email.Adapter) {
 			return err
 		},
 		Log: obs.Component(a.log, "email"), MaxBody: a.config.Limits.BodyChars, MaxFile: a.config.Limits.FileBytes, Limits: limits,
-	}))
+	})
 }
 
 // mailBytes is the largest mail: a file of the largest size in its encoding,

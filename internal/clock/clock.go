@@ -26,6 +26,8 @@ func FromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 type System struct {
 	mu     sync.RWMutex
 	offset time.Duration
+	// stands, when set, is where the clock was stopped.
+	stands time.Time
 	moved  chan struct{}
 }
 
@@ -35,9 +37,26 @@ func NewSystem() *System { return &System{moved: make(chan struct{})} }
 // Now implements Clock.
 func (s *System) Now() time.Time {
 	s.mu.RLock()
-	off := s.offset
-	s.mu.RUnlock()
-	return time.Now().Add(off).UTC().Truncate(time.Millisecond)
+	defer s.mu.RUnlock()
+	return s.now().UTC().Truncate(time.Millisecond)
+}
+
+func (s *System) now() time.Time {
+	if !s.stands.IsZero() {
+		return s.stands
+	}
+	return time.Now().Add(s.offset)
+}
+
+// Stand stops the clock at t and wakes sleepers whose time has come; it goes on
+// standing until it is stopped at another instant. For a program that plays
+// through what happened, never for one that serves.
+func (s *System) Stand(t time.Time) {
+	s.mu.Lock()
+	s.stands = t
+	close(s.moved)
+	s.moved = make(chan struct{})
+	s.mu.Unlock()
 }
 
 // Move adds d to the clock's offset and wakes sleepers whose time has come.
@@ -75,12 +94,12 @@ func (s *System) After(d time.Duration) (<-chan time.Time, func()) {
 	done := make(chan struct{})
 	var once sync.Once
 	s.mu.RLock()
-	due, moved := time.Now().Add(s.offset).Add(d), s.moved
+	due, moved := s.now().Add(d), s.moved
 	s.mu.RUnlock()
 	go func() {
 		for {
 			s.mu.RLock()
-			wait := due.Sub(time.Now().Add(s.offset))
+			wait := due.Sub(s.now())
 			moved = s.moved
 			s.mu.RUnlock()
 			if wait <= 0 {

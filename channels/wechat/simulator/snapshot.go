@@ -142,11 +142,7 @@ func (s *Simulator) Persist(kept Keeper) error {
 }
 
 func (s *Simulator) save(kept Keeper) {
-	snapshot, err := s.Snapshot()
-	if err == nil {
-		err = kept.Save(snapshot)
-	}
-	if err != nil {
+	if err := s.Save(kept); err != nil {
 		s.log.Error("save the WeChat simulator", "error", err)
 	}
 }
