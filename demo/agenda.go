@@ -75,7 +75,10 @@ func (w *world) rounds() {
 	for t := w.begin().Add(time.Hour); t.Before(w.busySince()); t = t.Add(day) {
 		w.at(t, "a round", w.settle)
 	}
-	for t := w.busySince(); t.Before(w.o.Now); t = t.Add(time.Hour) {
+	for t, every := w.busySince(), 2*time.Hour; t.Before(w.o.Now); t = t.Add(every) {
+		if w.o.Now.Sub(t) < 10*day {
+			every = time.Hour
+		}
 		if h := t.In(w.zone).Hour(); h >= 7 || h == 0 {
 			w.at(t, "a round", w.settle)
 		}
