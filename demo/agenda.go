@@ -76,7 +76,10 @@ func (w *world) rounds() {
 		w.at(t, "a round", w.settle)
 	}
 	for t, every := w.busySince(), 2*time.Hour; t.Before(w.o.Now); t = t.Add(every) {
-		if w.o.Now.Sub(t) < 10*day {
+		switch left := w.o.Now.Sub(t); {
+		case left < 6*time.Hour: // what is looked at call by call
+			every = 5 * time.Minute
+		case left < 10*day:
 			every = time.Hour
 		}
 		if h := t.In(w.zone).Hour(); h >= 7 || h == 0 {

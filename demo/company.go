@@ -28,12 +28,8 @@ func (w *world) hire(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("invite %s: %w", n.Email, err)
 		}
-		in, err := w.Auth.SignInByLink(ctx, link.Secret, auth.Client{IP: "127.0.0.1", UserAgent: "fanward demo"})
-		if err != nil {
+		if err := w.signIn(ctx, link); err != nil {
 			return fmt.Errorf("sign %s in: %w", n.Email, err)
-		}
-		if err := w.Auth.SignOut(ctx, in.Token); err != nil {
-			return err
 		}
 		if w.staff[s.Role], err = w.Auth.PrincipalOf(ctx, made.ID); err != nil {
 			return err
@@ -47,6 +43,15 @@ func (w *world) hire(ctx context.Context) error {
 	var err error
 	w.Owner, err = w.Auth.PrincipalOf(ctx, w.Owner.ID)
 	return err
+}
+
+// signIn uses a link and leaves again.
+func (w *world) signIn(ctx context.Context, link auth.Link) error {
+	in, err := w.Auth.SignInByLink(ctx, link.Secret, auth.Client{IP: "127.0.0.1", UserAgent: "fanward demo"})
+	if err != nil {
+		return err
+	}
+	return w.Auth.SignOut(ctx, in.Token)
 }
 
 // agentFor is who answers: somebody of the team.

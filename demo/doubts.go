@@ -100,8 +100,28 @@ func (w *world) finish(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.glance(ctx); err != nil {
+		return err
+	}
 	if err := w.Customers.FlushCalls(ctx); err != nil {
 		return err
 	}
 	return w.Upkeep(ctx)
+}
+
+// glance lets the owner have read what is done with.
+func (w *world) glance(ctx context.Context) error {
+	f := inbox.Filter{View: inbox.ViewAll, Status: inbox.Resolved, Limit: 200}
+	for {
+		list, err := w.Inbox.List(ctx, w.Owner, f)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, c := range list {
+			if _, err := w.Inbox.MarkRead(ctx, w.Owner, c.ID, c.LastSeq); err != nil {
+				return err
+			}
+			f.Before = inbox.Position{At: c.LastActivityAt, ID: c.ID}
+		}
+	}
 }

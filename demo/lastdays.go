@@ -20,6 +20,16 @@ func (w *world) lastDays(context.Context) error {
 	w.asked()
 	w.twice()
 	w.proofs()
+	for _, s := range w.words.Staff {
+		at := w.o.Now.Add(-w.between(time.Minute, 9*time.Hour))
+		w.at(at, "a sign-in", func(ctx context.Context) error {
+			link, err := w.Auth.NewLink(ctx, auth.System, w.staff[s.Mail].ID)
+			if err != nil {
+				return err
+			}
+			return w.signIn(ctx, link)
+		})
+	}
 	return nil
 }
 
@@ -135,6 +145,11 @@ func (w *world) tasks() {
 		}
 		w.at(at, "a task", func(ctx context.Context) error { return w.task(ctx, n, of) })
 	}
+	for n, due := range []time.Duration{-3 * time.Hour, 40 * time.Minute, 3 * time.Hour, 5 * time.Hour, 26 * time.Hour, 3 * day, 5 * day} {
+		w.at(w.o.Now.Add(-5*time.Hour+time.Duration(n)*11*time.Minute), "a task of today", func(ctx context.Context) error {
+			return w.give(ctx, n, w.Owner, w.o.Now.Add(due))
+		})
+	}
 	for at := w.o.Now.Add(-journeysSince); at.Before(w.o.Now); at = at.Add(day) {
 		local := at.In(w.zone)
 		w.at(time.Date(local.Year(), local.Month(), local.Day(), 16, 40, 0, 0, w.zone), "an afternoon's tasks", w.afternoon)
@@ -165,19 +180,9 @@ func (w *world) afternoon(ctx context.Context) error {
 }
 
 func (w *world) task(ctx context.Context, n int, of auth.Principal) error {
-	p := w.people[w.random.IntN(len(w.people)/2)]
-	key, known := w.keyOf(p)
-	who, found, err := w.Find(ctx, key)
-	if err != nil || !found || !known {
-		return err
-	}
-	now, text := w.Clock.Now(), w.words.Tasks[n%len(w.words.Tasks)]
-	due := w.atWork(now.Add(w.between(3*time.Hour, 30*time.Hour)))
-	if n%7 == 3 {
-		due = w.atWork(now.Add(w.between(3*day, 6*day)))
-	}
-	t, err := w.Inbox.CreateTask(ctx, w.staff["manager"], inbox.NewTask{Title: strings.ReplaceAll(text[0], "{name}", p.name), Note: text[1], Customer: who.Customer, Assignee: of.ID, DueAt: due})
-	if err != nil {
+	due := w.atWork(w.Clock.Now().Add(w.between(3*time.Hour, 30*time.Hour)))
+	t, err := w.make(ctx, n, of, due)
+	if err != nil || t == nil {
 		return err
 	}
 	done := due.Add(-w.between(time.Minute, 3*time.Hour))
@@ -189,4 +194,25 @@ func (w *world) task(ctx context.Context, n int, of auth.Principal) error {
 		return err
 	})
 	return nil
+}
+
+// give makes a task that nobody has done yet.
+func (w *world) give(ctx context.Context, n int, of auth.Principal, due time.Time) error {
+	_, err := w.make(ctx, n, of, due)
+	return err
+}
+
+// make makes a task about somebody; nil when the shop does not know whom it meant.
+func (w *world) make(ctx context.Context, n int, of auth.Principal, due time.Time) (*inbox.Task, error) {
+	p := w.people[w.random.IntN(len(w.people))]
+	for !p.signedUp(w.Clock.Now()) {
+		p = w.people[w.random.IntN(len(w.people))]
+	}
+	key, _ := w.keyOf(p)
+	who, found, err := w.Find(ctx, key)
+	if err != nil || !found {
+		return nil, err
+	}
+	text := w.words.Tasks[n%len(w.words.Tasks)]
+	return w.Inbox.CreateTask(ctx, w.staff["manager"], inbox.NewTask{Title: strings.ReplaceAll(text[0], "{name}", p.name), Note: text[1], Customer: who.Customer, Assignee: of.ID, DueAt: due})
 }

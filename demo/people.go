@@ -166,7 +166,7 @@ func mailName(name string, n int) string {
 // visits are those of the shop's site, as long as somebody keeps coming.
 func (w *world) visits(p *person) {
 	gap := []time.Duration{40 * day, 20 * day, 8 * day}[p.loyalty]
-	stay := []int{55, 86, 95}[p.loyalty]
+	stay := []int{58, 88, 96}[p.loyalty]
 	asleep := p.n%61 == 5 // comes back after half a year
 	for at := p.arrives; at.Before(w.o.Now); {
 		w.visit(p, at)
@@ -210,7 +210,7 @@ func (w *world) visit(p *person, at time.Time) {
 		return
 	}
 	site("Product Added", tea.properties(), w.between(20*time.Second, 3*time.Minute))
-	if known && w.chance([]int{44, 52, 70}[p.loyalty]) {
+	if known && w.chance([]int{54, 60, 74}[p.loyalty]) {
 		w.order(p, at.Add(w.between(time.Minute, 9*time.Minute)), tea)
 	}
 	if known && p.loyalty == 2 && w.chance(12) {

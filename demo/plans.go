@@ -55,12 +55,15 @@ func (w *world) plan(context.Context) error {
 }
 
 func (w *world) stageRules(ctx context.Context) error {
+	// Who has been away for long has left; who is seen again comes back to where
+	// they were.
+	about := rule.Node{Kind: rule.None, Of: []rule.Node{{Kind: rule.Dormant, Duration: "30d"}}}
 	for key, n := range map[string]rule.Node{
 		"target":   count("Page Viewed", rule.AtLeast, 1, ""),
 		"lead":     some(count("Signed Up", rule.AtLeast, 1, ""), count("wechat_followed", rule.AtLeast, 1, ""), count("Message Received", rule.AtLeast, 1, "")),
-		"customer": count("Order Completed", rule.AtLeast, 1, ""),
-		"member":   count("Order Completed", rule.AtLeast, 4, ""),
-		"fan":      all(count("Friend Invited", rule.AtLeast, 2, ""), count("Order Completed", rule.AtLeast, 2, "")),
+		"customer": all(count("Order Completed", rule.AtLeast, 1, ""), about),
+		"member":   all(count("Order Completed", rule.AtLeast, 3, ""), about),
+		"fan":      all(count("Friend Invited", rule.AtLeast, 2, ""), count("Order Completed", rule.AtLeast, 2, ""), about),
 	} {
 		if _, err := w.Customers.UpdateStage(ctx, w.staff["admin"], key, customers.StagePatch{SetRule: true, Rule: &n}); err != nil {
 			return fmt.Errorf("the rule of the stage %s: %w", key, err)
@@ -79,8 +82,8 @@ func (w *world) segmentRules() []definition {
 	return []definition{
 		{"repeat", count("Order Completed", rule.AtLeast, 2, "30d")},
 		{"vip", rule.Node{Kind: rule.Events, Name: "Order Completed", Measure: rule.Sum, Property: "total", Op: rule.AtLeast, Value: 1500.0}},
-		{"cart", all(count("Product Added", rule.AtLeast, 1, "7d"), never("Order Completed", "7d"))},
-		{"sleeping", all(in("member", "fan"), rule.Node{Kind: rule.Dormant, Duration: "60d"})},
+		{"cart", all(in("lead", "customer", "member", "fan"), count("Product Added", rule.AtLeast, 1, "7d"), never("Order Completed", "7d"))},
+		{"sleeping", all(in("member", "fan"), rule.Node{Kind: rule.Dormant, Duration: "21d"})},
 		{"new", all(in("lead"), rule.Node{Kind: rule.None, Of: []rule.Node{{Kind: rule.Stage, Values: []any{"lead"}, Duration: "14d"}}})},
 		{"green", rule.Node{Kind: rule.Events, Name: "Product Viewed", Where: []rule.Filter{{Property: "product_id", Op: rule.Equals, Value: "longjing"}}, Op: rule.AtLeast, Value: 3.0, Window: &rule.Window{Last: "90d"}}},
 		{"wechat", rule.Node{Kind: rule.Reachable, Channel: "wechat", Purpose: rule.Marketing}},
@@ -174,7 +177,7 @@ func (w *world) cartGraph() flow.Graph {
 			{ID: "wait", Kind: flow.Wait, Name: f["wait"], Next: "tag", Else: "reachable", Wait: &flow.WaitStep{Event: "Order Completed", For: "3d"}},
 			{ID: "tag", Kind: flow.TagNode, Name: f["tag"], Tag: &flow.TagStep{Add: []string{w.words.Tags["vip"]}}},
 			{ID: "reachable", Kind: flow.Branch, Name: w.words.Segments["vip"][0], Ways: []flow.Way{{Name: w.words.Segments["vip"][0], Next: "call", Rule: &rule.Node{Kind: rule.Segment, ID: w.segments["vip"].ID.String()}}}},
-			{ID: "call", Kind: flow.Task, Name: f["call"], Task: &flow.TaskStep{Title: f["call"], Note: f["call_note"], Due: "24h", Assignee: flow.Assignee{Kind: "least", ID: w.teams["presales"].ID.String()}}},
+			{ID: "call", Kind: flow.Task, Name: f["somebody_calls"], Task: &flow.TaskStep{Title: f["call"], Note: f["call_note"], Due: "24h", Assignee: flow.Assignee{Kind: "least", ID: w.teams["presales"].ID.String()}}},
 		},
 	}
 }

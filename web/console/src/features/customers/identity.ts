@@ -1,7 +1,7 @@
 import type { Identity } from "@/api/types";
 import { i18n } from "@/i18n";
 
-const kinds = ["visitor", "external", "email", "phone", "openid", "unionid"] as const;
+const kinds = ["visitor", "anonymous", "external", "email", "phone", "openid", "unionid"] as const;
 
 /** What a kind of identity is called. */
 export function identityKind(kind: string): string {
