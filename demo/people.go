@@ -341,7 +341,7 @@ func (w *world) follower(p *person) (err error) {
 			if err := w.note(ctx, p, wechat.ActUnfollowed, ""); err != nil {
 				return err
 			}
-			return w.Inbox.EraseIdentity(ctx, w.Wechat, w.Follower(p.openID))
+			return w.Inbox.EraseIdentity(ctx, w.Wechat, w.Follower(p.openID), w.key("push"))
 		})
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +19,7 @@ import (
 	"github.com/fanward/fanward/demo"
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/obs"
@@ -106,7 +106,11 @@ func progressTo(out io.Writer) func(int) {
 // demoFits refuses a database that holds anything, and an installation that is
 // not the sandbox's: what the demo leaves would look like real people.
 func (a *app) demoFits(ctx context.Context) error {
-	on, err := a.sandboxOn(ctx)
+	real, err := a.accounts.HasReal(ctx)
+	if err != nil {
+		return err
+	}
+	on, err := a.config.SandboxOn(real)
 	if err != nil {
 		return err
 	}
@@ -120,7 +124,14 @@ func (a *app) demoFits(ctx context.Context) error {
 	if rows > 0 {
 		return fault.New(fault.Conflict, "demo_needs_empty", nil)
 	}
-	return nil
+	var others int64
+	if err := a.db.Reader(ctx).QueryRow(qOthers, a.db.node.Name, clock.Millis(time.Now())).Scan(&others); err != nil {
+		return err
+	}
+	if others > 0 {
+		return fault.New(fault.Conflict, "demo_needs_quiet", nil)
+	}
+	return a.sandbox.row.own(ctx) // the phones are kept there
 }
 
 // demoHouse makes the sandbox's accounts, as its first start would, and the owner.
@@ -231,7 +242,7 @@ func (a *app) demoPhones(h *demo.House) error {
 		if err := sim.Recall(sandboxAppID, openID, since, lines); err != nil {
 			return err
 		}
-		return sim.Save(filepath.Join(a.config.DataDir, sandboxPhones))
+		return sim.Save(a.phonesKept())
 	}
 	return nil
 }

@@ -78,6 +78,7 @@ const prologue = `set -Eeuo pipefail
 trap 'echo "$DOCUMENT: a command of the block at line $line failed" >&2' ERR
 fanward() {
   if [ "${1:-}" != serve ]; then command fanward "$@"; return; fi
+  if [ "$FANWARD_DATA_DIR" = "$RUNNING" ]; then curl -fsS "http://$FANWARD_HTTP_ADDR/readyz" >/dev/null; return; fi # it runs
   FANWARD_HTTP_ADDR=$OTHER command fanward "$@" & local server=$!
   for _ in $(seq 400); do curl -fs "http://$OTHER/readyz" >/dev/null && break; sleep 0.05; done
   curl -fsS "http://$OTHER/readyz" >/dev/null
@@ -107,7 +108,7 @@ func TestCommandsInDocuments(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), "bash", "-c", prologue+strings.ReplaceAll(strings.Join(blocks, ""), "127.0.0.1:8080", addr))
 			cmd.Dir = t.TempDir()
 			cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "DOCUMENT=" + name, "OTHER=127.0.0.1:" + strconv.Itoa(port),
-				"FANWARD_DATA_DIR=" + server.Dir, "FANWARD_HTTP_ADDR=" + addr, "FANWARD_SANDBOX_SHOP_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0"}
+				"RUNNING=" + server.Dir, "FANWARD_DATA_DIR=" + server.Dir, "FANWARD_HTTP_ADDR=" + addr, "FANWARD_SANDBOX_SHOP_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0"}
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

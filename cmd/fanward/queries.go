@@ -15,6 +15,7 @@ var (
 	qRenewNode = queries.Get("renew-node")
 	qNoteKey   = queries.Get("note-key")
 	qReadKey   = queries.Get("read-key")
+	qOthers    = queries.Get("others")
 	qAnything  = queries.Get("anything")
 
 	qNoteFit     = queries.Get("note-fit")

@@ -11,6 +11,9 @@ INSERT INTO settings (name, value) VALUES ('seal/key', ?) ON CONFLICT (name) DO 
 -- name: read-key
 SELECT value FROM settings WHERE name = 'seal/key'
 
+-- name: others
+SELECT count(*) FROM nodes WHERE holder <> ? AND expires_at > ?
+
 -- name: anything
 SELECT (SELECT count(*) FROM customers) + (SELECT count(*) FROM conversations) + (SELECT count(*) FROM segments) + (SELECT count(*) FROM journeys)
   + (SELECT count(*) FROM tasks) + (SELECT count(*) FROM teams) + (SELECT count(*) FROM write_keys WHERE NOT sandbox)
