@@ -335,21 +335,24 @@ func (w *world) follower(p *person) (err error) {
 	} else {
 		p.openID = "oDemo" + hex.EncodeToString([]byte(p.browser))[:23]
 	}
-	w.at(p.arrives, "follow", func(ctx context.Context) error { return w.note(ctx, p, wechat.ActFollowed, "follow") })
+	w.at(p.arrives, "follow", func(ctx context.Context) error {
+		return w.note(ctx, p, wechat.ActFollowed, "follow", w.key("push"))
+	})
 	if p.signsUp.IsZero() && w.phones[p.name] != p && w.chance(9) {
 		w.at(p.arrives.Add(w.between(10*day, 120*day)), "unfollow", func(ctx context.Context) error {
-			if err := w.note(ctx, p, wechat.ActUnfollowed, ""); err != nil {
+			push := w.key("push")
+			if err := w.note(ctx, p, wechat.ActUnfollowed, "", push); err != nil {
 				return err
 			}
-			return w.Inbox.EraseIdentity(ctx, w.Wechat, w.Follower(p.openID), w.key("push"))
+			return w.Inbox.EraseIdentity(ctx, w.Wechat, w.Follower(p.openID), push)
 		})
 	}
 	return nil
 }
 
-func (w *world) note(ctx context.Context, p *person, act, trigger string) error {
+func (w *world) note(ctx context.Context, p *person, act, trigger, push string) error {
 	now := w.Clock.Now()
-	n := channels.Happening{Account: w.Wechat, Identity: w.Follower(p.openID), ExternalID: w.key("push"), Event: act, Activity: act, At: now, Properties: map[string]any{}}
+	n := channels.Happening{Account: w.Wechat, Identity: w.Follower(p.openID), ExternalID: push, Event: act, Activity: act, At: now, Properties: map[string]any{}}
 	if trigger != "" {
 		n.Grants = []channels.Grant{wechat.GrantOf(trigger, now)}
 	}
