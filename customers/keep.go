@@ -397,20 +397,8 @@ func (k *keeper) finish() error {
 
 // seeTx notes when people were seen last: ids, each with its instant.
 func seeTx(tx *store.Tx, values []any) error {
-	for rows := 128; len(values) > 0; {
-		for 2*rows > len(values) {
-			rows /= 2
-		}
-		var b store.Builder
-		b.Add("WITH seen (id, at) AS (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))"+strings.Repeat(", (CAST(? AS BIGINT), CAST(? AS BIGINT))", rows-1)+")", values[:2*rows]...)
-		b.Add("UPDATE customers SET last_seen_at = seen.at FROM seen WHERE customers.id = seen.id AND customers.last_seen_at < seen.at")
-		query, args := b.Query()
-		if _, err := tx.Exec(query, args...); err != nil {
-			return err
-		}
-		values = values[2*rows:]
-	}
-	return nil
+	return store.ExecRows(tx, "WITH seen (id, at) AS (VALUES", "(CAST(? AS BIGINT), CAST(? AS BIGINT))", 2, values,
+		") UPDATE customers SET last_seen_at = seen.at FROM seen WHERE customers.id = seen.id AND customers.last_seen_at < seen.at")
 }
 
 // forget drops who is who after people have been joined.

@@ -38,7 +38,7 @@ var touching = store.NewEnding("touch", func(tx *store.Tx, list []store.Left) er
 		version := rand.Int64()
 		values = append(values, l.ID, version, touchedBy(l.Notes), version)
 	}
-	return store.InsertRows(tx, "INSERT INTO touched (customer_id, version, names, names_version) VALUES", row, places, values,
+	return store.ExecRows(tx, "INSERT INTO touched (customer_id, version, names, names_version) VALUES", row, places, values,
 		`ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version, names_version = excluded.names_version, names = CASE
 		 WHEN touched.names_version <> touched.version OR touched.names = '' OR excluded.names = '' OR length(touched.names) > 200 THEN ''
 		 ELSE touched.names || ',' || excluded.names END`)

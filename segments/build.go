@@ -179,7 +179,7 @@ func (s *Service) answerChunk(ctx context.Context, q store.Querier, c *chunk, pe
 	}
 	for _, id := range people {
 		o := s.decide(touched{customer: id}, known[id], c.programs, stored[id], t)
-		o.built = acted[id]
+		o.built = !acted[id]
 		if len(o.moves)+len(o.turns) > 0 {
 			c.out = append(c.out, o)
 		}
@@ -230,32 +230,14 @@ func (s *Service) chunkTx(tx *store.Tx, c *chunk) error {
 	for _, b := range c.builds {
 		w.building[b.id] = b.to
 	}
-	bulk := &bulk{w: w}
 	for _, o := range c.out {
-		// Who is marked has done something that nobody has looked at yet: that may
-		// be what brings them in.
-		if o.built {
-			if err := w.outcome(o); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, t := range o.turns {
-			if err := bulk.turn(o.customer, t); err != nil {
-				return err
-			}
-		}
-		for _, m := range o.moves {
-			if err := bulk.move(o.customer, m); err != nil {
-				return err
-			}
-		}
+		w.outcome(o)
 	}
-	if err := bulk.store(); err != nil {
+	if err := w.store(); err != nil {
 		return err
 	}
 	for _, b := range c.builds {
-		n, err := tx.Exec(queries.Get("build-on"), c.to, c.people, b.total, w.sizes[b.id], b.id, b.program, b.to)
+		n, err := tx.Exec(queries.Get("build-on"), c.to, c.people, b.total, b.id, b.program, b.to)
 		if err == nil && n == 0 {
 			err = errStale
 		}
@@ -263,67 +245,6 @@ func (s *Service) chunkTx(tx *store.Tx, c *chunk) error {
 			_, err = tx.Exec(queries.Get("build-end"), clock.Millis(c.now), b.id, b.program)
 		}
 		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// bulk stores the many rows of a step with few statements. Nobody else stores
-// memberships meanwhile, so nothing can stand in the way.
-type bulk struct {
-	w                         *writing
-	members, wakeups, changes []any
-	heard                     []Change
-}
-
-func (b *bulk) turn(customer ids.ID, t turn) error {
-	if !t.member && t.edge > 0 {
-		b.wakeups = append(b.wakeups, t.segment, customer, t.edge)
-		return nil
-	}
-	return b.w.turn(customer, t)
-}
-
-func (b *bulk) move(customer ids.ID, m move) error {
-	at := clock.Millis(b.w.now)
-	c := Change{Segment: m.program.id, Owner: m.program.owner, Customer: customer, Entered: m.enter, Reason: ByDefinition, At: b.w.now, Build: true}
-	switch {
-	case m.enter && !m.wakeup:
-		b.members = append(b.members, m.program.id, customer, at, m.edge)
-		b.w.sizes[m.program.id]++
-	case m.enter, m.edge == 0:
-		if _, err := b.w.move(customer, m); err != nil {
-			return err
-		}
-	default:
-		m.edge, b.wakeups = 0, append(b.wakeups, m.program.id, customer, m.edge)
-		if _, err := b.w.move(customer, m); err != nil {
-			return err
-		}
-	}
-	b.changes = append(b.changes, b.w.s.ids.Next(), c.Segment, c.Customer, c.Entered, c.Reason, at)
-	b.heard = append(b.heard, c)
-	return nil
-}
-
-func (b *bulk) store() error {
-	for _, part := range []struct {
-		into    string
-		columns int
-		values  []any
-		after   string
-	}{
-		{"INSERT INTO memberships (segment_id, customer_id, since, valid_until) VALUES", 4, b.members, ""},
-		{"INSERT INTO segment_wakeups (segment_id, customer_id, at) VALUES", 3, b.wakeups, "ON CONFLICT (segment_id, customer_id) DO UPDATE SET at = excluded.at"},
-		{"INSERT INTO membership_changes (id, segment_id, customer_id, entered, reason, at) VALUES", 6, b.changes, ""},
-	} {
-		if err := store.InsertMany(b.w.tx, part.into, part.columns, part.values, part.after); err != nil {
-			return err
-		}
-	}
-	for _, c := range b.heard {
-		if err := b.w.s.pass(b.w.tx, c); err != nil {
 			return err
 		}
 	}

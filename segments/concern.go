@@ -21,7 +21,9 @@ type asked struct {
 	// all: these are all the programs there are.
 	all      bool
 	segments []ids.ID
-	needs    needs
+	// events are the segments whose events have happened.
+	events map[ids.ID]bool
+	needs  needs
 }
 
 // concerned sorts people by what has happened to them. Where a mark says which
@@ -82,12 +84,14 @@ func marks(names string) string {
 
 // asked are the programs that what happened may concern.
 func (p *programs) asked(people []touched, happened []string, numbers map[string]string) *asked {
-	a := &asked{list: people}
+	a := &asked{list: people, events: map[ids.ID]bool{}}
 	seen := slices.Contains(happened, strconv.Itoa(customers.TouchedSeen))
 	for _, one := range p.live {
-		if !(seen && one.needs.seen) && !one.needs.any(func(name string) bool { return slices.Contains(happened, numbers[name]) }) {
+		acted := one.needs.any(func(name string) bool { return slices.Contains(happened, numbers[name]) })
+		if !acted && !(seen && one.needs.seen) {
 			continue
 		}
+		a.events[one.id] = acted
 		a.live, a.segments = append(a.live, one), append(a.segments, one.id)
 		a.needs.join(one.needs)
 	}

@@ -54,6 +54,8 @@ type move struct {
 	wakeup bool
 	// timed: nothing but time has changed the answer.
 	timed bool
+	// event: by what the mark says, an event that is asked for has happened.
+	event bool
 }
 
 // turn is a new edge of an unchanged answer.
@@ -68,7 +70,7 @@ type outcome struct {
 	touched
 	moves []move
 	turns []turn
-	// built: a build has found them, while they were marked.
+	// built: a build has come to them, and nobody had marked them.
 	built bool
 }
 
@@ -223,6 +225,9 @@ func (s *Service) answerGroup(q store.Querier, g *asked, t int64) ([]outcome, er
 	}
 	for i, one := range g.list {
 		out[i] = s.decide(one, people[one.customer], g.live, stored[one.customer], t)
+		for n := range out[i].moves {
+			out[i].moves[n].event = g.events[out[i].moves[n].program.id]
+		}
 	}
 	return out, nil
 }

@@ -62,24 +62,6 @@ SELECT count(*) FROM (SELECT id FROM customers LIMIT ?) first
 -- name: lock-customer
 SELECT id FROM customers WHERE id = ? {lock}
 
--- name: enter
-INSERT INTO memberships (segment_id, customer_id, since, valid_until) VALUES (?, ?, ?, ?) ON CONFLICT (segment_id, customer_id) DO NOTHING
-
--- name: leave
-DELETE FROM memberships WHERE segment_id = ? AND customer_id = ?
-
--- name: set-edge
-UPDATE memberships SET valid_until = ? WHERE segment_id = ? AND customer_id = ?
-
--- name: set-wakeup
-INSERT INTO segment_wakeups (segment_id, customer_id, at) VALUES (?, ?, ?) ON CONFLICT (segment_id, customer_id) DO UPDATE SET at = excluded.at
-
--- name: drop-wakeup
-DELETE FROM segment_wakeups WHERE segment_id = ? AND customer_id = ?
-
--- name: insert-change
-INSERT INTO membership_changes (id, segment_id, customer_id, entered, reason, at) VALUES (?, ?, ?, ?, ?, ?)
-
 -- name: resize
 UPDATE segments SET size = size + ?, revision = revision + 1 WHERE id = ?
 
@@ -132,7 +114,7 @@ SELECT customer_id, valid_until FROM memberships WHERE segment_id = ? AND custom
 SELECT customer_id, at FROM segment_wakeups WHERE segment_id = ? AND customer_id > ? AND customer_id <= ?
 
 -- name: build-on
-UPDATE segments SET built_to = ?, build_done = build_done + ?, build_total = ?, size = size + ?, revision = revision + 1
+UPDATE segments SET built_to = ?, build_done = build_done + ?, build_total = ?, revision = revision + 1
 WHERE id = ? AND program = ? AND built_to = ? AND state = 'building'
 
 -- name: build-end

@@ -13,12 +13,6 @@ import (
 
 var (
 	qLockCustomer = queries.Get("lock-customer")
-	qEnter        = queries.Get("enter")
-	qLeave        = queries.Get("leave")
-	qSetEdge      = queries.Get("set-edge")
-	qSetWakeup    = queries.Get("set-wakeup")
-	qDropWakeup   = queries.Get("drop-wakeup")
-	qInsertChange = queries.Get("insert-change")
 	qResize       = queries.Get("resize")
 )
 
@@ -45,11 +39,9 @@ func (s *Service) storeTx(tx *store.Tx, used *programs, out []outcome, now time.
 		if !taken[o.customer] {
 			continue
 		}
-		if err := w.outcome(o); err != nil {
-			return err
-		}
+		w.outcome(o)
 	}
-	return w.resize()
+	return w.store()
 }
 
 // untouch takes marks away and says whose: those of people who have been marked
@@ -142,79 +134,170 @@ func underWay(tx *store.Tx) (map[ids.ID]ids.ID, error) {
 	return out, nil
 }
 
-// writing stores outcomes in one transaction.
+// writing stores outcomes in one transaction: it gathers what follows, and writes
+// it with few statements.
 type writing struct {
 	s        *Service
 	tx       *store.Tx
 	now      time.Time
 	sizes    map[ids.ID]int64
 	building map[ids.ID]ids.ID
+	changes  []change
+	// Values of rows. All but edges and wakeups say segment and customer first.
+	enter, leave, drop, wakeups, edges []any
 }
 
-func (w *writing) outcome(o outcome) error {
+// change is an entering or leaving that has been gathered.
+type change struct {
+	move
+	customer ids.ID
+	touched  touched
+	// built: the build has come to them, and nobody else.
+	built bool
+}
+
+func (w *writing) outcome(o outcome) {
 	for _, t := range o.turns {
-		if err := w.turn(o.customer, t); err != nil {
-			return err
+		w.turn(o.customer, t)
+	}
+	for _, m := range o.moves {
+		w.move(o, m)
+	}
+}
+
+func (w *writing) turn(customer ids.ID, t turn) {
+	switch {
+	case t.member:
+		w.edges = append(w.edges, t.segment, customer, t.edge)
+	case t.edge > 0:
+		w.wakeups = append(w.wakeups, t.segment, customer, t.edge)
+	default:
+		w.drop = append(w.drop, t.segment, customer)
+	}
+}
+
+func (w *writing) move(o outcome, m move) {
+	segment := m.program.id
+	switch {
+	case m.enter:
+		w.enter = append(w.enter, segment, o.customer, clock.Millis(w.now), m.edge)
+		if m.wakeup {
+			w.drop = append(w.drop, segment, o.customer)
+		}
+	default:
+		w.leave = append(w.leave, segment, o.customer)
+		if m.edge > 0 {
+			w.wakeups = append(w.wakeups, segment, o.customer, m.edge)
 		}
 	}
-	var why *causes
-	for _, m := range o.moves {
-		done, err := w.move(o.customer, m)
+	w.changes = append(w.changes, change{m, o.customer, o.touched, o.built})
+}
+
+// store writes what has been gathered. A move that the rows have made already,
+// by another process, is told to nobody.
+func (w *writing) store() error {
+	done := map[[2]ids.ID]bool{}
+	if err := w.rows("INSERT INTO memberships (segment_id, customer_id, since, valid_until) VALUES", 4, w.enter, "ON CONFLICT (segment_id, customer_id) DO NOTHING RETURNING segment_id, customer_id", done); err != nil {
+		return err
+	}
+	if err := w.rows("DELETE FROM memberships WHERE (segment_id, customer_id) IN (VALUES", 2, w.leave, ") RETURNING segment_id, customer_id", done); err != nil {
+		return err
+	}
+	if err := w.rows("DELETE FROM segment_wakeups WHERE (segment_id, customer_id) IN (VALUES", 2, w.drop, ")", nil); err != nil {
+		return err
+	}
+	if err := store.InsertMany(w.tx, "INSERT INTO segment_wakeups (segment_id, customer_id, at) VALUES", 3, w.wakeups, "ON CONFLICT (segment_id, customer_id) DO UPDATE SET at = excluded.at"); err != nil {
+		return err
+	}
+	if err := w.rows("WITH edges (segment, customer, at) AS (VALUES", 3, w.edges, ") UPDATE memberships SET valid_until = edges.at FROM edges WHERE segment_id = edges.segment AND customer_id = edges.customer", nil); err != nil {
+		return err
+	}
+	if err := w.tell(done); err != nil {
+		return err
+	}
+	return w.resize()
+}
+
+// rows runs a statement over the values of rows, and notes which rows it returns.
+func (w *writing) rows(before string, columns int, values []any, after string, done map[[2]ids.ID]bool) error {
+	return store.EachRows(before, "(CAST(? AS BIGINT)"+strings.Repeat(", CAST(? AS BIGINT)", columns-1)+")", columns, values, after, func(q *store.Query, args []any) error {
+		if done == nil {
+			_, err := w.tx.Exec(q, args...)
+			return err
+		}
+		rows, err := w.tx.Query(q, args...)
+		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+			var key [2]ids.ID
+			err := r.Scan(&key[0], &key[1])
+			done[key] = true
+			return struct{}{}, err
+		})
+		return err
+	})
+}
+
+// tell keeps the changes that were made, with their reasons, and passes them on.
+func (w *writing) tell(done map[[2]ids.ID]bool) error {
+	told := make([]Change, 0, len(w.changes))
+	var values []any
+	known := map[ids.ID]*causes{}
+	for _, m := range w.changes {
+		if !done[[2]ids.ID{m.program.id, m.customer}] {
+			continue
+		}
+		c, err := w.why(m, known)
 		if err != nil {
 			return err
 		}
-		if !done {
-			continue
+		if w.sizes[c.Segment]--; c.Entered {
+			w.sizes[c.Segment] += 2
 		}
-		if why == nil {
-			if why, err = causesOf(w.tx, o.customer); err != nil {
-				return err
-			}
-		}
-		if err := w.tell(o.customer, m, why); err != nil {
+		values = append(values, w.s.ids.Next(), c.Segment, c.Customer, c.Entered, c.Reason, clock.Millis(c.At))
+		told = append(told, c)
+	}
+	if err := store.InsertMany(w.tx, "INSERT INTO membership_changes (id, segment_id, customer_id, entered, reason, at) VALUES", 6, values, ""); err != nil {
+		return err
+	}
+	for _, c := range told {
+		if err := w.s.pass(w.tx, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *writing) turn(customer ids.ID, t turn) (err error) {
-	switch {
-	case t.member:
-		_, err = w.tx.Exec(qSetEdge, t.edge, t.segment, customer)
-	case t.edge > 0:
-		_, err = w.tx.Exec(qSetWakeup, t.segment, customer, t.edge)
-	default:
-		_, err = w.tx.Exec(qDropWakeup, t.segment, customer)
+// why is a change with its reason.
+func (w *writing) why(m change, known map[ids.ID]*causes) (Change, error) {
+	c := Change{Segment: m.program.id, Owner: m.program.owner, Customer: m.customer, Entered: m.enter, At: w.now}
+	if m.built {
+		c.Build, c.Reason = true, ByDefinition
+		return c, nil
 	}
-	return err
-}
-
-// move is false when the rows say already what it wants.
-func (w *writing) move(customer ids.ID, m move) (bool, error) {
-	var n int64
-	var err error
-	if m.enter {
-		if n, err = w.tx.Exec(qEnter, m.program.id, customer, clock.Millis(w.now), m.edge); err == nil && m.wakeup {
-			_, err = w.tx.Exec(qDropWakeup, m.program.id, customer)
-		}
-		w.sizes[m.program.id] += n
-		return n == 1, err
-	}
-	if n, err = w.tx.Exec(qLeave, m.program.id, customer); err == nil && m.edge > 0 {
-		_, err = w.tx.Exec(qSetWakeup, m.program.id, customer, m.edge)
-	}
-	w.sizes[m.program.id] -= n
-	return n == 1, err
-}
-
-func (w *writing) tell(customer ids.ID, m move, why *causes) error {
-	c := Change{Segment: m.program.id, Owner: m.program.owner, Customer: customer, Entered: m.enter, At: w.now}
 	to, building := w.building[m.program.id]
-	if building && customer > to {
-		by, err := w.byDefinition(customer, m, why)
+	building = building && m.customer > to
+	if !building && m.timed {
+		c.Reason = ByTime
+		return c, nil
+	}
+	if !building && m.touched.names != "" { // what has happened is known
+		c.Reason = ByProfile
+		if m.event {
+			c.Reason = ByEvent
+		}
+		return c, nil
+	}
+	why, there := known[m.customer]
+	if !there {
+		var err error
+		if why, err = causesOf(w.tx, m.customer); err != nil {
+			return c, err
+		}
+		known[m.customer] = why
+	}
+	if building {
+		by, err := w.byDefinition(m.customer, m.move, why)
 		if err != nil {
-			return err
+			return c, err
 		}
 		c.Build = by
 	}
@@ -226,15 +309,7 @@ func (w *writing) tell(customer ids.ID, m move, why *causes) error {
 	default:
 		c.Reason = why.reason(m.program)
 	}
-	return w.announce(c)
-}
-
-// announce keeps a change and passes it on.
-func (w *writing) announce(c Change) error {
-	if _, err := w.tx.Exec(qInsertChange, w.s.ids.Next(), c.Segment, c.Customer, c.Entered, c.Reason, clock.Millis(c.At)); err != nil {
-		return err
-	}
-	return w.s.pass(w.tx, c)
+	return c, nil
 }
 
 // pass lets everybody hear of a change.

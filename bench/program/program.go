@@ -158,6 +158,28 @@ func (p *Program) Resident() (int64, error) {
 	return 0, errors.New("no VmRSS")
 }
 
+// ticks is how many a second /proc counts in; Linux fixes it.
+const ticks = 100
+
+// CPU is the processor time that the program has used so far.
+func (p *Program) CPU() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, errors.New("no times in stat")
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticks, err
+}
+
 var Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 512}}
 
 func Call(method, url string, header http.Header, body, out any) error {
