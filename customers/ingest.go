@@ -154,7 +154,7 @@ func (f *failed) Unwrap() error { return f.err }
 // so that one which always fails does not keep its neighbours out for ever.
 func (b *batch) store(ctx context.Context, group []int) error {
 	for len(group) > 0 {
-		err := b.s.db.Write(ctx, func(tx *store.Tx) error { return b.storeTx(tx, group) })
+		err := b.s.db.WriteBulk(ctx, func(tx *store.Tx) error { return b.storeTx(tx, group) })
 		var f *failed
 		switch {
 		case err == nil:

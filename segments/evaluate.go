@@ -18,9 +18,10 @@ import (
 
 const (
 	// evaluateBatch is how many people are stored together, and writesAtOnce how
-	// many such parts are read together.
+	// many such parts are read together: whoever is marked just afterwards waits
+	// for all of them.
 	evaluateBatch = 256
-	writesAtOnce  = 8
+	writesAtOnce  = 2
 	// putAside is how long somebody waits whose evaluation failed.
 	putAside = 10 * time.Second
 	// endless keeps a rule whose answer would change without end from being asked
@@ -111,9 +112,8 @@ func (s *Service) evaluate(ctx context.Context) (more bool, err error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	var found []touched
-	var out []outcome
 	var used *programs
-	now := s.clk.Now()
+	var parts []part
 	err = s.db.Snapshot(ctx, func(q store.Querier) error {
 		if used, err = s.load(q); err != nil {
 			return err
@@ -121,34 +121,83 @@ func (s *Service) evaluate(ctx context.Context) (more bool, err error) {
 		if found, more, err = s.waiting(q); err != nil || len(found) == 0 {
 			return err
 		}
-		out, err = s.answer(q, used, found, clock.Millis(now))
+		groups, err := s.concerned(q, used, found)
+		if err != nil {
+			return err
+		}
+		parts, err = s.parts(q, used, groups)
 		return err
 	})
 	if err != nil || len(found) == 0 {
 		return more, err
 	}
-	if err := s.store(ctx, used, out, now); err != nil && !errors.Is(err, errStale) {
+	if err := s.store(ctx, parts); err != nil && !errors.Is(err, errStale) {
 		return false, err
 	}
 	return more, nil
 }
 
-// store writes outcomes in parts that wait for the writer together, so that a
-// queue in front of it is waited for once and not by each of them.
-func (s *Service) store(ctx context.Context, used *programs, out []outcome, now time.Time) error {
+// part are people who are evaluated, or at least stored, in one transaction.
+type part struct {
+	list  []touched
+	write func(tx *store.Tx, list []touched) error
+}
+
+// parts divides the work. SQLite's only writer reads people, too: what it has
+// just written of them is still in its memory, while every other connection reads
+// from the start after every commit. On PostgreSQL many read beside each other,
+// and only what follows is written.
+func (s *Service) parts(q store.Querier, used *programs, groups []*asked) (out []part, err error) {
+	if q.Engine() == store.SQLite {
+		for _, g := range groups {
+			for list := range slices.Chunk(g.list, max(1, s.sizes.batch/2)) {
+				out = append(out, part{list, func(tx *store.Tx, list []touched) error { return s.evaluateTx(tx, used, g, list) }})
+			}
+		}
+		return out, nil
+	}
+	now := s.clk.Now()
+	var all []outcome
+	for _, g := range groups {
+		some, err := s.answer(q, g, g.list, clock.Millis(now))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b outcome) int { return cmp.Compare(a.customer, b.customer) })
+	for some := range slices.Chunk(all, s.sizes.batch) {
+		list, of := make([]touched, len(some)), make(map[ids.ID]outcome, len(some))
+		for i, o := range some {
+			list[i], of[o.customer] = o.touched, o
+		}
+		out = append(out, part{list, func(tx *store.Tx, list []touched) error {
+			wanted := make([]outcome, len(list))
+			for i, one := range list {
+				wanted[i] = of[one.customer]
+			}
+			return s.storeTx(tx, used, wanted, now)
+		}})
+	}
+	return out, nil
+}
+
+// store writes parts that wait for the writer together, so that a queue in front
+// of it is waited for once and not by each of them.
+func (s *Service) store(ctx context.Context, all []part) error {
 	var parts sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for part := range slices.Chunk(out, s.sizes.batch) {
+	for _, one := range all {
 		parts.Go(func() {
-			aside, err := s.storePart(ctx, used, part, now)
+			aside, err := s.storePart(ctx, one)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil && (failed == nil || errors.Is(failed, errStale)) {
 				failed = err
 			}
-			for _, o := range part {
-				delete(s.aside, o.customer)
+			for _, t := range one.list {
+				delete(s.aside, t.customer)
 			}
 			for _, id := range aside {
 				s.aside[id] = s.clk.Now().Add(putAside)
@@ -159,60 +208,42 @@ func (s *Service) store(ctx context.Context, used *programs, out []outcome, now 
 	return failed
 }
 
-// storePart writes outcomes together and, when that fails, each by itself, so
-// that one whose change somebody refuses keeps nobody else waiting: it is put
-// aside for a while.
-func (s *Service) storePart(ctx context.Context, used *programs, part []outcome, now time.Time) (aside []ids.ID, err error) {
-	write := func(part []outcome) error {
-		return s.db.Write(ctx, func(tx *store.Tx) error { return s.storeTx(tx, used, part, now) })
+// storePart writes a part and, when that fails, each of its people alone, so that
+// one whose change somebody refuses keeps nobody else waiting: it is put aside for
+// a while.
+func (s *Service) storePart(ctx context.Context, p part) (aside []ids.ID, err error) {
+	write := func(list []touched) error {
+		return s.db.Write(ctx, func(tx *store.Tx) error { return p.write(tx, list) })
 	}
-	err = write(part)
+	err = write(p.list)
 	if err == nil || ctx.Err() != nil || errors.Is(err, errStale) || fault.KindOf(err) == fault.Unavailable {
 		return nil, err
 	}
-	for _, o := range part {
-		err := write([]outcome{o})
+	for _, one := range p.list {
+		err := write([]touched{one})
 		switch {
 		case ctx.Err() != nil || errors.Is(err, errStale):
 			return aside, errorOr(err, ctx.Err())
 		case err != nil:
-			s.log.Error("evaluate a customer", "customer_id", o.customer, "error", err)
-			aside = append(aside, o.customer)
+			s.log.Error("evaluate a customer", "customer_id", one.customer, "error", err)
+			aside = append(aside, one.customer)
 		}
 	}
 	return aside, nil
 }
 
-// answer evaluates programs for people at one instant, against what is stored:
-// for each person those that what has happened to them may concern.
-func (s *Service) answer(q store.Querier, used *programs, list []touched, t int64) ([]outcome, error) {
-	slices.SortFunc(list, func(a, b touched) int { return cmp.Compare(a.customer, b.customer) })
-	out := make([]outcome, 0, len(list))
-	groups, err := s.concerned(q, used, list)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range groups {
-		some, err := s.answerGroup(q, g, t)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, some...)
-	}
-	slices.SortFunc(out, func(a, b outcome) int { return cmp.Compare(a.customer, b.customer) })
-	return out, nil
-}
-
-func (s *Service) answerGroup(q store.Querier, g *asked, t int64) ([]outcome, error) {
-	out := make([]outcome, len(g.list))
+// answer evaluates the programs of a group for some of its people at one instant,
+// against what is stored.
+func (s *Service) answer(q store.Querier, g *asked, list []touched, t int64) ([]outcome, error) {
+	out := make([]outcome, len(list))
 	if len(g.live) == 0 && !g.all {
-		for i, one := range g.list {
+		for i, one := range list {
 			out[i].touched = one
 		}
 		return out, nil
 	}
-	numbers := make([]ids.ID, len(g.list))
-	for i, one := range g.list {
+	numbers := make([]ids.ID, len(list))
+	for i, one := range list {
 		numbers[i] = one.customer
 	}
 	stored, since, err := holdings(q, numbers, g, t)
@@ -223,7 +254,7 @@ func (s *Service) answerGroup(q store.Querier, g *asked, t int64) ([]outcome, er
 	if err != nil {
 		return nil, err
 	}
-	for i, one := range g.list {
+	for i, one := range list {
 		out[i] = s.decide(one, people[one.customer], g.live, stored[one.customer], t)
 		for n := range out[i].moves {
 			out[i].moves[n].event = g.events[out[i].moves[n].program.id]

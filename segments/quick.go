@@ -63,12 +63,12 @@ type live struct {
 func newQuick(s *Service) *quick { return &quick{s: s, asked: make(chan struct{}, 1)} }
 
 // hear is told of people before their marks are taken away.
-func (k *quick) hear(out []outcome) {
+func (k *quick) hear(list []touched) {
 	k.hearing.Lock()
 	defer k.hearing.Unlock()
 	for _, l := range k.all {
-		for _, o := range out {
-			l.heard[o.customer] = struct{}{}
+		for _, t := range list {
+			l.heard[t.customer] = struct{}{}
 		}
 	}
 }

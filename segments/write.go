@@ -19,74 +19,87 @@ var (
 // storeTx takes the marks of people away and stores what follows. Whoever has
 // been marked again meanwhile is left as they are: they come again.
 func (s *Service) storeTx(tx *store.Tx, used *programs, out []outcome, now time.Time) error {
-	s.quick.hear(out)
-	if err := current(tx, used, "share-programs"); err != nil {
+	list := make([]touched, len(out))
+	for i, o := range out {
+		list[i] = o.touched
+	}
+	w, err := s.begin(tx, used, list)
+	if err != nil {
 		return err
 	}
 	if err := lockMoving(tx, out); err != nil {
 		return err
 	}
-	building, err := underWay(tx)
+	taken, err := untouch(tx, list)
 	if err != nil {
 		return err
 	}
-	w := &writing{s: s, tx: tx, now: now, sizes: map[ids.ID]int64{}, building: building}
-	taken, err := untouch(tx, out)
+	w.now = now
+	for _, o := range out {
+		if taken[o.customer] {
+			w.outcome(o)
+		}
+	}
+	return w.store()
+}
+
+// evaluateTx takes the marks of people away, evaluates them as they are in the
+// transaction, and stores what follows.
+func (s *Service) evaluateTx(tx *store.Tx, used *programs, g *asked, list []touched) error {
+	w, err := s.begin(tx, used, list)
+	if err != nil {
+		return err
+	}
+	taken, err := untouch(tx, list)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(t touched) bool { return !taken[t.customer] })
+	if len(list) == 0 {
+		return nil
+	}
+	w.now = s.clk.Now()
+	out, err := s.answer(tx, g, list, clock.Millis(w.now))
 	if err != nil {
 		return err
 	}
 	for _, o := range out {
-		if !taken[o.customer] {
-			continue
-		}
 		w.outcome(o)
 	}
 	return w.store()
 }
 
+// begin tells the index of previews of people before their marks go, and refuses
+// what older programs have to say of them.
+func (s *Service) begin(tx *store.Tx, used *programs, list []touched) (*writing, error) {
+	s.quick.hear(list)
+	if err := current(tx, used, "share-programs"); err != nil {
+		return nil, err
+	}
+	building, err := underWay(tx)
+	return &writing{s: s, tx: tx, sizes: map[ids.ID]int64{}, building: building}, err
+}
+
 // untouch takes marks away and says whose: those of people who have been marked
 // again meanwhile stay.
-func untouch(tx *store.Tx, out []outcome) (map[ids.ID]bool, error) {
-	taken := make(map[ids.ID]bool, len(out))
-	for part := range slices.Chunk(out, 256) {
-		var b store.Builder
-		if tx.Engine() == store.Postgres {
-			size := 1
-			for size < len(part) {
-				size *= 2
-			}
-			values := make([]any, 0, 2*size)
-			for n := range size {
-				o := part[min(n, len(part)-1)]
-				values = append(values, o.customer, o.version)
-			}
-			b.Add("DELETE FROM touched USING (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))"+strings.Repeat(", (CAST(? AS BIGINT), CAST(? AS BIGINT))", size-1)+") v", values...)
-			b.Add("WHERE touched.customer_id = v.column1 AND touched.version = v.column2 RETURNING touched.customer_id")
-		} else {
-			// Versions are random there: nobody's is another's.
-			list, versions := make([]ids.ID, len(part)), make([]int64, len(part))
-			for i, o := range part {
-				list[i], versions[i] = o.customer, o.version
-			}
-			b.Add("DELETE FROM touched WHERE")
-			store.AddIn(&b, "customer_id", list)
-			b.Add("AND")
-			store.AddIn(&b, "version", versions)
-			b.Add("RETURNING customer_id")
-		}
-		query, args := b.Query()
-		rows, err := tx.Query(query, args...)
+func untouch(tx *store.Tx, list []touched) (map[ids.ID]bool, error) {
+	taken := make(map[ids.ID]bool, len(list))
+	note := func(q *store.Query, args []any) error {
+		rows, err := tx.Query(q, args...)
 		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
 			var id ids.ID
 			err := r.Scan(&id)
 			taken[id] = true
 			return struct{}{}, err
 		})
-		if err != nil {
-			return nil, err
-		}
+		return err
 	}
-	return taken, nil
+	values := make([]any, 0, 2*len(list))
+	for _, t := range list {
+		values = append(values, t.customer, t.version)
+	}
+	return taken, store.EachRows("DELETE FROM touched WHERE (customer_id, version) IN (SELECT v.column1, v.column2 FROM (VALUES", "(CAST(? AS BIGINT), CAST(? AS BIGINT))", 2, values,
+		") v) RETURNING customer_id", note)
 }
 
 // current refuses to store what older programs have answered. The lock, shared
@@ -200,10 +213,10 @@ func (w *writing) store() error {
 	if err := w.rows("INSERT INTO memberships (segment_id, customer_id, since, valid_until) VALUES", 4, w.enter, "ON CONFLICT (segment_id, customer_id) DO NOTHING RETURNING segment_id, customer_id", done); err != nil {
 		return err
 	}
-	if err := w.rows("DELETE FROM memberships WHERE (segment_id, customer_id) IN (VALUES", 2, w.leave, ") RETURNING segment_id, customer_id", done); err != nil {
+	if err := w.rows("DELETE FROM memberships WHERE (segment_id, customer_id) IN (SELECT v.column1, v.column2 FROM (VALUES", 2, w.leave, ") v) RETURNING segment_id, customer_id", done); err != nil {
 		return err
 	}
-	if err := w.rows("DELETE FROM segment_wakeups WHERE (segment_id, customer_id) IN (VALUES", 2, w.drop, ")", nil); err != nil {
+	if err := w.rows("DELETE FROM segment_wakeups WHERE (segment_id, customer_id) IN (SELECT v.column1, v.column2 FROM (VALUES", 2, w.drop, ") v)", nil); err != nil {
 		return err
 	}
 	if err := store.InsertMany(w.tx, "INSERT INTO segment_wakeups (segment_id, customer_id, at) VALUES", 3, w.wakeups, "ON CONFLICT (segment_id, customer_id) DO UPDATE SET at = excluded.at"); err != nil {

@@ -43,11 +43,9 @@ func (w *writer) attempt(members []*member, start time.Time, gather bool) (again
 			return append(members[:i], members[i+1:]...)
 		}
 		if gather && i == len(members)-1 && len(members) < maxBatch && time.Since(start) < maxBatchWork {
-			select {
-			case next := <-w.queue:
+			if next := w.next(); next != nil {
 				members = append(members, next)
 				w.taken = members
-			default:
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func HoldWriter(db *DB) (release func()) {
 }
 
 // Queued is how many writes wait for the writer.
-func Queued(db *DB) int { return len(db.writer.queue) }
+func Queued(db *DB) int { return len(db.writer.queue) + len(db.writer.bulk) }
 
 // TrustWriter reads back the pragmas of a connection that another DSN opened.
 func TrustWriter(ctx context.Context, dsn string) error {

@@ -8,6 +8,8 @@ const mostRows = 128
 // EachRows makes statements that speak of many rows: before, the rows with commas
 // between them, after. row is the text of one, with as many places as there are
 // values for it. Their lengths are powers of two, so that there are few of them.
+// Rows that are looked for are written IN (SELECT … FROM (VALUES …) v): SQLite
+// goes through the whole table for IN (VALUES …).
 func EachRows(before, row string, places int, values []any, after string, run func(q *Query, args []any) error) error {
 	for rows := mostRows; len(values) > 0; {
 		for rows*places > len(values) {

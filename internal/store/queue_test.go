@@ -75,3 +75,44 @@ func TestCloseWithAFullQueue(t *testing.T) {
 		t.Errorf("%d acknowledged, %d stored", stored, len(got))
 	}
 }
+
+// A crowd in the second queue keeps nobody of the first waiting for all of it, nor
+// the other way round; within a queue the order is kept.
+func TestQueuesTakeTurns(t *testing.T) {
+	db := testkit.Open(t, store.SQLite)
+	release := store.HoldWriter(db)
+	var wg sync.WaitGroup
+	var order []string // the writer runs one closure at a time
+	waiting := 0
+	enqueue := func(write func(context.Context, func(*store.Tx) error) error, name string) {
+		wg.Go(func() {
+			if err := write(background, func(*store.Tx) error { order = append(order, name); return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		waiting++
+		awaitQueued(t, db, waiting)
+	}
+	for n := range 6 {
+		enqueue(db.WriteBulk, fmt.Sprint("crowd ", n))
+	}
+	for n := range 3 {
+		enqueue(db.Write, fmt.Sprint("other ", n))
+	}
+	release()
+	wg.Wait()
+	seen := map[string]int{}
+	for at, name := range order {
+		seen[name] = at
+	}
+	for n := range 3 {
+		if at := seen[fmt.Sprint("other ", n)]; at > 2*n+2 {
+			t.Errorf("other %d came at place %d: %v", n, at, order)
+		}
+	}
+	for n := range 5 {
+		if seen[fmt.Sprint("crowd ", n)] > seen[fmt.Sprint("crowd ", n+1)] {
+			t.Errorf("out of order: %v", order)
+		}
+	}
+}

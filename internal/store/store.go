@@ -144,7 +144,17 @@ func (db *DB) Close() error {
 // in the same goroutine.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if db.writer != nil {
-		return db.writer.do(ctx, fn)
+		return db.writer.do(ctx, db.writer.queue, fn)
+	}
+	return db.writePostgres(ctx, fn)
+}
+
+// WriteBulk is Write for what may come in crowds, such as behaviour: where many of
+// them wait for SQLite's only writer, others take turns with them and do not wait
+// behind them all.
+func (db *DB) WriteBulk(ctx context.Context, fn func(tx *Tx) error) error {
+	if db.writer != nil {
+		return db.writer.do(ctx, db.writer.bulk, fn)
 	}
 	return db.writePostgres(ctx, fn)
 }

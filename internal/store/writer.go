@@ -34,7 +34,11 @@ type writer struct {
 	// taken are the members that have left the queue and not yet been told.
 	taken []*member
 
-	queue  chan *member
+	queue chan *member
+	// bulk is a second queue, whose members take turns with those of the first.
+	bulk   chan *member
+	// bulkNext: it is the second queue's turn.
+	bulkNext bool
 	stop   chan struct{}
 	closed chan struct{}
 	once   sync.Once
@@ -65,7 +69,7 @@ var errShuttingDown = fault.New(fault.Unavailable, "shutting_down", nil).RetryIn
 func newWriter(db *DB, pool *sql.DB, observe func(int, time.Duration, time.Duration)) *writer {
 	return &writer{
 		db: db, pool: pool, observe: observe, stmts: map[*Query]*sql.Stmt{}, control: map[string]*sql.Stmt{},
-		queue: make(chan *member, queueLength), stop: make(chan struct{}), closed: make(chan struct{}), committed: make(chan struct{}, 1), restart: make(chan func()),
+		queue: make(chan *member, queueLength), bulk: make(chan *member, queueLength), stop: make(chan struct{}), closed: make(chan struct{}), committed: make(chan struct{}, 1), restart: make(chan func()),
 	}
 }
 
@@ -74,12 +78,12 @@ func (m *member) begun() bool {
 	return m.state.CompareAndSwap(waiting, running) || m.state.Load() == running
 }
 
-func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
+func (w *writer) do(ctx context.Context, queue chan *member, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m := &member{fn: fn, done: make(chan error, 1)}
-	if err := w.enqueue(ctx, m); err != nil {
+	if err := w.enqueue(ctx, queue, m); err != nil {
 		return err
 	}
 	select {
@@ -93,14 +97,14 @@ func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-func (w *writer) enqueue(ctx context.Context, m *member) error {
+func (w *writer) enqueue(ctx context.Context, queue chan *member, m *member) error {
 	w.gate.RLock()
 	defer w.gate.RUnlock()
 	if w.down {
 		return errShuttingDown
 	}
 	select {
-	case w.queue <- m:
+	case queue <- m:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -167,19 +171,41 @@ func (w *writer) loop() {
 		select {
 		case m := <-w.queue:
 			w.batch(m)
+		case m := <-w.bulk:
+			w.batch(m)
 		case fn := <-w.restart:
 			fn()
 		case <-w.stop:
 			for {
-				select {
-				case m := <-w.queue:
-					w.batch(m)
-				default:
+				m := w.next()
+				if m == nil {
 					ended = true
 					return
 				}
+				w.batch(m)
 			}
 		}
+	}
+}
+
+// next takes whoever waits, nil when nobody does. Where both queues wait they
+// take turns: much that arrives together keeps nobody else waiting for all of it.
+func (w *writer) next() *member {
+	first, second := w.queue, w.bulk
+	if w.bulkNext {
+		first, second = second, first
+	}
+	w.bulkNext = !w.bulkNext
+	select {
+	case m := <-first:
+		return m
+	default:
+	}
+	select {
+	case m := <-second:
+		return m
+	default:
+		return nil
 	}
 }
 
