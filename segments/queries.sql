@@ -42,7 +42,7 @@ UPDATE segments SET state = 'building', program = program + 1, built_to = 0, bui
 UPDATE segments SET rule = ?, updated_at = ? WHERE id = ?
 
 -- name: delete
-UPDATE segments SET deleted_at = ?, revision = revision + 1 WHERE id = ?
+UPDATE segments SET deleted_at = ?, revision = revision + 1, told = revision + 1 WHERE id = ?
 
 -- name: fail
 UPDATE segments SET state = 'failed', revision = revision + 1 WHERE id = ? AND program = ?
