@@ -1,5 +1,5 @@
 // One running Fanward for all tests of a file: they take turns in one worker.
-import { test } from "@playwright/test";
+import { test } from "./test";
 
 import { Api, Hub } from "./hub";
 

@@ -1,4 +1,4 @@
-import { type Page, expect, test } from "@playwright/test";
+import { type Page, expect, test } from "../src/test";
 import { resolve } from "node:path";
 
 import { Api, Hub } from "../src/hub";

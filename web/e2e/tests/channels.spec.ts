@@ -1,4 +1,4 @@
-import { expect, test } from "@playwright/test";
+import { expect, test } from "../src/test";
 import { resolve } from "node:path";
 
 import { Api, Hub } from "../src/hub";

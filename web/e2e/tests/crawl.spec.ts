@@ -1,4 +1,4 @@
-import { type Page, expect, test } from "@playwright/test";
+import { type Page, expect, test } from "../src/test";
 
 import { everything, furnishBehaviour, regulars } from "../src/behaviour";
 import { crawl, prepareCrawl } from "../src/crawl";

@@ -1,4 +1,4 @@
-import { type Page, expect, test } from "@playwright/test";
+import { type Page, expect, test } from "../src/test";
 
 import { Teammate, Visitor } from "../src/people";
 import { sharedHub } from "../src/shared";

@@ -1,4 +1,4 @@
-import { type Locator, type Page, expect, test } from "@playwright/test";
+import { type Locator, type Page, expect, test } from "../src/test";
 
 import { Teammate, Visitor } from "../src/people";
 import { sharedHub } from "../src/shared";
@@ -178,7 +178,6 @@ for (const locale of ["en", "zh-CN"] as const) {
     // The same journey as a list, which the keyboard and a reader can walk.
     await page.getByTestId("journey-tabs").locator(".ant-segmented-item").nth(1).click();
     await expect(page.getByTestId("journey-outline").getByTestId("flow-node")).toHaveCount(8);
-    await owner.page.context().close();
   });
 }
 

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { type Browser, expect, test } from "@playwright/test";
+import { type Browser, expect, test } from "../src/test";
 
 import { visitorWrites } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";

@@ -1,4 +1,4 @@
-import { expect, test } from "@playwright/test";
+import { expect, test } from "../src/test";
 
 import { Api, Hub } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";

@@ -1,4 +1,4 @@
-import { type Page, expect, test } from "@playwright/test";
+import { type Page, expect, test } from "../src/test";
 
 import { order, track } from "../src/behaviour";
 import { Teammate } from "../src/people";
@@ -69,7 +69,6 @@ for (const [i, words] of languages.entries()) {
 
     await page.getByRole("tab").nth(2).click();
     await expect(page.getByTestId("membership-changes").locator("li[data-entered=true]").filter({ hasText: `Ming ${i}` })).toHaveCount(1);
-    await page.context().close();
   });
 }
 
@@ -105,7 +104,6 @@ test("what is wrong with a rule is said at its place; leaving unsaved work asks;
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(page.getByTestId("segment-row").filter({ hasText: "Tagged" })).toHaveCount(1);
   expect((await api.call<{ name: string }>("GET", `/segments/${id}`)).name).toBe("Tagged");
-  await page.context().close();
 });
 
 test("a person is tagged and moved between stages by hand; the board, the list and the history show it", async ({ browser }) => {
@@ -139,7 +137,6 @@ test("a person is tagged and moved between stages by hand; the board, the list a
   await expect(page.getByTestId("customer-tag")).toHaveText("wholesale");
   await lin.goto(`${hub.url}/customers?tag=wholesale&stage=customer`);
   await expect(page.getByRole("link", { name: "Hua" })).toBeVisible();
-  await page.context().close();
 });
 
 test("a write key is made, its calls are seen with reasons, and it is revoked", async ({ browser }) => {
@@ -169,5 +166,4 @@ test("a write key is made, its calls are seen with reasons, and it is revoked", 
   await expect(page.getByText("Revoked", { exact: true })).toBeVisible();
   const after = await fetch(`${hub.url}/v1/track`, { method: "POST", headers: { Authorization: `Basic ${Buffer.from(`${secret}:`).toString("base64")}` }, body: JSON.stringify({ userId: "x", event: "y" }) });
   expect(after.ok).toBe(false);
-  await page.context().close();
 });

@@ -1,4 +1,4 @@
-import { expect, test } from "@playwright/test";
+import { expect, test } from "../src/test";
 
 import { Teammate, Visitor } from "../src/people";
 import { sharedHub } from "../src/shared";

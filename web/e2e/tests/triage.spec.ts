@@ -1,4 +1,4 @@
-import { expect, test } from "@playwright/test";
+import { expect, test } from "../src/test";
 
 import { visitorWrites } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";

@@ -1,4 +1,4 @@
-import { type Locator, type Page, expect, test } from "@playwright/test";
+import { type Locator, type Page, expect, test } from "../src/test";
 
 import { Hub } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";
