@@ -51,6 +51,8 @@ func (journeyParts) SendTx(*store.Tx, journeys.Message, time.Time) (channels.Enq
 	return channels.Enqueued{ID: 7, State: channels.Queued}, nil
 }
 
+func (journeyParts) CancelTx(*store.Tx, ids.ID, string, time.Time) error { return nil }
+
 func (journeyParts) CreateTaskTx(*store.Tx, journeys.NewTask, time.Time) (ids.ID, error) {
 	return 8, nil
 }
