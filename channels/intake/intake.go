@@ -25,14 +25,15 @@ const Topic = "inbound"
 var queriesSQL string
 
 var (
-	queries = store.Load("intake", queriesSQL)
-	qKeep   = queries.Get("keep")
-	qClaim  = queries.Get("claim")
-	qFirst  = queries.Get("first")
-	qNext   = queries.Get("next-due")
-	qSettle = queries.Get("settle")
-	qFree   = queries.Get("free")
-	qRetry  = queries.Get("retry")
+	queries  = store.Load("intake", queriesSQL)
+	qKeep    = queries.Get("keep")
+	qClaim   = queries.Get("claim")
+	qFirst   = queries.Get("first")
+	qNext    = queries.Get("next-due")
+	qSettle  = queries.Get("settle")
+	qFree    = queries.Get("free")
+	qRelease = queries.Get("release")
+	qRetry   = queries.Get("retry")
 )
 
 // Raw is one thing a provider brought.

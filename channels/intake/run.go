@@ -45,6 +45,16 @@ func (in *Intake) Run(ctx context.Context, wake <-chan []byte, alone bool) {
 	r.running.Wait()
 }
 
+// ReleaseTx ends the leases of a process that has died, so that what it had
+// claimed is claimed anew.
+func (in *Intake) ReleaseTx(tx *store.Tx, holder string) error {
+	n, err := tx.Exec(qRelease, holder)
+	if n > 0 {
+		tx.Hint(Topic)
+	}
+	return err
+}
+
 type runner struct {
 	in      *Intake
 	running sync.WaitGroup

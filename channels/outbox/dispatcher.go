@@ -245,6 +245,16 @@ func (d *dispatcher) rescue(ctx context.Context, all bool) error {
 	}
 }
 
+// ReleaseTx ends the leases of a process that has died, so that what it had
+// claimed is rescued now. Should it live after all it finds its leases lost.
+func (o *Outbox) ReleaseTx(tx *store.Tx, holder string) error {
+	n, err := tx.Exec(qRelease, holder)
+	if n > 0 {
+		tx.Hint(Topic)
+	}
+	return err
+}
+
 func (o *Outbox) rescueOne(ctx context.Context, l lost) error {
 	state, code := channels.Queued, ""
 	if l.state == channels.Sending {

@@ -39,6 +39,7 @@ var (
 	qSettle  = queries.Get("settle")
 	qExpired = queries.Get("expired")
 	qRescue  = queries.Get("rescue")
+	qRelease = queries.Get("release")
 	qDue     = queries.Get("due-accounts")
 	qNext    = queries.Get("next-due")
 )

@@ -73,6 +73,9 @@ SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq
 FROM deliveries d JOIN accounts a ON a.id = d.account_id
 WHERE d.state IN ('claimed', 'sending') AND d.id > ? AND (d.lease_until < ? OR d.lease_until > ?) ORDER BY d.id LIMIT 500
 
+-- name: release
+UPDATE deliveries SET lease_until = 1 WHERE state IN ('claimed', 'sending') AND leased_by = ?
+
 -- name: rescue
 UPDATE deliveries SET state = ?, error_code = ?, next_at = ?, updated_at = ?, lease_until = 0 WHERE id = ? AND state = ? AND lease_until = ?
 

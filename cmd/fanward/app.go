@@ -258,7 +258,7 @@ func (a *app) start(ctx context.Context) error {
 		a.tasksDue(work, due)
 	})
 	a.background.Go(func() { a.watchWatermark(work) })
-	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.machine, a.db.ids, a.log) })
+	a.background.Go(func() { a.db.node.renew(work, a.db.DB, a.db.machine, a.db.ids, a.log, a.releaseTx) })
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}
@@ -271,6 +271,16 @@ func (a *app) start(ctx context.Context) error {
 			a.fail(fmt.Errorf("serve: %w", err))
 		}
 	}()
+	return nil
+}
+
+// releaseTx ends the leases of a node that has died.
+func (a *app) releaseTx(tx *store.Tx, holder string) error {
+	for _, release := range []func(*store.Tx, string) error{a.intake.ReleaseTx, a.outbox.ReleaseTx, a.jobs.ReleaseTx} {
+		if err := release(tx, holder); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -73,7 +73,7 @@ func (d *database) Close() error {
 	var err error
 	if d.DB != nil {
 		if d.ids != nil {
-			d.node.giveBack(d.DB, d.machine)
+			d.node.giveBack(d.DB)
 		}
 		err = d.DB.Close()
 	}

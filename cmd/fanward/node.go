@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
@@ -17,9 +18,15 @@ import (
 )
 
 const (
-	nodeLease = time.Minute
-	nodeRenew = 15 * time.Second
-	nodeRetry = 2 * time.Second
+	nodeLease = 15 * time.Second
+	nodeRenew = 5 * time.Second
+	nodeRetry = time.Second
+	// nodeGrace is for how long beyond its lease a node is given the chance to
+	// renew it: when the database was away, all of them come late.
+	nodeGrace = 5 * time.Second
+	// nodeUnburied is after how long the number of a dead node is taken when no
+	// node has lived long enough to see to what it held.
+	nodeUnburied = 10 * time.Minute
 )
 
 // node is this process among its equals.
@@ -59,7 +66,7 @@ func (n *node) take(ctx context.Context, db *store.DB, clk clock.Clock) (until t
 		now := clk.Now()
 		until = now.Add(nodeLease)
 		for n.Number = 0; n.Number <= ids.MaxLease; n.Number++ {
-			taken, err := tx.Exec(qLeaseNode, n.Number, n.Name, clock.Millis(until), clock.Millis(now))
+			taken, err := tx.Exec(qLeaseNode, n.Number, n.Name, clock.Millis(until), clock.Millis(now.Add(-nodeUnburied)))
 			if err != nil || taken == 1 {
 				return err
 			}
@@ -69,51 +76,98 @@ func (n *node) take(ctx context.Context, db *store.DB, clk clock.Clock) (until t
 	return until, err
 }
 
-// renew keeps the lease until ctx ends, then gives it back. A process that was
-// stopped, or away from the database, for longer than the lease may find its
+// renew keeps the lease until ctx ends, then gives it back, and sees to what
+// nodes held that have died: released ends their leases. A process that was
+// stopped, or away from the database, for longer than its lease may find its
 // number taken: then it takes another one. Meanwhile source makes ids without it.
-func (n node) renew(ctx context.Context, db *store.DB, clk clock.Clock, source *ids.Source, log *slog.Logger) {
+func (n node) renew(ctx context.Context, db *store.DB, clk clock.Clock, source *ids.Source, log *slog.Logger, released func(tx *store.Tx, holder string) error) {
 	if db.Engine() == store.SQLite {
 		return
 	}
+	var alive time.Time // since when the lease has been kept without a gap
 	wait := nodeRenew
 	for {
 		due, stop := clk.After(wait)
 		select {
 		case <-ctx.Done():
 			stop()
-			n.giveBack(db, clk)
+			n.giveBack(db)
 			return
 		case <-due:
 		}
-		wait = nodeRenew
-		until := clk.Now().Add(nodeLease)
-		err := n.extend(ctx, db, until)
-		if errors.Is(err, errLeaseLost) {
-			lost := n.Number
-			if until, err = n.take(ctx, db, clk); err == nil {
-				log.Warn("another process has this node's number; it goes on with a new one", "lost", lost, "node", n.Number)
+		now := clk.Now()
+		until, err := n.keep(ctx, db, clk, log)
+		if err != nil {
+			wait, alive = nodeRetry, time.Time{}
+			if ctx.Err() == nil {
+				log.Warn("renew the node's number", "node", n.Number, "error", err)
 			}
-		}
-		if err == nil {
-			source.Lease(n.Number, until, clk)
 			continue
 		}
-		wait = nodeRetry
-		if ctx.Err() == nil {
-			log.Warn("renew the node's number", "node", n.Number, "error", err)
+		if alive.IsZero() || source.Lapsed() {
+			alive = now
+		}
+		wait = nodeRenew
+		source.Lease(n.Number, until, clk)
+		if now.Sub(alive) < nodeLease {
+			continue // whoever was away cannot tell who has died
+		}
+		if err := bury(ctx, db, now.Add(-nodeGrace), log, released); err != nil && ctx.Err() == nil {
+			log.Error("take over from nodes that died", "error", err)
 		}
 	}
 }
 
+// keep renews the lease, or takes another number when this one is lost.
+func (n *node) keep(ctx context.Context, db *store.DB, clk clock.Clock, log *slog.Logger) (time.Time, error) {
+	until := clk.Now().Add(nodeLease)
+	err := n.extend(ctx, db, until)
+	if !errors.Is(err, errLeaseLost) {
+		return until, err
+	}
+	lost := n.Number
+	if until, err = n.take(ctx, db, clk); err == nil {
+		log.Warn("this node was away for too long and goes on with a new number", "lost", lost, "node", n.Number)
+	}
+	return until, err
+}
+
+// bury sees to what nodes held whose leases ended before an instant.
+func bury(ctx context.Context, db *store.DB, before time.Time, log *slog.Logger, released func(tx *store.Tx, holder string) error) error {
+	rows, err := db.Reader(ctx).Query(qDeadNodes, clock.Millis(before))
+	dead, err := store.Collect(rows, err, func(r store.Row) (d node, err error) { return d, r.Scan(&d.Number, &d.Name) })
+	if err != nil {
+		return err
+	}
+	for _, d := range dead {
+		var buried int64
+		err := db.Write(ctx, func(tx *store.Tx) (err error) {
+			if buried, err = tx.Exec(qBuryNode, d.Number, d.Name, clock.Millis(before)); err != nil || buried == 0 {
+				return err
+			}
+			return released(tx, d.Name)
+		})
+		if err != nil {
+			return err
+		}
+		if buried == 1 {
+			log.Warn("a node has died; what it was doing is taken over", "name", d.Name)
+		}
+	}
+	return nil
+}
+
 // giveBack lets the number be another's at once.
-func (n node) giveBack(db *store.DB, clk clock.Clock) {
+func (n node) giveBack(db *store.DB) {
 	if db.Engine() == store.SQLite || !db.Up() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = n.extend(ctx, db, clk.Now())
+	_ = db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(qBuryNode, n.Number, n.Name, int64(math.MaxInt64))
+		return err
+	})
 }
 
 var errLeaseLost = errors.New("another process holds this node number")

@@ -13,6 +13,8 @@ var (
 	queries    = store.Load("node", queriesSQL)
 	qLeaseNode = queries.Get("lease-node")
 	qRenewNode = queries.Get("renew-node")
+	qDeadNodes = queries.Get("dead-nodes")
+	qBuryNode  = queries.Get("bury-node")
 	qNoteKey   = queries.Get("note-key")
 	qReadKey   = queries.Get("read-key")
 	qOthers    = queries.Get("others")

@@ -2,6 +2,12 @@
 INSERT INTO nodes (node, holder, expires_at) VALUES (?, ?, ?)
 ON CONFLICT (node) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, sandbox = '', clock_offset = 0 WHERE nodes.expires_at < ?
 
+-- name: dead-nodes
+SELECT node, holder FROM nodes WHERE expires_at < ?
+
+-- name: bury-node
+DELETE FROM nodes WHERE node = ? AND holder = ? AND expires_at < ?
+
 -- name: renew-node
 UPDATE nodes SET expires_at = ? WHERE node = ? AND holder = ?
 

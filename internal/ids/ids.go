@@ -120,7 +120,7 @@ func (s *Source) Next() ID {
 	now := clock.Millis(s.clock.Now()) - epochMs
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lease != nil && !s.lease.Now().Before(s.until) {
+	if s.lapsed() {
 		s.ms = max(now, s.ms+1)
 		s.counter = 1<<counterBits - 1 // the next one begins a millisecond
 		return ID(s.ms<<(nodeBits+counterBits) | (MaxLease+1+rand.Int64N(MaxLease+1))<<counterBits | rand.Int64N(1<<counterBits))
@@ -146,6 +146,15 @@ func (s *Source) Lease(node int, until time.Time, by clock.Clock) {
 	defer s.mu.Unlock()
 	s.node, s.until, s.lease = int64(node), until, by
 }
+
+// Lapsed tells whether the lease has ended.
+func (s *Source) Lapsed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lapsed()
+}
+
+func (s *Source) lapsed() bool { return s.lease != nil && !s.lease.Now().Before(s.until) }
 
 // Node is the node number this source stamps while its lease lasts.
 func (s *Source) Node() int {

@@ -36,6 +36,7 @@ var (
 	qRenew          = queries.Get("renew")
 	qFinish         = queries.Get("finish")
 	qRescue         = queries.Get("rescue")
+	qRelease        = queries.Get("release")
 	qPrune          = queries.Get("prune")
 	qSchedule       = queries.Get("schedule")
 	qScheduleInsert = queries.Get("schedule-insert")

@@ -370,6 +370,13 @@ func (q *Queue) renew(ctx context.Context) error {
 	})
 }
 
+// ReleaseTx ends the leases of a process that has died, so that its jobs are
+// taken up by the next look after them.
+func (q *Queue) ReleaseTx(tx *store.Tx, holder string) error {
+	_, err := tx.Exec(qRelease, holder)
+	return err
+}
+
 // rescue puts jobs whose lease ended before until back, or gives them up when
 // their attempts are spent: one that kills its process must not do so for ever.
 func (q *Queue) rescue(ctx context.Context, until int64) error {
