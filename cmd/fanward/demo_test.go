@@ -3,6 +3,7 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,7 +59,11 @@ func column(t *testing.T, db *sql.DB, query string) []string {
 // outside the year.
 func TestDemoFillsEveryPage(t *testing.T) {
 	told := map[string]string{}
-	for _, language := range locale.Languages {
+	languages := []string{locale.Chinese} // the commands in the documents make one in each
+	if os.Getenv("FANWARD_SOAK") != "" {
+		languages = locale.Languages
+	}
+	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
 			db := played(t, language)
 			told[language] = tale(t, db)
@@ -96,7 +101,7 @@ func TestDemoFillsEveryPage(t *testing.T) {
 			}
 		})
 	}
-	if tale(t, played(t, locale.English)) != told[locale.English] {
+	if os.Getenv("FANWARD_SOAK") != "" && tale(t, played(t, locale.English)) != told[locale.English] {
 		t.Error("the same seed and instant have made another year")
 	}
 }
