@@ -1,10 +1,10 @@
-// Makes the README's picture: FANWARD_SCREENSHOTS=1 npx playwright test pictures
+// Makes the pictures of the README and the guides: FANWARD_SCREENSHOTS=1 npx playwright test pictures
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 
 import { type Browser, expect, test } from "../src/test";
 
-import { visitorWrites } from "../src/hub";
+import { Api, Hub, visitorWrites } from "../src/hub";
 import { Teammate, Visitor } from "../src/people";
 import { sharedHub } from "../src/shared";
 
@@ -70,3 +70,43 @@ test("the first conversation", async ({ browser }) => {
   ];
   await compose(browser, `${images}/first-conversation.png`, parts);
 });
+
+interface Conversations {
+  items: { id: string; channel: string; assignee_id: string | null; status: string; last_seq: number }[];
+}
+
+/** A page of the console, once nothing moves any more. */
+async function picture(lin: Teammate, path: string, ready: string, file: string): Promise<void> {
+  await lin.goto(new URL(path, lin.page.url()).href);
+  await expect(lin.page.getByTestId(ready).first()).toBeVisible();
+  await expect(lin.page.locator(".ui-skeleton, .ant-spin-spinning")).toHaveCount(0);
+  await lin.page.screenshot({ path: `${images}/${file}`, animations: "disabled" });
+  expect(statSync(`${images}/${file}`).size, file).toBeLessThan(LARGEST);
+}
+
+for (const [locale, suffix, name] of [
+  ["en", "", "Lin"],
+  ["zh-CN", ".zh-CN", "Lin"],
+] as const) {
+  test(`a year of a shop (${locale})`, async ({ browser }) => {
+    test.setTimeout(600_000);
+    const hub = await Hub.start({ FANWARD_INSTALLATION_LOCALE: locale });
+    try {
+      await hub.kill();
+      hub.command("demo", "--language", locale, "--people", "900");
+      await hub.up({ FANWARD_INSTALLATION_LOCALE: locale });
+      const lin = await Teammate.signIn(browser, hub.ownerLink(), { reducedMotion: "reduce", timezoneId: "Asia/Shanghai", locale, viewport: { width: 1360, height: 850 } }, name);
+      const api = Api.owner(hub);
+      const { items } = await api.call<Conversations>("GET", "/conversations?status=open&limit=100");
+      const talk = items.filter((c) => c.channel === "wechat" && c.assignee_id).sort((a, b) => b.last_seq - a.last_seq)[0]!;
+      await picture(lin, `/inbox/${talk.id}?view=all`, "thread", `inbox${suffix}.png`);
+      if (locale !== "en") return;
+      const segments = await api.call<{ items: { id: string; name: string }[] }>("GET", "/segments");
+      await picture(lin, `/segments/${segments.items.find((s) => s.name === "Left in the cart")!.id}`, "preview-count", "segment.png");
+      const journeys = await api.call<{ items: { id: string; name: string }[] }>("GET", "/journeys");
+      await picture(lin, `/journeys/${journeys.items.find((j) => j.name === "Left in the cart")!.id}`, "node-people", "journey.png");
+    } finally {
+      await hub.stop();
+    }
+  });
+}
