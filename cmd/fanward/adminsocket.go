@@ -98,8 +98,8 @@ type adminServer struct {
 
 // startAdmin listens on the socket in the data folder. A socket that a dead
 // process left is replaced; on a folder shared by several nodes (PostgreSQL)
-// the first one keeps it and the others go without: nil, nil.
-func startAdmin(dataDir string, a administration, log *slog.Logger) (*adminServer, error) {
+// the first one keeps it and the others go without: nil, nil. more adds calls.
+func startAdmin(dataDir string, a administration, log *slog.Logger, more ...func(*http.ServeMux)) (*adminServer, error) {
 	path := filepath.Join(dataDir, adminSocketName)
 	if c, err := dialAdmin(context.Background(), dataDir); err == nil {
 		_ = c.Close()
@@ -124,7 +124,7 @@ func startAdmin(dataDir string, a administration, log *slog.Logger) (*adminServe
 		return nil, fmt.Errorf("open the admin socket: %w", err)
 	}
 	s := &adminServer{path: path, done: make(chan struct{})}
-	s.http = &http.Server{Handler: adminHandler(a), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	s.http = &http.Server{Handler: adminHandler(a, more...), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -148,7 +148,7 @@ func (s *adminServer) stop(ctx context.Context) error {
 	return err
 }
 
-func adminHandler(a administration) http.Handler {
+func adminHandler(a administration, more ...func(*http.ServeMux)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) { serveAdmin(w, r, a.CreateToken) })
 	mux.HandleFunc("POST /agent", func(w http.ResponseWriter, r *http.Request) { serveAdmin(w, r, a.AddAgent) })
@@ -156,6 +156,9 @@ func adminHandler(a administration) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		writeAdmin(w, http.StatusOK, map[string]string{"version": obs.Version()})
 	})
+	for _, add := range more {
+		add(mux)
+	}
 	// Where the time and the memory go:
 	// curl --unix-socket data/admin.sock http://x/debug/pprof/profile?seconds=20
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)

@@ -75,7 +75,11 @@ type app struct {
 	failed     chan error
 	// pretend stands something in the place of a provider's adapter; as a rule the
 	// adapter itself.
-	pretend func(real channels.Adapter) channels.Adapter
+	pretend    func(real channels.Adapter) channels.Adapter
+	gauges     []*gauge
+	databaseUp atomic.Int64
+	// forwarded is a proxy that is not trusted, nil as long as none was seen.
+	forwarded atomic.Pointer[string]
 	// watermark is the age of the change feed's watermark in nanoseconds.
 	watermark atomic.Int64
 }
@@ -190,6 +194,7 @@ func (a *app) join(ctx context.Context) error {
 	a.health.Add("database", d.Ping)
 	a.metrics.Gauge("feed_watermark_age_seconds", "How long the oldest open transaction has been holding back the change feed.",
 		func() float64 { return time.Duration(a.watermark.Load()).Seconds() })
+	a.publishGauges()
 	return nil
 }
 
@@ -233,6 +238,7 @@ func (a *app) start(ctx context.Context) error {
 	}
 	a.background.Go(func() { a.sandbox.run(work) })
 	a.background.Go(func() { a.hub.Run(work) })
+	a.background.Go(func() { a.sample(work) })
 	wake, unsubscribe := a.db.bus.Subscribe(outbox.Topic, 1)
 	a.background.Go(func() {
 		defer unsubscribe()
@@ -262,10 +268,10 @@ func (a *app) start(ctx context.Context) error {
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}
-	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, customers: a.customers, signInURL: a.signInURL}, obs.Component(a.log, "admin")); err != nil {
+	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, customers: a.customers, signInURL: a.signInURL}, obs.Component(a.log, "admin"), a.backups(work), a.examined); err != nil {
 		return err
 	}
-	a.http = &http.Server{Handler: a.server, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	a.http = &http.Server{Handler: a.noticeForwarded(a.server), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	go func() {
 		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			a.fail(fmt.Errorf("serve: %w", err))

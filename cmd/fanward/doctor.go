@@ -44,10 +44,10 @@ const (
 // finding is one thing that doctor looked at. Its sentence is
 // "cli.doctor.<code>" and, unless all is well, says the cure.
 type finding struct {
-	severity severity
-	code     string
-	params   map[string]any
-	text     string // instead of a sentence, for problems that bring their own
+	Severity severity       `json:"severity"`
+	Code     string         `json:"code,omitempty"`
+	Params   map[string]any `json:"params,omitempty"`
+	Text     string         `json:"text,omitempty"` // instead of a sentence, for problems that bring their own
 }
 
 // examination looks around the installation without changing it.
@@ -56,10 +56,17 @@ type examination struct {
 	findings []finding
 	running  bool // a server answers on the admin socket
 	now      time.Time
+	lookupMX func(ctx context.Context, domain string) ([]*net.MX, error)
+	// newest is the key of the newest file that a row refers to.
+	newest string
+}
+
+func newExamination(lang string) *examination {
+	return &examination{lang: lang, now: clock.NewSystem().Now(), lookupMX: net.DefaultResolver.LookupMX}
 }
 
 func (x *examination) note(s severity, code string, params map[string]any) {
-	x.findings = append(x.findings, finding{severity: s, code: code, params: params})
+	x.findings = append(x.findings, finding{Severity: s, Code: code, Params: params})
 }
 
 // newDoctor is "fanward doctor".
@@ -67,18 +74,18 @@ func newDoctor() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check settings, folders, keys, database and ports", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			x := &examination{lang: terminalLanguage(), now: clock.NewSystem().Now()}
+			x := newExamination(terminalLanguage())
 			x.all(cmd)
 			errs := 0
 			for _, f := range x.findings {
-				text := f.text
+				text := f.Text
 				if text == "" {
-					text = locale.Sentence(x.lang, "cli.doctor."+f.code, f.params)
+					text = locale.Sentence(x.lang, "cli.doctor."+f.Code, f.Params)
 				}
-				if f.severity == broken {
+				if f.Severity == broken {
 					errs++
 				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s\n", locale.Sentence(x.lang, "cli.doctor.severity."+string(f.severity), nil), text); err != nil {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s\n", locale.Sentence(x.lang, "cli.doctor.severity."+string(f.Severity), nil), text); err != nil {
 					return err
 				}
 			}
@@ -95,7 +102,7 @@ func (x *examination) all(cmd *cobra.Command) {
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		for _, p := range problems {
-			x.findings = append(x.findings, finding{severity: broken, text: p.Sentence(x.lang)})
+			x.findings = append(x.findings, finding{Severity: broken, Text: p.Sentence(x.lang)})
 		}
 		return // everything else depends on them
 	}
@@ -122,11 +129,28 @@ func (x *examination) all(cmd *cobra.Command) {
 	} else {
 		x.note(fine, "clock", map[string]any{"now": x.now.Format(time.RFC3339)})
 	}
+	x.exposedSecrets(s)
+	x.addresses(c)
+	x.openFiles(hardLimit)
 	x.folder(c.DataDir)
+	x.ground(c)
 	key := x.key(c)
 	x.database(ctx, c, key)
+	x.place(ctx, c, x.newest)
 	x.redis(ctx, c)
 	x.ports(c)
+	x.mailServer(c)
+}
+
+// ground judges what lies under the data folder.
+func (x *examination) ground(c *config.Config) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(nearest(c.DataDir), &st); err == nil {
+		x.fileSystem(c.DataDir, int64(st.Type), c.Database.URL == "")
+	}
+	if c.Database.URL == "" {
+		x.walSize(c.DataDir)
+	}
 }
 
 // folder checks the data folder.
@@ -211,7 +235,7 @@ func (x *examination) key(c *config.Config) string {
 			x.note(fine, "key_new", nil)
 			return ""
 		default:
-			x.findings = append(x.findings, finding{severity: broken, text: sentence(err)})
+			x.findings = append(x.findings, finding{Severity: broken, Text: sentence(err)})
 			return ""
 		}
 	}
@@ -232,6 +256,9 @@ func present(path string) bool {
 func (x *examination) database(ctx context.Context, c *config.Config, key string) {
 	if x.running {
 		x.note(fine, "database_running", nil)
+		if told, err := newRemote(c.DataDir).findings(ctx); err == nil {
+			x.findings = append(x.findings, told...)
+		}
 		return
 	}
 	if c.Database.URL == "" {
@@ -250,7 +277,9 @@ func (x *examination) database(ctx context.Context, c *config.Config, key string
 	defer cancel()
 	db, err := store.Open(ctx, store.Options{Dir: c.DataDir, URL: c.Database.URL, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		if !x.durability(err) {
+			x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		}
 		return
 	}
 	defer func() { _ = db.Close() }()
@@ -265,7 +294,7 @@ func (x *examination) schema(ctx context.Context, db *store.DB, c *config.Config
 		x.note(broken, "database_unreachable", map[string]any{"reason": err})
 		return
 	case have > know:
-		x.findings = append(x.findings, finding{severity: broken, text: sentence(store.SchemaTooNew{Have: have, Know: know})})
+		x.findings = append(x.findings, finding{Severity: broken, Text: sentence(store.SchemaTooNew{Have: have, Know: know})})
 		return
 	case have < know:
 		x.note(fine, "schema_older", p)
@@ -281,7 +310,7 @@ func (x *examination) schema(ctx context.Context, db *store.DB, c *config.Config
 	case err == nil && key == "":
 		x.note(broken, "key_lost", map[string]any{"path": filepath.Join(c.DataDir, seal.FileName)})
 	case err == nil && key != want:
-		x.findings = append(x.findings, finding{severity: broken, text: sentence(otherKey{have: key, want: want})})
+		x.findings = append(x.findings, finding{Severity: broken, Text: sentence(otherKey{have: key, want: want})})
 	}
 	high, err := highWater(ctx, db)
 	if err != nil {
@@ -291,6 +320,11 @@ func (x *examination) schema(ctx context.Context, db *store.DB, c *config.Config
 	if newest := high.Time(); newest.After(x.now.Add(clockSlack)) {
 		x.note(warning, "clock_behind", map[string]any{"now": x.now.Format(time.RFC3339), "newest": newest.Format(time.RFC3339)})
 	}
+	if err := db.Reader(ctx).QueryRow(qNewestFile).Scan(&x.newest); err != nil && !errors.Is(err, store.ErrNoRows) {
+		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		return
+	}
+	x.content(ctx, db, c, key)
 }
 
 // redis tries what the nodes do with each other, at whatever the address names:

@@ -33,7 +33,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringP("config", "c", "", "configuration file (default: config.yaml when it exists)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newMigrate(), newDoctor(), newToken(), newWriteKey(), newAgent(), newOpenAPI(), newDemo(), newWechatSimulator(), newVersion())
+	root.AddCommand(newServe(), newMigrate(), newDoctor(), newBackup(), newRestore(), newToken(), newWriteKey(), newAgent(), newOpenAPI(), newDemo(), newWechatSimulator(), newVersion())
 	return root
 }
 

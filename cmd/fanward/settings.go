@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanward/fanward/internal/backup"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/locale"
@@ -25,8 +26,9 @@ func settings(cmd *cobra.Command) (config.Result, error) {
 }
 
 // sentence is what a person at a terminal reads of an error.
-func sentence(err error) string {
-	lang := terminalLanguage()
+func sentence(err error) string { return sentenceIn(terminalLanguage(), err) }
+
+func sentenceIn(lang string, err error) string {
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		return problems.Sentences(lang)
@@ -39,6 +41,9 @@ func sentence(err error) string {
 		return locale.Sentence(lang, "cli.schema_too_new", map[string]any{"have": newer.Have, "know": newer.Know})
 	}
 	if text, ok := keySentence(lang, err); ok {
+		return text
+	}
+	if text, ok := archiveSentence(lang, err); ok {
 		return text
 	}
 	if f, ok := fault.As(err); ok && locale.Has(lang, "errors."+f.Code) {
@@ -73,4 +78,27 @@ func faultSentence(lang string, f *fault.Error) string {
 		lines[i] = x.Field + ": " + locale.Sentence(lang, "errors."+x.Code, x.Params)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// archiveSentence speaks of backups.
+func archiveSentence(lang string, err error) (string, bool) {
+	var key wantsKey
+	var none noInstallation
+	switch {
+	case errors.As(err, &key):
+		return locale.Sentence(lang, "cli.restore.wants_key", map[string]any{"want": key.want}), true
+	case errors.As(err, &none):
+		return locale.Sentence(lang, "cli.backup.nothing", map[string]any{"dir": none.dir}), true
+	case errors.Is(err, errNotQuiet):
+		return locale.Sentence(lang, "cli.restore.not_quiet", nil), true
+	case errors.Is(err, backup.ErrNotEmpty):
+		return locale.Sentence(lang, "cli.restore.not_empty", nil), true
+	case errors.Is(err, backup.ErrInUse):
+		return locale.Sentence(lang, "cli.restore.in_use", nil), true
+	case errors.Is(err, backup.ErrFormat):
+		return locale.Sentence(lang, "cli.restore.format", nil), true
+	case errors.Is(err, backup.ErrDamaged):
+		return locale.Sentence(lang, "cli.restore.damaged", map[string]any{"reason": err.Error()}), true
+	}
+	return "", false
 }

@@ -49,6 +49,9 @@ func (c *Config) remember(key string, o origin) {
 	c.origins[key] = o
 }
 
+// FromFile tells whether a key's value was given in the file of settings.
+func (c *Config) FromFile(key string) bool { return c.origins[key].file != "" }
+
 // HTTP is where the program listens.
 type HTTP struct {
 	Addr      string        `yaml:"addr" doc:"The address and port to listen on. :8080 listens on every interface."`

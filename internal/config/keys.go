@@ -109,6 +109,12 @@ func (k Key) Text() string {
 	}
 }
 
+// Raw is the value of a text, secret or not; "" of anything else.
+func (k Key) Raw() string {
+	s, _ := k.value.Interface().(string)
+	return s
+}
+
 func (k Key) shown(text string) string {
 	if k.Secret && text != "" {
 		return "(hidden)"

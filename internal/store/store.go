@@ -102,6 +102,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // Engine tells which database this is.
 func (db *DB) Engine() Engine { return db.engine }
 
+// Pooled tells whether a pooler that hands out transactions stands before the
+// PostgreSQL server.
+func (db *DB) Pooled() bool { return db.pooled }
+
 // Close waits for the writes under way and closes every connection. Writes
 // that come later fail with the code shutting_down.
 func (db *DB) Close() error {

@@ -67,3 +67,16 @@ ON CONFLICT (name) DO UPDATE SET xact = excluded.xact, id = excluded.id
 
 -- name: drop-cursor
 DELETE FROM cursors WHERE name = ?
+
+-- name: renumber (sqlite)
+INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?)
+
+-- PostgreSQL's positions begin with its own transactions.
+-- name: renumber (postgres)
+SELECT ?::bigint
+
+-- name: unnumber (sqlite)
+DELETE FROM sqlite_sequence WHERE name = 'changes'
+
+-- name: unnumber (postgres)
+SELECT 1
