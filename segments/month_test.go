@@ -17,6 +17,8 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/testkit/oracle"
+	"github.com/fanward/fanward/internal/testkit/oracle/stored"
 	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/segments/rule"
 )
@@ -298,19 +300,23 @@ func (m *month) leaf() rule.Node {
 	return rule.Node{Kind: rule.Events, Name: pick(m, happenings), Op: pick(m, []rule.Op{rule.AtLeast, rule.LessThan, rule.Equals}), Value: number, Window: &rule.Window{Last: pick(m, lengths)}}
 }
 
-// compare holds what is stored against a look at everybody's rows, by the matcher
-// and by SQL.
+// compare holds what is stored against a look at everybody's rows, by SQL, by the
+// matcher, and by brute force over what was written down.
 func (m *month) compare() {
 	m.t.Helper()
 	m.Settle()
 	now := m.Clock.Now()
 	q := m.DB.Reader(m.Ctx())
+	people := map[ids.ID]*oracle.Person{}
+	for _, who := range m.people {
+		people[who] = stored.Read(m.t, q, int64(who))
+	}
 	for _, segment := range m.segments {
-		stored := m.stored(segment)
+		members := m.stored(segment)
 		bySQL, err := m.Segments.People(m.Ctx(), m.rules[segment], 0, 1000)
 		m.must(err)
-		if !slices.Equal(stored, bySQL) {
-			m.t.Fatalf("%v: segment %v stores %v, SQL says %v: %+v", now, segment, stored, bySQL, m.rules[segment])
+		if !slices.Equal(members, bySQL) {
+			m.t.Fatalf("%v: segment %v stores %v, SQL says %v: %+v", now, segment, members, bySQL, m.rules[segment])
 		}
 		for _, who := range m.people {
 			if m.Number("SELECT merged_into FROM customers WHERE id = ?", who) != 0 {
@@ -318,9 +324,12 @@ func (m *month) compare() {
 			}
 			r, err := m.Segments.MatchTx(q, m.rules[segment], who, now)
 			m.must(err)
-			_, in := slices.BinarySearch(stored, who)
+			_, in := slices.BinarySearch(members, who)
 			if m.checks++; in != r.Match {
 				m.t.Fatalf("%v: %v in segment %v: stored %v, matched %+v", now, who, segment, in, r)
+			}
+			if want := oracle.Match(m.spelled(m.rules[segment]), people[who], clock.Millis(now)); in != want {
+				m.t.Fatalf("%v: %v in segment %v: stored %v, the oracle says %v: %+v of %+v", now, who, segment, in, want, m.rules[segment], people[who])
 			}
 			if in {
 				m.members++
@@ -328,8 +337,8 @@ func (m *month) compare() {
 				m.others++
 			}
 		}
-		if size := m.Number("SELECT size FROM segments WHERE id = ?", segment); size != int64(len(stored)) {
-			m.t.Fatalf("segment %v has size %d and %d members", segment, size, len(stored))
+		if size := m.Number("SELECT size FROM segments WHERE id = ?", segment); size != int64(len(members)) {
+			m.t.Fatalf("segment %v has size %d and %d members", segment, size, len(members))
 		}
 	}
 	if n := m.Number("SELECT count(*) FROM touched"); n != 0 {
@@ -339,6 +348,22 @@ func (m *month) compare() {
 		m.t.Fatalf("%d memberships of records that are part of others", n)
 	}
 	m.history()
+}
+
+// spelled is a rule with the segments it names spelled out, as the oracle reads them.
+func (m *month) spelled(n rule.Node) rule.Node {
+	if n.Kind == rule.Segment {
+		id, err := ids.Parse(n.ID)
+		m.must(err)
+		n.Of = []rule.Node{m.spelled(m.rules[id])}
+		return n
+	}
+	of := make([]rule.Node, len(n.Of))
+	for i, below := range n.Of {
+		of[i] = m.spelled(below)
+	}
+	n.Of = of
+	return n
 }
 
 func (m *month) stored(segment ids.ID) []ids.ID {
