@@ -7,9 +7,9 @@ import { join } from "node:path";
 
 import { Node, binary, freePort, until } from "./node";
 
-// Stops the server and removes its folder once standard input ends, which the
-// kernel sees to however this process ends.
-const guard = `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -QUIT $pid; wait $pid; rm -rf "$dir"`;
+// Stops the server with a signal and removes its folder once standard input ends,
+// which the kernel sees to however this process ends.
+const guard = `dir=$1; signal=$2; shift 2; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -$signal $pid; wait $pid; rm -rf "$dir"`;
 
 /** A server that ends with this process, or with stop. */
 class Guarded {
@@ -17,10 +17,11 @@ class Guarded {
 
   constructor(
     private readonly dir: string,
+    signal: "QUIT" | "KILL",
     argv: string[],
     as: { uid?: number; gid?: number } = {},
   ) {
-    this.child = spawn("/bin/sh", ["-c", guard, "guard", dir, ...argv], { ...as, cwd: "/", detached: true, stdio: ["pipe", "ignore", "ignore"] });
+    this.child = spawn("/bin/sh", ["-c", guard, "guard", dir, signal, ...argv], { ...as, cwd: "/", detached: true, stdio: ["pipe", "ignore", "ignore"] });
   }
 
   log(): string {
@@ -72,7 +73,7 @@ export class Postgres {
     execFileSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], { ...as, cwd: "/", stdio: "pipe" });
     const port = await freePort();
     const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300", "shared_buffers=64MB", "autovacuum_naptime=10min"];
-    const server = new Guarded(dir, [join(bin, "postgres"), "-D", data, "-p", String(port), ...settings.flatMap((s) => ["-c", s])], as);
+    const server = new Guarded(dir, "QUIT", [join(bin, "postgres"), "-D", data, "-p", String(port), ...settings.flatMap((s) => ["-c", s])], as);
     const self = new Postgres(port, server);
     await until("PostgreSQL answers", () => self.answers()).catch((e: Error) => {
       throw new Error(`${e.message}\n${server.log()}`);
@@ -128,7 +129,7 @@ export class Redis {
   static async start(): Promise<Redis> {
     const dir = mkdtempSync(join(tmpdir(), "fanward-e2e-redis-"));
     const port = await freePort();
-    const server = new Guarded(dir, ["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir]);
+    const server = new Guarded(dir, "KILL", ["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir]);
     await until("Redis listens", () => listens(port)).catch((e: Error) => {
       throw new Error(`${e.message}\n${server.log()}`);
     });
