@@ -62,6 +62,16 @@ test-web: web/.built ## Types and unit tests of the console and the widget
 test-e2e: build ## Visitors and teammates in a real browser against the built binary
 	cd web/e2e && FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test
 
+.PHONY: test-cluster
+test-cluster: build ## Every browser story on two nodes, with and without Redis, and the main ones with either node killed
+	$(call cluster,,)
+	$(call cluster,FANWARD_E2E_REDIS=stopped,)
+	$(call cluster,FANWARD_E2E_KILL=agents,--grep @nodes)
+	$(call cluster,FANWARD_E2E_KILL=visitors,--grep @nodes)
+
+# cluster runs stories on two nodes: $(1) are variables, $(2) are options.
+cluster = cd web/e2e && FANWARD_E2E_NODES=2 $(1) FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test $(2)
+
 .PHONY: lint
 lint: ## Formatting, vet, staticcheck and the floors
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -90,6 +100,7 @@ soak: build ## The long runs: crashes, faults, the browser stories again and aga
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 60m -race ./customers ./inbox ./segments ./journeys
 	cd web/e2e && FANWARD_SOAK=1 FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
 	.ci/walk
+	FANWARD_SOAK=1 $(MAKE) test-cluster
 	.ci/fuzz 60s
 
 .PHONY: fmt

@@ -55,7 +55,7 @@ interface Events {
 }
 
 // What people do decides what happens next: with the shipped configuration and its sandbox alone.
-test("two orders make a regular, who is invited, becomes a member, and whom somebody calls", async ({ browser }) => {
+test("two orders make a regular, who is invited, becomes a member, and whom somebody calls", { tag: "@nodes" }, async ({ browser }) => {
   test.setTimeout(240_000);
   const hub = await Hub.start();
   try {

@@ -8,7 +8,7 @@ import { Phone } from "../src/phone";
 const shots = resolve(import.meta.dirname, "../test-results/screens");
 
 // Three channels, one person, with the shipped configuration and its sandbox alone.
-test("WeChat, the shop and the mailbox are one customer to whoever answers, and a wrong join is undone", async ({ browser }) => {
+test("WeChat, the shop and the mailbox are one customer to whoever answers, and a wrong join is undone", { tag: "@nodes" }, async ({ browser }) => {
   test.setTimeout(240_000);
   const hub = await Hub.start();
   try {

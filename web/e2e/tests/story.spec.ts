@@ -10,7 +10,7 @@ const picture = {
 };
 
 // The first conversation, with the shipped configuration and the demo shop.
-test("a visitor writes, a teammate answers, both live", async ({ browser }) => {
+test("a visitor writes, a teammate answers, both live", { tag: "@nodes" }, async ({ browser }) => {
   const hub = await Hub.start();
   try {
     const lin = await Teammate.signIn(browser, hub.ownerLink());
