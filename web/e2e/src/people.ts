@@ -11,12 +11,19 @@ async function own(browser: Browser, options: BrowserContextOptions): Promise<Br
   return context;
 }
 
+/** Goes to an address (or loads the page anew), again until somebody answers there. */
+export async function arrive(page: Page, url?: string): Promise<void> {
+  await expect(async () => {
+    await (url === undefined ? page.reload() : page.goto(url));
+  }).toPass({ timeout: 20_000 });
+}
+
 export class Visitor {
   constructor(readonly page: Page) {}
 
   static async at(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visitor> {
     const page = await (await own(browser, options)).newPage();
-    await page.goto(url);
+    await arrive(page, url);
     return new Visitor(page);
   }
 

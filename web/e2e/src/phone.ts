@@ -2,6 +2,7 @@
 import { type Browser, type Locator, type Page } from "@playwright/test";
 
 import { acted } from "./midway";
+import { arrive } from "./people";
 
 const picture = {
   name: "tea.png",
@@ -18,7 +19,7 @@ export class Phone {
 
   static async at(browser: Browser, url: string, name: string): Promise<Phone> {
     const page = await (await browser.newContext({ locale: "en" })).newPage();
-    await page.goto(url);
+    await arrive(page, url);
     return new Phone(page, name);
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from "../src/test";
 import { resolve } from "node:path";
 
 import { Api, Hub } from "../src/hub";
-import { Teammate, Visitor } from "../src/people";
+import { Teammate, Visitor, arrive } from "../src/people";
 import { Phone } from "../src/phone";
 
 const shots = resolve(import.meta.dirname, "../test-results/screens");
@@ -58,7 +58,7 @@ test("WeChat, the shop and the mailbox are one customer to whoever answers, and 
 
     // The mailbox: real SMTP in, the answer threaded there.
     const mail = await (await browser.newContext({ locale: "en" })).newPage();
-    await mail.goto(hub.mailURL);
+    await arrive(mail, hub.mailURL);
     await mail.getByTestId("compose").click();
     await mail.getByTestId("subject").fill("Invoice 发票");
     await mail.getByTestId("text").fill("Please send me the invoice.");

@@ -1,7 +1,7 @@
 import { expect, test } from "../src/test";
 
 import { Hub } from "../src/hub";
-import { Teammate, Visitor } from "../src/people";
+import { Teammate, Visitor, arrive } from "../src/people";
 
 const picture = {
   name: "tea.png",
@@ -43,7 +43,7 @@ test("a visitor writes, a teammate answers, both live", { tag: "@nodes" }, async
     await expect(lin.page.getByTestId("action-resolve")).toBeVisible();
 
     // Whoever comes back has everything once, in order.
-    await ming.page.reload();
+    await arrive(ming.page);
     await ming.open();
     const thread = await ming.messages().allInnerTexts();
     const place = ["你好", "这款茶还有吗？", "有的，今天就能发货。", "谢谢，再来一罐。"].map((t) => thread.findIndex((m) => m.includes(t)));
