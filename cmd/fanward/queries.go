@@ -20,8 +20,7 @@ var (
 	qOthers    = queries.Get("others")
 	qAnything  = queries.Get("anything")
 
-	qNoteFit     = queries.Get("note-fit")
-	qNoteOffset  = queries.Get("note-offset")
+	qNoteSandbox = queries.Get("note-sandbox")
 	qSandbox     = queries.Get("sandbox-state")
 	qForbidder   = queries.Get("sandbox-forbidder")
 	qTakeSandbox = queries.Get("take-sandbox")

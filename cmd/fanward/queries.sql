@@ -24,11 +24,8 @@ SELECT count(*) FROM nodes WHERE holder <> ? AND expires_at > ?
 SELECT (SELECT count(*) FROM customers) + (SELECT count(*) FROM conversations) + (SELECT count(*) FROM segments) + (SELECT count(*) FROM journeys)
   + (SELECT count(*) FROM tasks) + (SELECT count(*) FROM teams) + (SELECT count(*) FROM write_keys WHERE NOT sandbox)
 
--- name: note-fit
-UPDATE nodes SET sandbox = ? WHERE node = ? AND holder = ?
-
--- name: note-offset
-UPDATE nodes SET clock_offset = ? WHERE node = ? AND holder = ?
+-- name: note-sandbox
+UPDATE nodes SET sandbox = ?, clock_offset = ? WHERE holder = ?
 
 -- name: sandbox-state
 SELECT holder, lease_until, shop_url, clock_offset FROM sandbox

@@ -43,7 +43,7 @@ type sandboxKeeper struct {
 
 func (a *app) newSandboxKeeper() *sandboxKeeper {
 	return &sandboxKeeper{
-		row: sandboxRow{db: a.db.DB, machine: a.db.machine, node: a.db.node}, clk: a.db.clk, bus: a.db.bus, log: obs.Component(a.log, "sandbox"),
+		row: sandboxRow{db: a.db.DB, machine: a.db.machine, node: a.db.node.Name}, clk: a.db.clk, bus: a.db.bus, log: obs.Component(a.log, "sandbox"),
 		config: a.config, real: a.accounts.HasReal, open: a.startSandbox,
 	}
 }
@@ -73,7 +73,7 @@ func (k *sandboxKeeper) begin(ctx context.Context) error {
 	if k.alone() {
 		return k.beginAlone(ctx)
 	}
-	if err := k.row.fit(ctx, k.fits); err != nil || !k.fits {
+	if err := k.row.note(ctx, k.fits, 0); err != nil || !k.fits {
 		return err
 	}
 	if err := k.round(ctx); err != nil {
@@ -135,7 +135,13 @@ func (k *sandboxKeeper) set(side *sandboxSide, shop string) {
 // run follows the row until ctx ends. A node beside which the sandbox must not
 // run has nothing to follow.
 func (k *sandboxKeeper) run(ctx context.Context) {
-	if k.alone() || !k.fits {
+	if k.alone() {
+		return
+	}
+	var noting sync.WaitGroup
+	defer noting.Wait()
+	noting.Go(func() { k.goOnNoting(ctx) })
+	if !k.fits {
 		return
 	}
 	wake, stop := k.bus.Subscribe(sandboxTopic, 1)
@@ -156,6 +162,26 @@ func (k *sandboxKeeper) run(ctx context.Context) {
 			k.log.Error("follow the sandbox", "error", err)
 		}
 		failing = err != nil
+	}
+}
+
+// goOnNoting says again and again what note says: a node that was away for long may
+// have a new row.
+func (k *sandboxKeeper) goOnNoting(ctx context.Context) {
+	for {
+		again, stop := k.row.machine.After(nodeRenew)
+		select {
+		case <-ctx.Done():
+			stop()
+			return
+		case <-again:
+		}
+		k.turn.Lock()
+		err := k.row.note(ctx, k.fits, k.clk.Offset())
+		k.turn.Unlock()
+		if err != nil && ctx.Err() == nil {
+			k.log.Warn("tell the other nodes of the sandbox", "error", err)
+		}
 	}
 }
 
@@ -193,7 +219,7 @@ func (k *sandboxKeeper) follow(ctx context.Context) error {
 		return nil
 	}
 	k.clk.MoveTo(s.offset)
-	return k.row.stands(ctx, s.offset)
+	return k.row.note(ctx, true, s.offset)
 }
 
 // keep goes on running the pages, unless they have to end here.
@@ -256,7 +282,7 @@ func (k *sandboxKeeper) move(d time.Duration) error {
 	offset, err := k.row.move(ctx, d)
 	if err == nil {
 		k.clk.MoveTo(offset)
-		err = k.row.stands(ctx, offset)
+		err = k.row.note(ctx, true, offset)
 	}
 	k.turn.Unlock()
 	if err != nil {

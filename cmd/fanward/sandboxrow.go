@@ -29,7 +29,8 @@ const (
 type sandboxRow struct {
 	db      *store.DB
 	machine clock.Clock
-	node    node
+	// node is this one's name: its number may change.
+	node string
 }
 
 // sandboxState is the row at an instant. until is the machines' time.
@@ -51,13 +52,14 @@ func (r sandboxRow) state(ctx context.Context) (sandboxState, error) {
 	return s, err
 }
 
-// fit tells the other nodes whether the sandbox may run beside this one.
-func (r sandboxRow) fit(ctx context.Context, fits bool) error {
+// note tells the other nodes whether the sandbox may run beside this one, and how
+// far its clock has moved.
+func (r sandboxRow) note(ctx context.Context, fits bool, offset time.Duration) error {
 	word := "forbids"
 	if fits {
 		word = "fits"
 	}
-	return r.exec(ctx, qNoteFit, word, r.node.Number, r.node.Name)
+	return r.exec(ctx, qNoteSandbox, word, offset.Milliseconds(), r.node)
 }
 
 // forbidder is a node beside which the sandbox must not run; "" when there is none.
@@ -69,25 +71,25 @@ func (r sandboxRow) forbidder(ctx context.Context) (name string, err error) {
 // forbids it.
 func (r sandboxRow) take(ctx context.Context) (bool, error) {
 	now := r.now()
-	return r.changes(ctx, qTakeSandbox, r.node.Name, now+sandboxLease.Milliseconds(), now, now)
+	return r.changes(ctx, qTakeSandbox, r.node, now+sandboxLease.Milliseconds(), now, now)
 }
 
 // own makes this node the one that runs the pages where no other node can exist.
-func (r sandboxRow) own(ctx context.Context) error { return r.exec(ctx, qOwnSandbox, r.node.Name) }
+func (r sandboxRow) own(ctx context.Context) error { return r.exec(ctx, qOwnSandbox, r.node) }
 
 // keep renews what take took; false when another node has it or forbids it.
 func (r sandboxRow) keep(ctx context.Context, shop string) (bool, error) {
 	now := r.now()
-	return r.changes(ctx, qKeepSandbox, now+sandboxLease.Milliseconds(), shop, r.node.Name, now)
+	return r.changes(ctx, qKeepSandbox, now+sandboxLease.Milliseconds(), shop, r.node, now)
 }
 
 // leave lets another node run the pages. The sandbox counts as on for a while
 // after until; end ends it at once.
 func (r sandboxRow) leave(ctx context.Context, until time.Time) error {
-	return r.exec(ctx, qLeave, clock.Millis(until), r.node.Name)
+	return r.exec(ctx, qLeave, clock.Millis(until), r.node)
 }
 
-func (r sandboxRow) end(ctx context.Context) error { return r.exec(ctx, qLeave, 0, r.node.Name) }
+func (r sandboxRow) end(ctx context.Context) error { return r.exec(ctx, qLeave, 0, r.node) }
 
 // move adds to the clock's offset, as the one that runs the pages, and returns
 // what it is then.
@@ -95,14 +97,9 @@ func (r sandboxRow) move(ctx context.Context, d time.Duration) (time.Duration, e
 	var offset int64
 	err := r.db.Write(ctx, func(tx *store.Tx) error {
 		tx.Hint(sandboxTopic)
-		return tx.QueryRow(qMove, d.Milliseconds(), r.node.Name).Scan(&offset)
+		return tx.QueryRow(qMove, d.Milliseconds(), r.node).Scan(&offset)
 	})
 	return time.Duration(offset) * time.Millisecond, err
-}
-
-// stands tells the others how far this node's clock has moved.
-func (r sandboxRow) stands(ctx context.Context, offset time.Duration) error {
-	return r.exec(ctx, qNoteOffset, offset.Milliseconds(), r.node.Number, r.node.Name)
 }
 
 // behind counts the living nodes whose clock stands elsewhere.
@@ -122,7 +119,7 @@ func (r sandboxRow) Load() ([]byte, error) {
 
 // Save implements simulator.Keeper. Whoever has lost the sandbox saves nothing.
 func (r sandboxRow) Save(snapshot []byte) error {
-	return r.exec(context.Background(), qSavePhones, string(snapshot), r.node.Name)
+	return r.exec(context.Background(), qSavePhones, string(snapshot), r.node)
 }
 
 func (r sandboxRow) now() int64 { return clock.Millis(r.machine.Now()) }

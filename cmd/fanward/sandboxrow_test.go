@@ -15,11 +15,11 @@ import (
 func rowOf(t *testing.T, db *store.DB, machine clock.Clock, number int, fits bool) sandboxRow {
 	t.Helper()
 	ctx := context.Background()
-	r := sandboxRow{db: db, machine: machine, node: node{Name: nodeName(), Number: number}}
-	if err := r.exec(ctx, qLeaseNode, number, r.node.Name, clock.Millis(machine.Now().Add(nodeLease)), clock.Millis(machine.Now())); err != nil {
+	r := sandboxRow{db: db, machine: machine, node: nodeName()}
+	if err := r.exec(ctx, qLeaseNode, number, r.node, clock.Millis(machine.Now().Add(nodeLease)), clock.Millis(machine.Now())); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.fit(ctx, fits); err != nil {
+	if err := r.note(ctx, fits, 0); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -74,7 +74,7 @@ func TestSandboxIsForbiddenByOne(t *testing.T) {
 		says(t, "alone", true, a.take)
 		public := rowOf(t, db, machine, 1, false)
 		says(t, "beside it", false, func(ctx context.Context) (bool, error) { return a.keep(ctx, "x") })
-		if name, err := a.forbidder(ctx); err != nil || name != public.node.Name {
+		if name, err := a.forbidder(ctx); err != nil || name != public.node {
 			t.Errorf("%q %v", name, err)
 		}
 		if err := a.end(ctx); err != nil {
@@ -116,7 +116,7 @@ func TestSandboxClockOfAllNodes(t *testing.T) {
 			if n, err := a.behind(ctx, want); err != nil || n != int64(2-i) {
 				t.Errorf("%d behind, %v", n, err)
 			}
-			if err := r.stands(ctx, want); err != nil {
+			if err := r.note(ctx, true, want); err != nil {
 				t.Fatal(err)
 			}
 		}
