@@ -110,17 +110,19 @@ export class Cluster extends Hub {
     }
   }
 
-  /** Nobody who should be on one node was greeted by the other. */
+  /** Everybody was greeted by the node they should be on. */
   private apart(heard: Greeting[]): void {
     const names = (to: Greeting["to"]) => new Set(heard.filter((g) => g.to === to).map((g) => g.node));
     const [teammates, visitors] = [names("teammate"), names("visitor")];
     if (this.back) {
       // Whoever was on the killed node has come to the other one.
-      const moved = victim === "agents" ? teammates : visitors;
-      if (moved.size > 0) expect(moved.size, "nodes that have greeted those whose node was killed").toBeGreaterThan(1);
+      const [moved, survivor] = victim === "agents" ? [teammates, this.visitors] : [visitors, this.agents];
+      if (moved.size > 0) expect([...moved], "nodes that have greeted those whose node was killed").toContain(survivor.names[0]);
       return;
     }
-    expect([...teammates].filter((n) => visitors.has(n)), "nodes that have greeted teammates and visitors").toEqual([]);
+    expect([...teammates].filter((n) => !this.agents.names.includes(n)), "other nodes that have greeted teammates").toEqual([]);
+    expect([...visitors].filter((n) => !this.visitors.names.includes(n)), "other nodes that have greeted visitors").toEqual([]);
+    expect(new Set([...this.agents.names, ...this.visitors.names]).size, "names of nodes").toBeGreaterThan(1);
   }
 
   command(...args: string[]): string {

@@ -39,6 +39,8 @@ export interface Pages {
 export class Node {
   readonly dir = mkdtempSync(join(tmpdir(), "fanward-e2e-"));
   readonly url: string;
+  /** What it has called itself: another name at every start. */
+  readonly names: string[] = [];
   private child: ChildProcess | null = null;
   private log = "";
 
@@ -67,6 +69,8 @@ export class Node {
     }).catch((e: Error) => {
       throw new Error(`${e.message}\n${this.log}`);
     });
+    const name = (await fetch(this.url + "/readyz")).headers.get("X-Fanward-Node");
+    if (name) this.names.push(name);
   }
 
   /** Whether it takes requests, as a balancer asks. */
