@@ -40,6 +40,21 @@ export class Visitor {
     acted();
   }
 
+  /** The code with which a visitor who is signed in at the demo shop binds WeChat; asks again when there is none. */
+  async bindCode(): Promise<string> {
+    const dialog = this.page.getByTestId("bind-dialog");
+    let code = "";
+    await expect(async () => {
+      await this.page.getByTestId("bind").click();
+      await expect(dialog).toBeVisible();
+      code = (await this.page.getByTestId("bind-copy").getAttribute("data-code")) ?? "";
+      if (code) await expect(dialog.locator("img")).toBeVisible();
+      await this.page.getByTestId("bind-close").click();
+      expect(code).not.toBe("");
+    }).toPass({ timeout: 30_000 });
+    return code;
+  }
+
   /** Messages of the thread, oldest first, as the visitor reads them. */
   messages(): Locator {
     return this.page.getByTestId("message");

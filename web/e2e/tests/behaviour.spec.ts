@@ -70,10 +70,7 @@ test("two orders make a regular, who is invited, becomes a member, and whom some
     await phone.write("你好");
     const shop = await Visitor.at(browser, hub.shopURL, { locale: "en" });
     await shop.page.getByTestId("sign-in").click();
-    await shop.page.getByTestId("bind").click();
-    await expect(shop.page.getByTestId("bind-dialog").locator("img")).toBeVisible();
-    const code = (await shop.page.getByTestId("bind-copy").getAttribute("data-code"))!;
-    await shop.page.getByTestId("bind-close").click();
+    const code = await shop.bindCode();
     await phone.scan(code);
     const people = async () => (await api.call<{ items: { id: string; name: string | null }[] }>("GET", "/customers")).items;
     await expect.poll(async () => (await people()).filter((c) => c.name === "Ming").length).toBe(1);

@@ -41,10 +41,7 @@ test("WeChat, the shop and the mailbox are one customer to whoever answers, and 
     await expect(shop.page.getByTestId("bind")).toBeVisible();
     await shop.write("And the teapot?");
     await shop.sees("And the teapot?");
-    await shop.page.getByTestId("bind").click();
-    await expect(shop.page.getByTestId("bind-dialog").locator("img")).toBeVisible();
-    const code = (await shop.page.getByTestId("bind-copy").getAttribute("data-code"))!;
-    await shop.page.getByTestId("bind-close").click();
+    const code = await shop.bindCode();
     await phone.scan(code);
     const people = async () => (await api.call<{ items: { id: string; name: string | null }[] }>("GET", "/customers")).items;
     await expect.poll(async () => (await people()).length).toBe(1);
