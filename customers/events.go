@@ -197,9 +197,13 @@ type EventPosition struct {
 
 // Events lists events, newest first.
 func (s *Service) Events(ctx context.Context, f EventFilter) ([]Event, error) {
+	moves, err := movesOf(s.db.Reader(ctx), f.Customer)
+	if err != nil {
+		return nil, err
+	}
 	var b store.Builder
 	b.Add("SELECT e.id, e.customer_id, n.name, e.properties, e.at, e.received_at FROM events e JOIN event_names n ON n.id = e.name_id")
-	f.where(&b)
+	f.where(&b, moves)
 	if f.Before.ID != 0 {
 		b.Add("AND (e.at, e.id) < (?, ?)", f.Before.At, f.Before.ID)
 	}
@@ -211,6 +215,9 @@ func (s *Service) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 		var properties []byte
 		var at, received int64
 		err := r.Scan(&e.ID, &e.CustomerID, &e.Name, &properties, &at, &received)
+		if f.Customer != 0 {
+			e.CustomerID = f.Customer
+		}
 		e.Properties, e.At, e.ReceivedAt = append([]byte(nil), properties...), clock.FromMillis(at), clock.FromMillis(received)
 		return e, err
 	})
@@ -218,18 +225,26 @@ func (s *Service) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 
 // CountEvents is the exact number behind a filter, without its page.
 func (s *Service) CountEvents(ctx context.Context, f EventFilter) (int64, error) {
-	var b store.Builder
-	b.Add("SELECT count(*) FROM events e JOIN event_names n ON n.id = e.name_id")
-	f.where(&b)
-	q, args := b.Query()
-	var n int64
-	return n, s.db.Reader(ctx).QueryRow(q, args...).Scan(&n)
+	return f.count(s.db.Reader(ctx))
 }
 
-func (f EventFilter) where(b *store.Builder) {
+func (f EventFilter) count(q store.Querier) (n int64, err error) {
+	moves, err := movesOf(q, f.Customer)
+	if err != nil {
+		return 0, err
+	}
+	var b store.Builder
+	b.Add("SELECT count(*) FROM events e JOIN event_names n ON n.id = e.name_id")
+	f.where(&b, moves)
+	query, args := b.Query()
+	return n, q.QueryRow(query, args...).Scan(&n)
+}
+
+func (f EventFilter) where(b *store.Builder, moves []EventMove) {
 	b.Add("WHERE TRUE")
 	if f.Customer != 0 {
-		b.Add("AND e.customer_id = ?", f.Customer)
+		b.Add("AND")
+		ownedBy(b, f.Customer, moves)
 	}
 	if f.Name != "" {
 		b.Add("AND n.name = ?", f.Name)

@@ -198,12 +198,13 @@ func (s *Service) takenTx(tx *store.Tx, before Resolved, person Key, who Resolve
 	return barred(tx, ByIdentify, before.Identity, who.Identity)
 }
 
-// moveTx moves one identity and everything that came through it.
-func (s *Service) moveTx(tx *store.Tx, identity, from, to ids.ID) error {
+// moveTx moves one identity and everything that came through it; its events
+// follow in their own time where the person has many.
+func (s *Service) moveTx(tx *store.Tx, identity, from, to ids.ID, many bool) error {
 	if _, err := tx.Exec(qMoveIdentity, to, identity); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(qMoveEvents, to, identity, from); err != nil {
+	if err := moveEventsTx(tx, identity, from, to, many); err != nil {
 		return err
 	}
 	for _, moved := range s.moved {

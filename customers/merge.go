@@ -101,8 +101,12 @@ func (s *Service) joinTx(tx *store.Tx, j join, now time.Time) (joined, error) {
 	if err != nil {
 		return out, err
 	}
+	many, err := manyEvents(tx, j.absorbed)
+	if err != nil {
+		return out, err
+	}
 	for _, h := range moving {
-		if err := s.moveTx(tx, h.id, j.absorbed, j.survivor); err != nil {
+		if err := s.moveTx(tx, h.id, j.absorbed, j.survivor, many); err != nil {
 			return out, err
 		}
 	}

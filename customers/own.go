@@ -145,8 +145,8 @@ func (s *Service) refreshTx(tx *store.Tx, rep ids.ID, parted bool, now time.Time
 func seenTx(tx *store.Tx, c *Customer, before int64, parted bool) error {
 	at := before
 	if parted {
-		var newest int64
-		if err := tx.QueryRow(qNewestEvent, c.ID).Scan(&newest); err != nil {
+		newest, err := newestEvent(tx, c.ID)
+		if err != nil {
 			return err
 		}
 		at = max(at, newest)

@@ -98,7 +98,8 @@ func side(q store.Querier, id ids.ID) (Side, error) {
 		return out, err
 	}
 	out.Identities = append([]Identity{}, found...)
-	return out, q.QueryRow(queries.Get("count-events"), id).Scan(&out.Events)
+	out.Events, err = EventFilter{Customer: id}.count(q)
+	return out, err
 }
 
 // suggested is who should survive of two people.

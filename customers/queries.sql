@@ -97,7 +97,9 @@ UPDATE customers SET own = ? WHERE id = ?
 UPDATE customers SET last_seen_at = ? WHERE id = ?
 
 -- name: newest-event
-SELECT COALESCE(max(at), 0) FROM events WHERE customer_id = ?
+SELECT COALESCE(max(at), 0) FROM (
+  SELECT e.at FROM events e WHERE e.customer_id = ? AND NOT EXISTS (SELECT 1 FROM event_moves m WHERE m.from_id = e.customer_id AND m.identity_id = e.identity_id)
+  ORDER BY e.at DESC LIMIT 1) newest
 
 -- name: repoint
 UPDATE customers SET merged_into = ?, updated_at = ? WHERE merged_into = ? AND merged_into > 0
@@ -169,9 +171,6 @@ ORDER BY id
 
 -- name: set-merge-fields
 UPDATE merges SET fields = ? WHERE id = ?
-
--- name: count-events
-SELECT count(*) FROM events WHERE customer_id = ?
 
 -- name: externals
 SELECT value FROM identities WHERE customer_id = ? AND kind = 'external' AND verified ORDER BY id
@@ -383,3 +382,36 @@ FROM identities i WHERE i.customer_id = ? AND i.kind = 'unionid' AND i.verified 
 
 -- name: other-followers
 SELECT count(*) FROM identities WHERE customer_id = ? AND kind = 'openid' AND verified AND id <> ?
+
+-- name: many-events
+SELECT count(*) FROM (SELECT 1 FROM events WHERE customer_id = ? LIMIT ?) counted
+
+-- name: moves-turn
+UPDATE event_moves SET to_id = ? WHERE identity_id = ?
+
+-- name: moves-home
+DELETE FROM event_moves WHERE identity_id = ? AND from_id = to_id
+
+-- name: move-later
+INSERT INTO event_moves (from_id, identity_id, to_id) VALUES (?, ?, ?) ON CONFLICT (from_id, identity_id) DO UPDATE SET to_id = excluded.to_id
+
+-- name: moves-of
+SELECT from_id, identity_id, to_id FROM event_moves WHERE from_id = ? UNION SELECT from_id, identity_id, to_id FROM event_moves WHERE to_id = ?
+
+-- name: event-moves
+SELECT from_id, identity_id, to_id FROM event_moves ORDER BY from_id, identity_id LIMIT 10000
+
+-- name: moves-from
+SELECT from_id, identity_id, to_id FROM event_moves WHERE from_id = ? ORDER BY identity_id {skip_locked}
+
+-- name: moving
+SELECT DISTINCT from_id FROM event_moves WHERE from_id > ? ORDER BY from_id LIMIT 1
+
+-- name: moves-page
+SELECT id, at, identity_id FROM events WHERE customer_id = ? AND (at, id) < (?, ?) ORDER BY at DESC, id DESC LIMIT ?
+
+-- name: moved
+DELETE FROM event_moves WHERE from_id = ? AND identity_id = ? AND to_id = ?
+
+-- name: newest-moving
+SELECT COALESCE(max(at), 0) FROM (SELECT e.at FROM events e WHERE e.customer_id = ? AND e.identity_id = ? ORDER BY e.at DESC LIMIT 1) newest

@@ -128,11 +128,15 @@ func (s *Service) partTx(tx *store.Tx, rep, as ids.ID, leaving []ids.ID, now tim
 	if err != nil {
 		return nil, err
 	}
+	many, err := manyEvents(tx, rep)
+	if err != nil {
+		return nil, err
+	}
 	for _, h := range all {
 		if !slices.Contains(leaving, h.home) {
 			continue
 		}
-		if err := s.moveTx(tx, h.id, rep, as); err != nil {
+		if err := s.moveTx(tx, h.id, rep, as, many); err != nil {
 			return nil, err
 		}
 		moved = append(moved, h)

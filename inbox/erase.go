@@ -37,7 +37,7 @@ func (b *Inbox) EraseIdentity(ctx context.Context, account *channels.Account, i 
 	}
 	for n := int64(eraseChunk); n == eraseChunk; {
 		err := b.db.Write(ctx, func(tx *store.Tx) (err error) {
-			n, err = tx.Exec(queries.Get("forget-events"), who.Customer, who.Identity, eraseChunk)
+			n, err = tx.Exec(queries.Get("forget-events"), who.Customer, who.Identity, who.Identity, eraseChunk)
 			b.customers.TouchTx(tx, who.Customer)
 			return err
 		})

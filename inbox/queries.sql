@@ -251,7 +251,8 @@ DELETE FROM message_html WHERE message_id = ?
 DELETE FROM attachments WHERE message_id = ?
 
 -- name: forget-events
-DELETE FROM events WHERE id IN (SELECT e.id FROM events e WHERE e.customer_id = ? AND e.identity_id = ? LIMIT ?)
+DELETE FROM events WHERE id IN (SELECT e.id FROM events e
+  WHERE (e.customer_id = ? OR e.customer_id IN (SELECT m.from_id FROM event_moves m WHERE m.identity_id = ?)) AND e.identity_id = ? LIMIT ?)
 
 -- name: forget-noted
 DELETE FROM noted WHERE identity_id = ?

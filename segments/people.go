@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/segments/rule"
@@ -61,6 +62,9 @@ type gathering struct {
 	received int64
 	people   map[ids.ID]*person
 	list     []ids.ID
+	// moves are the events that follow somebody else's identity just now.
+	moves     []customers.EventMove
+	moveKnown bool
 }
 
 // people reads those that exist, merged records, too, for questions about since
@@ -196,13 +200,17 @@ func (g *gathering) eventsOf(key eventNeed, names map[int64]string) error {
 		back = max(back, g.needs.events[name].back)
 	}
 	slices.Sort(numbers)
+	people, column, owner, err := g.moving()
+	if err != nil {
+		return err
+	}
 	var b store.Builder
 	if key.facts {
-		b.Add("SELECT customer_id, name_id, at, facts FROM events WHERE")
+		b.Add("SELECT customer_id, " + column + ", name_id, at, facts FROM events WHERE")
 	} else {
-		b.Add("SELECT customer_id, name_id, at, '' FROM events WHERE")
+		b.Add("SELECT customer_id, " + column + ", name_id, at, '' FROM events WHERE")
 	}
-	store.AddIn(&b, "customer_id", g.list)
+	store.AddIn(&b, "customer_id", people)
 	b.Add("AND")
 	store.AddIn(&b, "name_id", numbers)
 	if key.back > 0 {
@@ -212,12 +220,15 @@ func (g *gathering) eventsOf(key eventNeed, names map[int64]string) error {
 		b.Add("AND received_at <= ?", g.received)
 	}
 	return g.each(&b, func(r store.Row) error {
-		var id ids.ID
+		var id, identity ids.ID
 		var number int64
 		var e rule.Event
 		var facts string
-		if err := r.Scan(&id, &number, &e.At, &facts); err != nil {
+		if err := r.Scan(&id, &identity, &number, &e.At, &facts); err != nil {
 			return err
+		}
+		if to, moves := owner[[2]ids.ID{id, identity}]; moves {
+			id = to
 		}
 		p := g.people[id]
 		if p == nil {
@@ -233,6 +244,29 @@ func (g *gathering) eventsOf(key eventNeed, names map[int64]string) error {
 		p.events[name] = append(p.events[name], e)
 		return nil
 	})
+}
+
+// moving says by whose rows the events of the people are found, with what column
+// beside, and whose an event is that has not followed its identity yet. Nearly
+// always that is nobody's, and the column is none.
+func (g *gathering) moving() (people []ids.ID, column string, owner map[[2]ids.ID]ids.ID, err error) {
+	if !g.moveKnown {
+		if g.moves, err = customers.EventMoves(g.q); err != nil {
+			return nil, "", nil, err
+		}
+		g.moveKnown = true
+	}
+	if len(g.moves) == 0 {
+		return g.list, "0", nil, nil
+	}
+	people, owner = slices.Clone(g.list), map[[2]ids.ID]ids.ID{}
+	for _, m := range g.moves {
+		owner[[2]ids.ID{m.From, m.Identity}] = m.To
+		if g.people[m.To] != nil && !slices.Contains(people, m.From) {
+			people = append(people, m.From)
+		}
+	}
+	return people, "identity_id", owner, nil
 }
 
 // eventNames remembers the numbers of names, which never change.

@@ -17,6 +17,7 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
 )
 
 // Incoming is one raw mail for one account, to be kept.
@@ -90,6 +91,9 @@ const (
 	maxRecipients = 50
 	maxHops       = 60
 	keepTime      = time.Minute
+	// keepPatience is how long a mail waits for its turn to be written; then its
+	// sender is asked to come again.
+	keepPatience = 10 * time.Second
 	// lineTime is how long a peer may take for a command, or for a whole mail.
 	lineTime = 5 * time.Minute
 )
@@ -254,7 +258,7 @@ func (s *session) Data(body io.Reader) error {
 		_, _ = io.Copy(io.Discard, body)
 		return reply(554, 5, 4, 6, "Routing loop: too many Received lines")
 	}
-	ctx, cancel := context.WithTimeout(s.r.base, keepTime)
+	ctx, cancel := context.WithTimeout(store.Patience(s.r.base, keepPatience), keepTime)
 	defer cancel()
 	var key string
 	if len(head) <= inlineBytes {

@@ -171,7 +171,7 @@ func (a *app) join(ctx context.Context) error {
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
 	a.hub = realtime.New(realtime.Options{
 		DB: d.DB, Clock: clk, Bus: d.bus, Log: obs.Component(a.log, "realtime"), Inbox: a.inbox, Visitors: a.visitors, Node: d.node.Name,
-		PageViewed: a.pageViewed, AccountChanged: a.accountChanged, Standing: a.auth.Standing, Opened: a.metrics.SocketOpened,
+		PageViewed: a.pageViewed, AccountChanged: a.accountChanged, Standing: a.auth.Standing, Opened: a.metrics.SocketOpened, Refused: a.metrics.Refused,
 	})
 	if err := a.hub.Start(ctx); err != nil {
 		return err
@@ -192,6 +192,9 @@ func (a *app) join(ctx context.Context) error {
 		return err
 	}
 	a.health.Add("database", d.Ping)
+	d.DB.Behind(a.hub.Lag)
+	a.metrics.Gauge("write_wait_seconds", "How long the oldest write that has not begun has been waiting.", func() float64 { return d.DB.Waiting().Seconds() })
+	a.metrics.Gauge("feed_lag_seconds", "How far the sockets of this node are behind the change feed.", func() float64 { return a.hub.Lag().Seconds() })
 	a.metrics.Gauge("feed_watermark_age_seconds", "How long the oldest open transaction has been holding back the change feed.",
 		func() float64 { return time.Duration(a.watermark.Load()).Seconds() })
 	a.publishGauges()
@@ -257,6 +260,7 @@ func (a *app) start(ctx context.Context) error {
 	a.background.Go(func() { a.runJourneys(work) })
 	a.background.Go(func() { a.customers.KeepCalls(work) })
 	a.background.Go(func() { a.wechat.Follow(work) })
+	a.background.Go(func() { a.moveEvents(work) })
 	a.background.Go(func() { a.wakeSnoozed(work) })
 	due, undue := a.db.bus.Subscribe(inbox.TaskTopic, 1)
 	a.background.Go(func() {

@@ -47,6 +47,7 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger, metri
 	opts := store.Options{Dir: c.DataDir, URL: c.Database.URL, Log: obs.Component(log, "store"), Notify: func(topic string) { d.bus.Publish(topic, nil) }}
 	if metrics != nil {
 		opts.Observe = metrics.Batch
+		opts.Refused = func() { metrics.Refused("write") }
 	}
 	if d.DB, err = store.Open(ctx, opts); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/jobs"
@@ -52,6 +53,13 @@ func (a *app) upkeep() error {
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/tracking", Kind: "upkeep/tracking", Spec: "50 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/sign-ins", Kind: "upkeep/sign-ins", Spec: "40 * * * *", Zone: "UTC"}),
 	)
+}
+
+// moveEvents lets events follow their identities after merges until ctx ends.
+func (a *app) moveEvents(ctx context.Context) {
+	wake, unsubscribe := a.db.bus.Subscribe(customers.TopicMoves, 1)
+	defer unsubscribe()
+	a.customers.RunMoves(ctx, wake)
 }
 
 // pruneChanges forgets changes that no client may resume from any more.

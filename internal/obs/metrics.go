@@ -20,6 +20,7 @@ type Metrics struct {
 	requestSeconds *prometheus.HistogramVec
 	batchMembers   prometheus.Histogram
 	batchSeconds   *prometheus.HistogramVec
+	refused        *prometheus.CounterVec
 	sockets        *prometheus.GaugeVec
 	socketCloses   *prometheus.CounterVec
 	deliveries     *prometheus.CounterVec
@@ -40,6 +41,7 @@ func NewMetrics() *Metrics {
 		batchMembers: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "fanward_writer_batch_members",
 			Help: "Transactions flushed by one commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 10)}),
 		batchSeconds: histogram("writer_batch_seconds", "Time of a batch, by phase: work or commit.", seconds, "phase"),
+		refused:      counter("overload_refusals_total", "What was refused because more came in than could be made durable, by where it waited: write or socket.", "where"),
 		sockets:      prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "fanward_sockets", Help: "Open sockets."}, []string{"kind"}),
 		socketCloses: counter("socket_closes_total", "Sockets closed by the server, by close code.", "kind", "code"),
 		deliveries:   counter("outbox_deliveries_total", "Deliveries that entered a state.", "channel", "state"),
@@ -49,7 +51,7 @@ func NewMetrics() *Metrics {
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "fanward_build_info", Help: "Always 1; the label names the build."}, []string{"version"})
 	build.WithLabelValues(Version()).Set(1)
-	m.registry.MustRegister(m.requests, m.requestSeconds, m.batchMembers, m.batchSeconds, m.sockets, m.socketCloses,
+	m.registry.MustRegister(m.requests, m.requestSeconds, m.batchMembers, m.batchSeconds, m.refused, m.sockets, m.socketCloses,
 		m.deliveries, m.sendSeconds, m.jobs, m.jobSeconds, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -84,6 +86,9 @@ func (m *Metrics) Batch(members int, work, commit time.Duration) {
 	m.batchSeconds.WithLabelValues("work").Observe(work.Seconds())
 	m.batchSeconds.WithLabelValues("commit").Observe(commit.Seconds())
 }
+
+// Refused counts what was refused because of overload; where is write or socket.
+func (m *Metrics) Refused(where string) { m.refused.WithLabelValues(where).Inc() }
 
 // SocketOpened counts an open socket of a kind (teammate, visitor) until
 // closed is called, once, with its close code.

@@ -35,7 +35,10 @@ func (w *writer) attempt(members []*member, start time.Time, gather bool) (again
 			members = append(members[:i], members[i+1:]...)
 			w.taken = members
 			i--
-		} else if !w.runMember(m) {
+			continue
+		}
+		m.turns.leave(m.turn)
+		if !w.runMember(m) {
 			// The transaction is gone. m has broken it; its neighbours have
 			// lost their work through no fault of theirs and run again.
 			_ = w.exec("ROLLBACK") // an error says that it is gone already

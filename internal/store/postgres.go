@@ -100,8 +100,20 @@ func (db *DB) dropIdle(c *sql.Conn) {
 // beginPostgres takes a connection and opens a transaction on it. A connection
 // that died while it rested in the pool is no reason to fail.
 func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
+	t := db.turns.join()
+	defer db.turns.leave(t)
+	patient := ctx
+	if patience := patienceOf(ctx); patience > 0 {
+		var cancel context.CancelFunc
+		patient, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
 	for try := 0; ; try++ {
-		c, err := db.readers.Conn(ctx)
+		c, err := db.readers.Conn(patient)
+		if err != nil && ctx.Err() == nil && patient.Err() != nil {
+			db.refused()
+			return nil, nil, errOverloaded
+		}
 		if err != nil {
 			return nil, nil, db.wrap("take a connection", err)
 		}

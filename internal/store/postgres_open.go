@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	config.DialFunc = dialPostgres
-	db := &DB{engine: Postgres, log: o.Log, notify: o.Notify}
+	db := &DB{engine: Postgres, log: o.Log, notify: o.Notify, refused: o.Refused}
 	if db.pooled, err = behindPooler(ctx, config); err != nil {
 		return nil, db.wrap("connect to the database", err)
 	}

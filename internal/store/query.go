@@ -54,6 +54,9 @@ func Load(domain, text string) *Queries {
 			q = &Query{name: domain + "/" + name}
 			qs.byName[name] = q
 		}
+		if engine != "postgres" && q.sqlite != "" || engine != "sqlite" && q.postgres != "" {
+			panic("store: " + q.name + " stands there twice")
+		}
 		switch engine {
 		case "":
 			q.sqlite, q.postgres = sqliteText(body), postgresText(body)

@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, o Options, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	db := &DB{engine: SQLite, log: o.Log, notify: o.Notify, checkpointed: make(chan struct{})}
+	db := &DB{engine: SQLite, log: o.Log, notify: o.Notify, refused: o.Refused, checkpointed: make(chan struct{})}
 	pool, err := sql.Open("sqlite", writerDSN(path))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)

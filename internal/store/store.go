@@ -54,6 +54,9 @@ type Options struct {
 	// Observe is called after every committed batch of the coalescing writer
 	// with its size and how long work and commit took. May be nil.
 	Observe func(members int, work, commit time.Duration)
+	// Refused is called for each write that was refused because of overload. May
+	// be nil.
+	Refused func()
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -64,6 +67,11 @@ type DB struct {
 
 	readers *sql.DB // SQLite: read-only pool; PostgreSQL: the only pool
 	stmts   stmtCache
+	refused func()
+	// turns wait to write, bulkTurns for their turn in bulk.
+	turns, bulkTurns queueing
+	// behind are other queues that writes lead into.
+	behind []func() time.Duration
 
 	// PostgreSQL only: held for reading by each write under way.
 	gate sync.RWMutex
@@ -92,6 +100,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	if o.Observe == nil {
 		o.Observe = func(int, time.Duration, time.Duration) {}
+	}
+	if o.Refused == nil {
+		o.Refused = func() {}
 	}
 	if o.URL != "" {
 		return openPostgres(ctx, o)
@@ -147,6 +158,9 @@ func (db *DB) Close() error {
 // Write must not be called from within fn, nor while Rows of a Reader are open
 // in the same goroutine.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if err := db.admit(&db.turns, patienceOf(ctx)); err != nil {
+		return err
+	}
 	if db.writer != nil {
 		return db.writer.do(ctx, db.writer.queue, fn)
 	}
@@ -157,6 +171,9 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 // them wait for SQLite's only writer, others take turns with them and do not wait
 // behind them all.
 func (db *DB) WriteBulk(ctx context.Context, fn func(tx *Tx) error) error {
+	if err := db.admit(&db.bulkTurns, patienceOf(ctx)); err != nil {
+		return err
+	}
 	if db.writer != nil {
 		return db.writer.do(ctx, db.writer.bulk, fn)
 	}

@@ -60,6 +60,8 @@ type member struct {
 	fn    func(*Tx) error
 	state atomic.Int32
 	done  chan error
+	turns *queueing // of its queue
+	turn  *turn
 	tx    *Tx
 	err   error // the closure's own outcome, told once the batch is committed
 }
@@ -82,13 +84,30 @@ func (w *writer) do(ctx context.Context, queue chan *member, fn func(*Tx) error)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	m := &member{fn: fn, done: make(chan error, 1)}
-	if err := w.enqueue(ctx, queue, m); err != nil {
+	turns := &w.db.turns
+	if queue == w.bulk {
+		turns = &w.db.bulkTurns
+	}
+	m := &member{fn: fn, done: make(chan error, 1), turns: turns, turn: turns.join()}
+	defer turns.leave(m.turn)
+	var over <-chan time.Time
+	if patience := patienceOf(ctx); patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		over = timer.C
+	}
+	if err := w.enqueue(ctx, queue, m, over); err != nil {
 		return err
 	}
 	select {
 	case err := <-m.done:
 		return err
+	case <-over:
+		if m.state.CompareAndSwap(waiting, abandoned) {
+			w.db.refused()
+			return errOverloaded
+		}
+		return <-m.done
 	case <-ctx.Done():
 		if m.state.CompareAndSwap(waiting, abandoned) {
 			return ctx.Err()
@@ -97,7 +116,7 @@ func (w *writer) do(ctx context.Context, queue chan *member, fn func(*Tx) error)
 	}
 }
 
-func (w *writer) enqueue(ctx context.Context, queue chan *member, m *member) error {
+func (w *writer) enqueue(ctx context.Context, queue chan *member, m *member, over <-chan time.Time) error {
 	w.gate.RLock()
 	defer w.gate.RUnlock()
 	if w.down {
@@ -106,6 +125,9 @@ func (w *writer) enqueue(ctx context.Context, queue chan *member, m *member) err
 	select {
 	case queue <- m:
 		return nil
+	case <-over:
+		w.db.refused()
+		return errOverloaded
 	case <-ctx.Done():
 		return ctx.Err()
 	}

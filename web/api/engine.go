@@ -14,6 +14,7 @@ import (
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/obs"
+	"github.com/fanward/fanward/internal/store"
 )
 
 // serverKey leads from a gin context back to its Server.
@@ -134,6 +135,23 @@ func (s *Server) capped(c *gin.Context) {
 	if c.Request.Body != nil && !uploads[c.FullPath()] && !tracked[c.FullPath()] {
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, s.o.Config.Limits.RequestBytes)
 	}
+}
+
+// How long a request waits at most for its turn to write. Programs and browsers
+// that send again by themselves are sent away sooner than people who wait.
+const (
+	machinePatience = 2 * time.Second
+	personPatience  = 5 * time.Second
+)
+
+// patient lets a request be refused when there is more to write than can be made
+// durable in time: 503 overloaded.
+func (s *Server) patient(c *gin.Context) {
+	d := personPatience
+	if path := c.FullPath(); strings.HasPrefix(path, "/channels/") || tracked[path] {
+		d = machinePatience
+	}
+	c.Request = c.Request.WithContext(store.Patience(c.Request.Context(), d))
 }
 
 // abort ends the request with a problem.

@@ -14,11 +14,12 @@ const (
 	closeDisabled       = 4006
 	closeRateLimited    = 4007
 	closeBehind         = 4008
+	closeOverloaded     = 4009
 	closeRestart        = 1012
 )
 
 var closeNames = map[int]string{
 	closeHelloMissing: "hello_missing", closeFrameInvalid: "frame_invalid", closeTooSlow: "too_slow", closeSignedOut: "signed_out",
 	closeRightsChanged: "rights_changed", closeVisitorRefused: "visitor_refused", closeDisabled: "account_disabled",
-	closeRateLimited: "rate_limited", closeBehind: "behind", closeRestart: "restart",
+	closeRateLimited: "rate_limited", closeBehind: "behind", closeOverloaded: "overloaded", closeRestart: "restart",
 }

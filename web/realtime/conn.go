@@ -26,6 +26,8 @@ const (
 	// A client that has said nothing for so long, not even a pong, is gone.
 	idleTimeout = 90 * time.Second
 	sweepEvery  = 15 * time.Second
+	// quiet is how long the next frame lets wait for itself when none was there.
+	quiet = time.Millisecond
 )
 
 // frame is one message, encoded once and shared by every socket it goes to.
@@ -58,9 +60,12 @@ type conn struct {
 	closed  bool
 	code    int
 
-	o      *Options
-	seen   atomic.Int64 // unix seconds of the last sign of life
-	onGone func(code int)
+	o    *Options
+	seen atomic.Int64 // unix seconds of the last sign of life
+	// backlog is for how long, when a frame is handled, there has always been
+	// another one: the frame may have waited that long. The handler alone reads it.
+	backlog time.Duration
+	onGone  func(code int)
 }
 
 // writeBuffers are shared: a socket holds one only while it writes.
@@ -218,8 +223,11 @@ func (c *conn) ended() bool {
 func (c *conn) read(hello time.Duration, handle func([]byte)) {
 	c.wait(hello)
 	first := true
+	p := pace{c.o.Machine.Now()}
 	for {
+		asked := c.o.Machine.Now()
 		kind, text, err := c.ws.ReadMessage()
+		c.backlog = p.backlog(asked, c.o.Machine.Now())
 		if err != nil {
 			c.gone(err, first)
 			return
@@ -243,6 +251,20 @@ func (c *conn) read(hello time.Duration, handle func([]byte)) {
 		}()
 		<-done
 	}
+}
+
+// pace tells how long a socket's frames have been coming without a pause.
+type pace struct {
+	idle time.Time // the end of the last pause
+}
+
+// backlog is how long a frame that was asked for and got may have waited: since
+// the last time that none was there.
+func (p *pace) backlog(asked, got time.Time) time.Duration {
+	if got.Sub(asked) > quiet {
+		p.idle = got
+	}
+	return got.Sub(p.idle)
 }
 
 // gone ends the socket after its last read and reports why.

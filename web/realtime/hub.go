@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/channels/webchat"
@@ -51,6 +52,9 @@ type Options struct {
 	// WriteTimeout is how long one frame may take before its reader counts as
 	// gone; 0 = 10 s.
 	WriteTimeout time.Duration
+	// Refused counts what was refused because of overload, by where it waited; may
+	// be nil.
+	Refused func(where string)
 	// Opened counts a new socket of a kind ("teammate", "visitor"); the
 	// returned function is called with its close code. May be nil.
 	Opened func(kind string) func(code int)
@@ -74,6 +78,9 @@ type Hub struct {
 	// writes it into the index holds the browser's lock, so that the newest
 	// reading wins. Taken before mu.
 	binding [64]sync.Mutex
+	// late is how old what is handed out is, in nanoseconds, while the hub is behind
+	// the feed; 0 when it is not.
+	late atomic.Int64
 	// handlers counts the goroutines that read sockets.
 	handlers sync.WaitGroup
 }
@@ -113,6 +120,9 @@ func New(o Options) *Hub {
 	}
 	if o.Machine == nil {
 		o.Machine = clock.NewSystem()
+	}
+	if o.Refused == nil {
+		o.Refused = func(string) {}
 	}
 	if o.HelloTimeout == 0 {
 		o.HelloTimeout = helloTimeout
@@ -179,10 +189,15 @@ func (h *Hub) follow(ctx context.Context) error {
 			}
 		}
 		if len(changes) < followChunk {
+			h.late.Store(0)
 			return nil
 		}
+		h.late.Store(int64(h.o.Clock.Now().Sub(changes[len(changes)-1].At)))
 	}
 }
+
+// Lag is how far this node's sockets are behind the feed.
+func (h *Hub) Lag() time.Duration { return time.Duration(h.late.Load()) }
 
 // dispatch passes one change to every socket that may have it. Position and
 // queues move together under mu, so a socket that registers meanwhile is

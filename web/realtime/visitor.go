@@ -16,6 +16,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/locale"
+	"github.com/fanward/fanward/internal/store"
 )
 
 const (
@@ -24,6 +25,9 @@ const (
 	// What one socket may ask for, beyond which it is cut.
 	framesPerSecond = 20
 	framesBurst     = 60
+	// visitorPatience is how long a message waits at most before it is durable;
+	// whoever would wait longer is sent away and comes back with it.
+	visitorPatience = 2 * time.Second
 )
 
 // visitorSocket is one tab of a visitor.
@@ -238,7 +242,16 @@ func (s *visitorSocket) known() (webchat.Who, bool) {
 // message stores what the visitor wrote and acknowledges it once it is durable.
 func (s *visitorSocket) message(ctx context.Context, f clientFrame) {
 	h := s.hub
-	got, err := h.o.Visitors.Send(ctx, s.visitor, webchat.Message{ClientKey: f.ClientKey, Body: f.Body, Attachments: f.AttachmentIDs, Locale: s.locale})
+	if s.backlog > visitorPatience {
+		h.o.Refused("socket")
+		s.shut(closeOverloaded)
+		return
+	}
+	got, err := h.o.Visitors.Send(store.Patience(ctx, visitorPatience), s.visitor, webchat.Message{ClientKey: f.ClientKey, Body: f.Body, Attachments: f.AttachmentIDs, Locale: s.locale})
+	if fault.CodeOf(err) == "overloaded" {
+		s.shut(closeOverloaded)
+		return
+	}
 	if err != nil {
 		s.refuse(f.ClientKey, err)
 		return

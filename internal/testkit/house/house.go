@@ -291,7 +291,7 @@ func Refused(t testing.TB, err error, code, field string) {
 // tables are those that the domain writes.
 var tables = []string{"conversations", "messages", "changes", "deliveries", "delivery_attempts", "conversation_counts", "customers", "identities", "events",
 	"merges", "contradictions", "consents", "consent_now", "bind_tokens", "event_contexts", "tags", "customer_tags", "stages", "stage_changes", "write_keys", "tracked_messages", "delivery_contents", "tasks",
-	"read_cursors", "drafts", "attachments", "message_html", "inbound", "noted", "accounts", "event_names", "counters"}
+	"read_cursors", "drafts", "attachments", "message_html", "inbound", "noted", "accounts", "event_names", "event_moves", "counters"}
 
 // Dump is the content of every table that the domain writes, for comparing what
 // was there before with what is there after.

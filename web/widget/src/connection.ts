@@ -137,6 +137,11 @@ export function createConnection(on: ConnectionHandlers) {
     } else if (code === 4007) {
       holdUntil = Date.now() + 30_000;
       retryIn(30_000);
+    } else if (code === 4009) {
+      // The server cannot take more just now: everybody comes back at another moment.
+      const rest = 5000 + Math.random() * 10_000;
+      holdUntil = Date.now() + rest;
+      retryIn(rest);
     } else if (code === 1012) retryIn(1000 + Math.random() * 4000);
     else if (code === 4002 || code === 4004 || code === 4008) {
       if (code !== 4002) on.behind();

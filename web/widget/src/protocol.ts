@@ -126,6 +126,7 @@ export const Close = {
   accountDisabled: 4006,
   rateLimited: 4007,
   behind: 4008,
+  overloaded: 4009,
   frameTooLarge: 1009,
   restart: 1012,
 } as const;

@@ -118,6 +118,7 @@ describe("close codes", () => {
     [4006, "never"],
     [4007, "after"],
     [4008, "now"],
+    [4009, "after"],
     [1009, "never"],
     [1012, "after"],
     [1006, "back-off"],

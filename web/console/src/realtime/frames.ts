@@ -71,6 +71,7 @@ export const closeCode = {
   accountDisabled: 4006,
   rateLimited: 4007,
   behind: 4008,
+  overloaded: 4009,
   tooBig: 1009,
   restarting: 1012,
 } as const;
@@ -100,6 +101,8 @@ export function afterClose(code: number, random: number): Return {
       return { come: "now", resume: false };
     case closeCode.rateLimited:
       return { come: "after", delay: 30_000 };
+    case closeCode.overloaded:
+      return { come: "after", delay: 5_000 + Math.floor(random * 10_000) };
     case closeCode.restarting:
       return { come: "after", delay: 1_000 + Math.floor(random * 4_000) };
     default:
