@@ -120,7 +120,7 @@ func TestEventsFollowInPages(t *testing.T) {
 		}
 		step()
 		check(phone.Customer, map[string]int64{"ming": 0, "phone": many, "desk": 40})
-		merge(t, h, ming.Customer, phone.Customer)
+		merge(t, h, ming.Customer, phone.Customer, "undone_before")
 		step()
 		merge(t, h, lin.Customer, ming.Customer)
 		all["lin"] = many / 2

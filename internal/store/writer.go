@@ -36,14 +36,14 @@ type writer struct {
 
 	queue chan *member
 	// bulk is a second queue, whose members take turns with those of the first.
-	bulk   chan *member
+	bulk chan *member
 	// bulkNext: it is the second queue's turn.
 	bulkNext bool
-	stop   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-	gate   sync.RWMutex // held for reading while a member is queued
-	down   bool
+	stop     chan struct{}
+	closed   chan struct{}
+	once     sync.Once
+	gate     sync.RWMutex // held for reading while a member is queued
+	down     bool
 
 	committed chan struct{} // tells the checkpointer that there is something to move
 	restart   chan func()   // the checkpointer's work between two batches
