@@ -66,22 +66,24 @@ func (m *Common) await(ctx context.Context, clk clock.Clock, key string) (value 
 	}
 	woken, stop := m.Nodes.Subscribe(topicToken, 1)
 	defer stop()
-	for end := clk.Now().Add(waitFor); ; {
+	end := time.NewTimer(waitFor) // nodes wait for each other by the machine's time
+	defer end.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for over := false; ; {
 		if _, t, ok := m.read(ctx, clk, key); ok {
 			return t.Value, clock.FromMillis(t.Until), true
 		}
-		if m.Nodes.Hold(ctx, nameOf(key), fetchLease) || !clk.Now().Before(end) {
+		if over || m.Nodes.Hold(ctx, nameOf(key), fetchLease) {
 			return "", until, false
 		}
-		look, cancel := clk.After(lookEvery)
 		select {
 		case <-ctx.Done():
-		case <-woken:
-		case <-look:
-		}
-		cancel()
-		if ctx.Err() != nil {
 			return "", until, false
+		case <-woken:
+		case <-look.C:
+		case <-end.C:
+			over = true
 		}
 	}
 }

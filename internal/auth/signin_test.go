@@ -2,14 +2,17 @@ package auth_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/bus"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/store/feed"
 	"github.com/fanward/fanward/internal/testkit"
@@ -281,4 +284,41 @@ func TestTokens(t *testing.T) {
 			h.t.Errorf("%+v", list)
 		}
 	})
+}
+
+// TestThrottleOfAllNodes: guessing is bounded by all nodes together.
+func TestThrottleOfAllNodes(t *testing.T) {
+	h := sqlite(t)
+	_, in := h.hire("lin@example.com", auth.Agent)
+	if err := h.SetPassword(ctx, in.Token, password, ""); err != nil {
+		t.Fatal(err)
+	}
+	url := testkit.Redis(t).URL()
+	nodes := make([]*auth.Service, 2)
+	for i := range nodes {
+		r, err := bus.Dial(bus.Options{URL: url, Installation: "test", Node: string(rune('a' + i)), Clock: h.clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		testkit.Eventually(t, 20*time.Second, "a node has joined", r.Up)
+		src, err := ids.NewSource(h.clock, i+100, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes[i] = auth.New(auth.Options{DB: h.db, Clock: h.clock, IDs: src, SessionLifetime: time.Hour, Limits: r})
+	}
+	for range 3 { // successes cost nothing
+		if _, err := nodes[0].SignIn(ctx, "lin@example.com", password, here); err != nil {
+			t.Fatal(err)
+		}
+	}
+	codes := map[string]int{}
+	for i := range 12 {
+		_, err := nodes[i%2].SignIn(ctx, "lin@example.com", "wrong password", auth.Client{IP: fmt.Sprint("198.51.100.", i)})
+		codes[fault.CodeOf(err)]++
+	}
+	if codes["wrong_credentials"] != 10 || codes["rate_limited"] != 2 {
+		t.Errorf("twelve tries on two nodes gave %v", codes)
+	}
 }
