@@ -1,6 +1,8 @@
 package journeys_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -254,4 +256,40 @@ func TestSchedulesThroughTheYear(t *testing.T) {
 		}
 	}
 	w.same(fired, "25T00:30", "26T01:30")
+}
+
+// Several nodes look at the clock at the same moment: a schedule fires once, and
+// everybody is let in once.
+func TestSchedulesOnSeveralNodes(t *testing.T) {
+	w := newWorld(t, store.Postgres)
+	const people = 120
+	for i := range people {
+		_, err := w.customers.SetTags(w.ctx(), w.boss, w.person(fmt.Sprint("p", i)), []string{"vip"}, nil)
+		w.must(err)
+	}
+	w.publish(scheduled())
+	w.clk.Advance(23 * time.Hour)
+	var nodes sync.WaitGroup
+	for range 3 {
+		s := w.service(w.customers)
+		nodes.Go(func() {
+			for {
+				wait, err := s.Work(w.ctx())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if wait > 100*time.Millisecond { // nothing is left, nor in another's hands
+					return
+				}
+			}
+		})
+	}
+	nodes.Wait()
+	if n := w.number("SELECT count(*) FROM journey_ticks"); n != 1 {
+		t.Errorf("the schedule has fired %d times", n)
+	}
+	if n := w.number("SELECT count(*) FROM enrollments"); n != people {
+		t.Errorf("%d have entered, want %d", n, people)
+	}
 }
