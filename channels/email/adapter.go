@@ -42,6 +42,7 @@ type Adapter struct {
 	TLS *tls.Config
 
 	accounts Accounts
+	lines    lines
 }
 
 // NewAdapter makes the adapter. Attach gives it the accounts, which are made
@@ -104,7 +105,7 @@ func (a *Adapter) Send(ctx context.Context, out channels.Outbound) (channels.Sen
 		return channels.Sent{}, refusedSend("mail_login_refused", err)
 	}
 	l := a.letter(c, out)
-	err = a.server(c, secrets).send(ctx, c.Address, l.To, func(w io.Writer) error { return l.Write(ctx, w) })
+	err = a.server(c, secrets).send(ctx, &a.lines, c.Address, l.To, func(w io.Writer) error { return l.Write(ctx, w) })
 	a.report(ctx, out.Account, err)
 	if err != nil {
 		return channels.Sent{}, err

@@ -48,17 +48,18 @@ const (
 	ending     stage = "end"
 )
 
-// dial opens the line, secures it and signs in. It never goes on in the clear
+// dial opens a line, secures it and signs in. It never goes on in the clear
 // where TLS was asked for, and names the stage at which it failed.
-func (s server) dial(ctx context.Context) (*smtp.Client, stage, error) {
+func (s server) dial(ctx context.Context) (*line, stage, error) {
 	d := net.Dialer{Timeout: dialTime}
 	conn, err := d.DialContext(ctx, "tcp", s.address())
 	if err != nil {
 		return nil, connecting, err
 	}
+	l := &line{conn: conn, of: s.key()}
 	// The client knows no contexts: the end of ctx cuts the line. close is
 	// called again by the client's own Close, which is harmless.
-	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer l.cutWith(ctx)()
 	_ = conn.SetDeadline(time.Now().Add(dialTime + commandTime))
 	var c *smtp.Client
 	switch s.TLS {
@@ -78,6 +79,7 @@ func (s server) dial(ctx context.Context) (*smtp.Client, stage, error) {
 		c = smtp.NewClient(conn)
 	}
 	c.CommandTimeout, c.SubmissionTimeout = commandTime, submitTime
+	l.c = c
 	if err := c.Hello(s.localName); err != nil {
 		_ = c.Close()
 		if s.TLS == TLSStart { // the greeting is the first thing under TLS
@@ -91,7 +93,8 @@ func (s server) dial(ctx context.Context) (*smtp.Client, stage, error) {
 			return nil, signingIn, err
 		}
 	}
-	return c, naming, nil
+	_ = conn.SetDeadline(time.Time{})
+	return l, naming, nil
 }
 
 func (s server) tlsConfig() *tls.Config {
@@ -115,11 +118,12 @@ func (s server) signIn(c *smtp.Client) error {
 
 // try goes through a dialogue up to the sender's name, and sends nothing.
 func (s server) try(ctx context.Context, from string) (stage, *channels.SendError) {
-	c, at, err := s.dial(ctx)
+	l, at, err := s.dial(ctx)
 	if err == nil {
-		defer func() { _ = c.Close() }()
-		if err = c.Mail(from, nil); err == nil {
-			_ = c.Quit()
+		defer l.cutWith(ctx)()
+		defer func() { _ = l.c.Close() }()
+		if err = l.c.Mail(from, nil); err == nil {
+			_ = l.c.Quit()
 			return "", nil
 		}
 		at = sender
@@ -129,33 +133,79 @@ func (s server) try(ctx context.Context, from string) (stage, *channels.SendErro
 	return at, e
 }
 
-// send hands one mail over. The error is a *channels.SendError.
-func (s server) send(ctx context.Context, from, to string, write func(io.Writer) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	c, at, err := s.dial(ctx)
+// send hands one mail over, by a line that is open already where there is one.
+// The error is a *channels.SendError.
+func (s server) send(ctx context.Context, kept *lines, from, to string, write func(io.Writer) error) error {
+	for {
+		l := kept.take(s.key())
+		old := l != nil
+		if !old {
+			var at stage
+			var err error
+			if l, at, err = s.dial(ctx); err != nil {
+				return sendError(at, err)
+			}
+		}
+		at, err := l.mail(ctx, from, to, write)
+		if err == nil || at != writing && at != ending && answered(err) && !closing(err) && l.begin(s.localName) == nil {
+			kept.give(l)
+		} else {
+			_ = l.c.Close()
+		}
+		// The far side may have hung up while the line rested: as long as nothing
+		// of the mail has been sent, another line is no repetition.
+		if old && err != nil && at != writing && at != ending && ctx.Err() == nil && (!answered(err) || closing(err)) {
+			continue
+		}
+		if err != nil {
+			return sendError(at, err)
+		}
+		return nil
+	}
+}
+
+// mail goes through the dialogue of one mail, and names the stage at which it
+// failed.
+func (l *line) mail(ctx context.Context, from, to string, write func(io.Writer) error) (stage, error) {
+	defer l.cutWith(ctx)()
+	l.mails++
+	if err := l.c.Mail(from, nil); err != nil {
+		return sender, err
+	}
+	if err := l.c.Rcpt(to, nil); err != nil {
+		return naming, err
+	}
+	w, err := l.c.Data()
 	if err != nil {
-		return sendError(at, err)
-	}
-	defer func() { _ = c.Close() }()
-	if err := c.Mail(from, nil); err != nil {
-		return sendError(sender, err)
-	}
-	if err := c.Rcpt(to, nil); err != nil {
-		return sendError(naming, err)
-	}
-	w, err := c.Data()
-	if err != nil {
-		return sendError(naming, err)
+		return naming, err
 	}
 	if err := write(w); err != nil {
-		return sendError(writing, err) // without the final dot nothing is taken
+		return writing, err // without the final dot nothing is taken
 	}
 	if _, err := w.CloseWithResponse(); err != nil {
-		return sendError(ending, err)
+		return ending, err
 	}
-	_ = c.Quit() // the mail is taken, whatever becomes of the good-bye
-	return nil
+	return "", nil
+}
+
+// begin takes the mail back of which the far side has refused a part.
+func (l *line) begin(localName string) error {
+	if err := l.c.Reset(); err != nil {
+		return err
+	}
+	return l.c.Hello(localName) // the client forgets its greeting with the mail
+}
+
+// answered tells whether an error is what the far side said.
+func answered(err error) bool {
+	var said *smtp.SMTPError
+	return errors.As(err, &said)
+}
+
+// closing tells whether the far side said that it hangs up.
+func closing(err error) bool {
+	var said *smtp.SMTPError
+	return errors.As(err, &said) && said.Code == 421
 }
 
 // sendError says what a failure means for the mail (law 5): an answer of the

@@ -20,6 +20,41 @@ type far struct {
 	script map[string]string
 	lines  []string
 	mails  []string
+	open   map[net.Conn]bool
+	calls  int // lines that were ever opened
+}
+
+// hangUp cuts every line.
+func (f *far) hangUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.open {
+		_ = c.Close()
+	}
+}
+
+// says changes what is answered to a command; "" is the usual answer.
+func (f *far) says(command, answer string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.script == nil {
+		f.script = map[string]string{}
+	}
+	if f.script[command] = answer; answer == "" {
+		delete(f.script, command)
+	}
+}
+
+// times counts the lines that begin with a command.
+func (f *far) times(command string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range f.lines {
+		if strings.HasPrefix(l, command) {
+			n++
+		}
+	}
+	return n
 }
 
 func newFar(t *testing.T, script map[string]string, secure *tls.Config, implicit bool) *far {
@@ -32,7 +67,7 @@ func newFar(t *testing.T, script map[string]string, secure *tls.Config, implicit
 		l = tls.NewListener(l, secure)
 	}
 	at := l.Addr().(*net.TCPAddr)
-	f := &far{host: "127.0.0.1", port: at.Port, script: script}
+	f := &far{host: "127.0.0.1", port: at.Port, script: script, open: map[net.Conn]bool{}}
 	stop := make(chan struct{})
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -42,6 +77,10 @@ func newFar(t *testing.T, script map[string]string, secure *tls.Config, implicit
 				return
 			}
 			serving.Go(func() {
+				f.mu.Lock()
+				f.open[c] = true
+				f.calls++
+				f.mu.Unlock()
 				defer c.Close()
 				f.serve(c, secure, stop)
 			})
@@ -50,6 +89,7 @@ func newFar(t *testing.T, script map[string]string, secure *tls.Config, implicit
 	t.Cleanup(func() {
 		_ = l.Close()
 		close(stop)
+		f.hangUp()
 		serving.Wait()
 	})
 	return f
@@ -57,7 +97,7 @@ func newFar(t *testing.T, script map[string]string, secure *tls.Config, implicit
 
 var usual = map[string]string{
 	"greeting": "220 far.example", "EHLO": "250-far.example\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME", "AUTH": "235 2.7.0 ok", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok",
-	"DATA": "354 go on", ".": "250 2.0.0 taken", "QUIT": "221 bye", "STARTTLS": "220 go on",
+	"DATA": "354 go on", ".": "250 2.0.0 taken", "QUIT": "221 bye", "RSET": "250 2.0.0 ok", "STARTTLS": "220 go on",
 }
 
 func (f *far) answer(command string) string {

@@ -268,6 +268,7 @@ func TestHealth(t *testing.T) {
 		f.mu.Lock()
 		f.script = map[string]string{at: answer}
 		f.mu.Unlock()
+		f.hangUp()
 		acc := accountAt(t, f, "lin", email.TLSNone)
 		if n := len(d.reports); n > 0 {
 			acc.Health = d.reports[n-1] // as Accounts stores it
