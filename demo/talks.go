@@ -62,7 +62,7 @@ func (w *world) converse(p *person, channel string, at time.Time) {
 }
 
 func (w *world) start(t *thread, at time.Time) {
-	t.tea, t.agent = pick(w, w.words.Products), w.agentFor(t.team)
+	t.tea, t.agent = pick(w, w.words.Products[:len(w.words.Products)-1]), w.agentFor(t.team) // the last one is a pot
 	w.at(at, "a conversation", func(ctx context.Context) error { return w.step(ctx, t, 0) })
 }
 

@@ -87,7 +87,7 @@ function useColumns(onUse: (key: WriteKey) => void, onRevoke: (key: WriteKey) =>
         </span>
       ),
     },
-    { key: "kind", title: t("writeKeys.kind"), render: (_, k) => t(`writeKeys.kindName.${k.kind}`) },
+    { key: "kind", responsive: ["md"], title: t("writeKeys.kind"), render: (_, k) => t(`writeKeys.kindName.${k.kind}`) },
     { key: "created", responsive: ["md"], title: t("common.created"), render: (_, k) => <time title={full(k.created_at)}>{date(k.created_at)}</time> },
     { key: "used", responsive: ["md"], title: t("tokens.lastUsed"), render: (_, k) => (k.last_used_at ? <time title={full(k.last_used_at)}>{ago(k.last_used_at, now)}</time> : t("tokens.never")) },
     {

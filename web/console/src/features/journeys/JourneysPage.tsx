@@ -100,7 +100,7 @@ function useColumns(): Columns<JourneyRow> {
     },
     { key: "entered", title: t("journeys.entered"), align: "right", render: (_, j) => figure(j.entered) },
     { key: "active", title: t("journeys.active"), align: "right", render: (_, j) => figure(j.active) },
-    { key: "goals", title: t("journeys.goals"), align: "right", render: (_, j) => figure(j.goals) },
+    { key: "goals", responsive: ["md"], title: t("journeys.goals"), align: "right", render: (_, j) => figure(j.goals) },
     { key: "updated", title: t("journeys.updated"), responsive: ["md"], render: (_, j) => <time title={full(j.updated_at)}>{ago(j.updated_at, now)}</time> },
   ];
 }

@@ -15,6 +15,12 @@ export function outcomeName(outcome: string, node: FlowNode | undefined, names: 
   return found ? i18n.t(`journeys.outcome.${found}`) : outcome;
 }
 
+/** outcomeName where there is little room: the shares stand on the lines of a split. */
+function shortName(outcome: string, node: FlowNode | undefined, names: Names): string {
+  const way = node?.kind === "split" ? /^way_(\d+)$/.exec(outcome) : null;
+  return (way && node?.ways?.[Number(way[1])]?.name) || outcomeName(outcome, node, names);
+}
+
 /** The line of numbers of a card: who waits here now, who came, what came of it. */
 export function CountLine({ count, node, names, onPeople }: { count: NodeCount; node: FlowNode | undefined; names: Names; onPeople: () => void }) {
   const { t } = useTranslation();
@@ -34,7 +40,7 @@ export function CountLine({ count, node, names, onPeople }: { count: NodeCount; 
       <span>{t("journeys.came", { number: number(count.entered) })}</span>
       {outcomes.map(([name, n]) => (
         <span key={name} data-bad={name === "failed" ? "" : undefined}>
-          {outcomeName(name, node, names)} {number(n)}
+          {shortName(name, node, names)} {number(n)}
         </span>
       ))}
     </button>
