@@ -9,8 +9,10 @@ import (
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/channelstest"
+	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/internal/testkit/house"
 )
 
 // gate is a script that holds what it is told to hold.
@@ -287,6 +289,29 @@ func TestClockSteps(t *testing.T) {
 		h.Bus.Publish(outboxTopic, nil)
 		h.becomes(lost, channels.SentState)
 	})
+}
+
+// The sandbox's clock, which one node may have moved before the others hear of it,
+// ends no lease: those are told by the machine's.
+func TestAnotherTimeEndsNoLease(t *testing.T) {
+	for _, engine := range testkit.Engines {
+		t.Run(string(engine), func(t *testing.T) {
+			machine, provider := clock.NewFake(time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC)), accepting()
+			h := &post{t: t, provider: provider, House: house.New(t, engine, house.Options{Adapters: []channels.Adapter{provider}, Limits: limits, Machine: machine})}
+			h.account = h.newAccount()
+			elsewhere := h.write(h.conversation(h.account, "lin"), "being sent by another node")
+			h.abandon(elsewhere, channels.Sending, machine.Now().Add(limits.Lease))
+			h.Clock.Advance(30 * 24 * time.Hour)
+			stop := h.start("moved", false)
+			defer stop()
+			h.becomes(h.write(h.conversation(h.account, "mei"), "fine"), channels.SentState)
+			same(t, "while it is being sent", h.row(elsewhere).state, channels.Sending)
+			machine.Advance(limits.Lease + time.Millisecond)
+			h.Bus.Publish(outboxTopic, nil)
+			h.becomes(elsewhere, channels.Unknown)
+			same(t, "sends", provider.Times(elsewhere), 0)
+		})
+	}
 }
 
 // A shutdown finishes what has begun and gives back what has not.

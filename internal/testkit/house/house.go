@@ -36,9 +36,11 @@ const MaxBody = 10_000
 
 // House is the domain, and one web chat account in it.
 type House struct {
-	T         testing.TB
-	DB        *store.DB
-	Clock     *clock.Fake
+	T     testing.TB
+	DB    *store.DB
+	Clock *clock.Fake
+	// Machine is the time of leases where Options set it; else nil: Clock is.
+	Machine   clock.Clock
 	IDs       *ids.Source
 	Keys      *seal.Keys
 	Bus       *bus.Memory
@@ -62,8 +64,9 @@ type Options struct {
 	// Adapters beside web chat.
 	Adapters []channels.Adapter
 	// Config of the account.
-	Config json.RawMessage
-	Limits outbox.Limits
+	Config  json.RawMessage
+	Limits  outbox.Limits
+	Machine clock.Clock
 }
 
 // links gives attachments addresses.
@@ -84,7 +87,7 @@ func Each(t *testing.T, o Options, fn func(t *testing.T, h *House)) {
 func New(t testing.TB, engine store.Engine, o Options) *House {
 	t.Helper()
 	b := bus.NewMemory()
-	h := &House{T: t, Bus: b, Clock: testkit.Clock(t)}
+	h := &House{T: t, Bus: b, Clock: testkit.Clock(t), Machine: o.Machine}
 	h.DB = testkit.Open(t, engine, func(s *store.Options) { s.Notify = func(topic string) { b.Publish(topic, nil) } })
 	h.IDs = testkit.IDs(t, h.Clock)
 	keys, err := seal.New([]byte(strings.Repeat("k", seal.KeySize)))
@@ -99,7 +102,7 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 	h.Files, err = files.Open(t.TempDir())
 	h.must(err)
 	t.Cleanup(func() { _ = h.Files.Close() })
-	h.Intake = intake.New(intake.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Accounts: h.Accounts, Holder: "house"})
+	h.Intake = intake.New(intake.Options{DB: h.DB, Clock: h.Clock, Machine: h.Machine, IDs: h.IDs, Accounts: h.Accounts, Holder: "house"})
 	h.Outbox = h.Sender("house", o.Limits)
 	h.Inbox = inbox.New(inbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Customers: h.Customers, Registry: h.Registry, Outbox: h.Outbox, Links: links{}, Files: h.Files, MaxBody: MaxBody})
 	h.Outbox.OnChange(h.Inbox.DeliveryChangedTx)
@@ -124,7 +127,7 @@ func (h *House) Settle() {
 
 // Sender makes an outbox of a process of its own.
 func (h *House) Sender(holder string, limits outbox.Limits) *outbox.Outbox {
-	o := outbox.New(outbox.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Registry: h.Registry, Accounts: h.Accounts, Loader: loader{h}, Poster: loader{h}, Unsubscribe: leave, Holder: holder, Limits: limits})
+	o := outbox.New(outbox.Options{DB: h.DB, Clock: h.Clock, Machine: h.Machine, IDs: h.IDs, Registry: h.Registry, Accounts: h.Accounts, Loader: loader{h}, Poster: loader{h}, Unsubscribe: leave, Holder: holder, Limits: limits})
 	if h.Inbox != nil {
 		o.OnChange(h.Inbox.DeliveryChangedTx)
 		o.OnOutreach(h.Inbox.OutreachChangedTx)
