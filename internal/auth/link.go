@@ -95,7 +95,7 @@ func (s *Service) OwnerLink(ctx context.Context) (link Link, needed bool, err er
 		var owner ids.ID
 		if len(owners) > 0 {
 			owner = owners[0]
-		} else if owner, err = s.makeOwner(tx); err != nil {
+		} else if owner, err = s.firstOwner(tx); err != nil {
 			return err
 		}
 		needed, link = true, s.newLink(FirstOwner)
@@ -107,6 +107,20 @@ func (s *Service) OwnerLink(ctx context.Context) (link Link, needed bool, err er
 // OwnerEmail is the address of the owner that the first start makes; the
 // owner replaces it after signing in.
 const OwnerEmail = "owner@localhost"
+
+// firstOwner makes the first owner, or finds the one that another node, which
+// starts at the same moment, has just made.
+func (s *Service) firstOwner(tx *store.Tx) (ids.ID, error) {
+	made, err := s.makeOwner(tx)
+	if fault.CodeOf(err) != "email_taken" {
+		return made, err
+	}
+	owners, failed := idList(tx, "lock-owners")
+	if failed != nil || len(owners) == 0 {
+		return 0, errors.Join(failed, err)
+	}
+	return owners[0], nil
+}
 
 func (s *Service) makeOwner(tx *store.Tx) (ids.ID, error) {
 	name := "Owner"

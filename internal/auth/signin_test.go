@@ -18,6 +18,32 @@ import (
 	"github.com/fanward/fanward/internal/testkit"
 )
 
+// Nodes that start at the same moment on an empty database have one owner, and the
+// link that was made last signs in.
+func TestFirstOwnerOfManyNodes(t *testing.T) {
+	each(t, func(h *house) {
+		links := make([]auth.Link, 8)
+		errs := make([]error, len(links))
+		var all sync.WaitGroup
+		for i := range links {
+			all.Go(func() { links[i], _, errs[i] = h.OwnerLink(ctx) })
+		}
+		all.Wait()
+		if err := errors.Join(errs...); err != nil {
+			h.t.Fatal(err)
+		}
+		good := 0
+		for _, l := range links {
+			if _, err := h.SignInByLink(ctx, l.Secret, here); err == nil {
+				good++
+			}
+		}
+		if good != 1 {
+			h.t.Errorf("%d links sign in", good)
+		}
+	})
+}
+
 func TestPasswords(t *testing.T) {
 	each(t, func(h *house) {
 		lin, in := h.hire("lin@example.com", auth.Agent)
