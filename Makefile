@@ -94,6 +94,14 @@ generate-check: generate ## Fail when the generated types are not committed
 bench: build ## Measure against the numbers of the design
 	$(GO) run ./bench -bin $(BIN)
 
+.PHONY: bench-cluster
+bench-cluster: build ## The same on PostgreSQL + Redis, with NODES nodes (3)
+	$(GO) run ./bench -bin $(BIN) -nodes $(or $(NODES),3)
+
+.PHONY: bench-growth
+bench-growth: build ## What grows with the data, with PEOPLE customers (10000, 100000, 1000000), on NODES nodes (0: SQLite)
+	for n in $(or $(PEOPLE),10000 100000 1000000); do $(GO) run ./bench -bin $(BIN) -only segments,journeys -people $$n -nodes $(or $(NODES),0); done
+
 .PHONY: soak
 soak: build ## The long runs: crashes, faults, the browser stories again and again, fuzzing
 	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./internal/crashtest/... ./internal/store/... ./segments/...

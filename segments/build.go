@@ -15,8 +15,11 @@ import (
 )
 
 const (
-	// buildChunk is how many people a step of one build goes through.
+	// buildChunk is how many people a step of one build goes through at first;
+	// steps grow to buildGrown times that while each takes less than buildStep.
 	buildChunk = 1000
+	buildGrown = 16
+	buildStep  = 20 * time.Millisecond
 	// buildsTogether is how many segments are built in one go through the people.
 	buildsTogether = 20
 )
@@ -61,6 +64,12 @@ const forever = ids.ID(1<<63 - 1)
 func (s *Service) buildOn(ctx context.Context) (more bool, err error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	begun := time.Now()
+	defer func() {
+		if more {
+			s.pace(time.Since(begun))
+		}
+	}()
 	var c *chunk
 	if s.db.Engine() == store.SQLite {
 		if err = s.db.Snapshot(ctx, func(q store.Querier) (err error) { c, err = s.chunk(ctx, q); return err }); err != nil || c == nil {
@@ -91,6 +100,17 @@ func (s *Service) buildOn(ctx context.Context) (more bool, err error) {
 	return true, err
 }
 
+// pace makes the next step as long as it may be: each costs something of its own,
+// and whoever waits for the writer waits for the whole of it.
+func (s *Service) pace(took time.Duration) {
+	switch {
+	case took > 2*buildStep:
+		s.grown = max(1, s.grown/2)
+	case took < buildStep && s.sizes.chunk >= buildChunk:
+		s.grown = min(buildGrown, max(1, s.grown)*2)
+	}
+}
+
 // chunk reads and answers the next step; nil when nothing is being built.
 func (s *Service) chunk(ctx context.Context, q store.Querier) (*chunk, error) {
 	list, err := builds(q)
@@ -115,7 +135,7 @@ func (s *Service) chunk(ctx context.Context, q store.Querier) (*chunk, error) {
 	}
 	// Many builds store many rows for each person: a step is to be short for those
 	// who wait for the writer behind it.
-	size := max(1, s.sizes.chunk/len(c.builds))
+	size := max(1, s.sizes.chunk*max(1, s.grown)/len(c.builds))
 	rows, err := q.Query(queries.Get("next-people"), c.from, size)
 	people, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
 		var id ids.ID

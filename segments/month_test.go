@@ -34,6 +34,9 @@ type month struct {
 	rules    map[ids.ID]rule.Node
 	// fails is how many of the next changes are refused by who hears of them.
 	fails atomic.Int64
+	// key is what tracking calls are made with, signed who has been told of by them.
+	key    customers.WriteKey
+	signed map[string]bool
 	// checks counts comparisons, members and others those that were one or not.
 	checks, members, others int
 }
@@ -156,6 +159,10 @@ func (m *month) happen() {
 		case 1: // dated ahead
 			ago = -time.Duration(m.rand.Int64N(int64(2 * day)))
 		}
+		if m.rand.IntN(2) == 0 {
+			m.calls(pick(m, happenings), ago)
+			return
+		}
 		m.did(who, pick(m, happenings), ago, map[string]any{"amount": float64(m.rand.IntN(40)-10) / 4, "city": pick(m, plans)})
 	case n < 11:
 		var value any
@@ -193,6 +200,29 @@ func (m *month) happen() {
 	default:
 		m.redefine()
 	}
+}
+
+// calls makes tracking calls, whose marks say what happened.
+func (m *month) calls(event string, ago time.Duration) {
+	m.t.Helper()
+	if m.signed == nil {
+		m.signed = map[string]bool{}
+		var err error
+		m.key, err = m.Customers.CreateWriteKey(m.Ctx(), m.Boss, "Shop", customers.ServerKey)
+		m.must(err)
+	}
+	var list []customers.Call
+	for range 1 + m.rand.IntN(3) {
+		name := fmt.Sprintf("p%d", m.rand.IntN(10))
+		if !m.signed[name] {
+			m.signed[name] = true
+			list = append(list, customers.Call{Type: customers.CallIdentify, UserID: name, MessageID: m.IDs.Next().String(), At: m.Clock.Now(), Traits: map[string]any{"email": name + "@example.com"}})
+		}
+		list = append(list, customers.Call{Type: customers.CallTrack, UserID: name, Event: event, MessageID: m.IDs.Next().String(), At: m.Clock.Now().Add(-ago),
+			Properties: map[string]any{"amount": float64(m.rand.IntN(40)-10) / 4, "city": pick(m, plans)}})
+	}
+	_, err := m.Customers.Ingest(m.Ctx(), m.key, list)
+	m.must(err)
 }
 
 func (m *month) merge(a, b ids.ID) {

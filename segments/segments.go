@@ -69,6 +69,8 @@ type Service struct {
 	// fresh is when nothing was waiting for the last time, in milliseconds.
 	fresh atomic.Int64
 	sizes sizes
+	// grown is how many times as long as at first the steps of builds are now.
+	grown int
 	// asking bounds how many counts over everybody run at once.
 	asking chan struct{}
 	quick  *quick

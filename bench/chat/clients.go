@@ -162,7 +162,7 @@ func newAgent(p *program.Program, token string, seen *arrivals) (*agent, error) 
 }
 
 func (a *agent) connect() (*websocket.Conn, error) {
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.p.URL, "http")+"/api/v1/socket", program.Bearer(a.token))
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.p.At(1), "http")+"/api/v1/socket", program.Bearer(a.token))
 	if err != nil {
 		return nil, err
 	}

@@ -5,13 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/fanward/fanward/bench/load"
 	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
-	"github.com/fanward/fanward/internal/store"
 )
 
 // What the filled database looks like: a busy house with a long past.
@@ -67,15 +65,14 @@ func ask(t *table.Table, p *program.Program, token, path, what string) error {
 	return nil
 }
 
-// fill writes n conversations of as many customers straight into the file of a
+// fill writes n conversations of as many customers straight into the rows of a
 // program that is not running.
 func fill(dir string, n int) error {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, store.FileName)+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
+	db, fit, err := program.Database(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	db.SetMaxOpenConns(1)
 	ctx := context.Background()
 	if err := accounts(ctx, db); err != nil {
 		return err
@@ -105,20 +102,22 @@ func fill(dir string, n int) error {
 			 WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2)
 			 SELECT 10000000 + i, 10000000 + i, 2, 1000000, 10000000 + i, 'in', 'text', 'customer', 'Where is my parcel? 我的包裹在哪里？', ?3 - i * 900 FROM c`,
 		} {
-			if _, err := db.ExecContext(ctx, q, from, to, now-day/24); err != nil {
+			if _, err := db.ExecContext(ctx, fit(q, int64(from), int64(to), now-day/24)); err != nil {
 				return err
 			}
 		}
 	}
-	_, err = db.ExecContext(ctx, `INSERT INTO conversation_counts (account_id, team_id, assignee_id, status, n)
-		SELECT account_id, team_id, assignee_id, status, count(*) FROM conversations GROUP BY 1, 2, 3, 4`)
-	return err
+	if _, err = db.ExecContext(ctx, `INSERT INTO conversation_counts (account_id, team_id, assignee_id, status, n)
+		SELECT account_id, team_id, assignee_id, status, count(*) FROM conversations GROUP BY 1, 2, 3, 4`); err != nil {
+		return err
+	}
+	return program.Settle(db)
 }
 
 func accounts(ctx context.Context, db *sql.DB) error {
 	for i := range fillAccounts {
-		_, err := db.ExecContext(ctx, `INSERT INTO accounts (id, channel, name, public_key, status, config, created_at, updated_at)
-			VALUES (?, 'webchat', ?, ?, 'active', '{}', 0, 0)`, 1_000_000+i, fmt.Sprintf("Shop %d", i), fmt.Sprintf("bench%d", i))
+		_, err := db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO accounts (id, channel, name, public_key, status, config, created_at, updated_at)
+			VALUES (%d, 'webchat', 'Shop %d', 'bench%d', 'active', '{}', 0, 0)`, 1_000_000+i, i, i))
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 )
 
@@ -22,6 +23,7 @@ type options struct {
 	filled   int
 	only     string
 	profile  string
+	nodes    int
 }
 
 func main() {
@@ -33,15 +35,23 @@ func main() {
 	flag.IntVar(&o.filled, "conversations", 1_000_000, "conversations behind the inbox's first page")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the program at 2,000 messages a second")
 	flag.StringVar(&o.only, "only", "", "comma-separated: start,talk,pushes,mails,idle,inbox (default: all)")
+	flag.IntVar(&o.nodes, "nodes", 0, "nodes on a PostgreSQL and a Redis of their own, visitors on the first and agents on the second; 0: one program on SQLite")
 	flag.Parse()
-	if err := run(o); err != nil {
+	stop, err := program.Use(o.nodes)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	err = run(o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 func run(o options) error {
-	t := table.New("The program from outside, SQLite, load from another process", "what", "target", "p50", "p99", "max", "note")
+	t := table.New("The program from outside, "+program.Form()+", load from another process", "what", "target", "p50", "p99", "max", "note")
 	parts := []struct {
 		name string
 		run  func(options, *table.Table) error

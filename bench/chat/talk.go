@@ -73,7 +73,7 @@ func measureTalk(o options, t *table.Table) error {
 	r := load.Open(500, o.duration, func(n int) error {
 		body := fmt.Sprintf("out-%d", n)
 		seen := atVisitor.expect(body)
-		err := program.Call("POST", p.URL+"/api/v1/conversations/"+visitors[n%len(visitors)].thread()+"/messages", program.Bearer(token),
+		err := program.Call("POST", p.At(1)+"/api/v1/conversations/"+visitors[n%len(visitors)].thread()+"/messages", program.Bearer(token),
 			map[string]any{"client_key": body, "body": body, "kind": "text", "attachment_ids": []string{}}, nil)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"time"
 	_ "time/tzdata"
 
+	"github.com/fanward/fanward/bench/program"
 	"github.com/fanward/fanward/bench/table"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
@@ -27,7 +28,7 @@ type options struct {
 	dir, url, profile string
 	duration          time.Duration
 	people, waiting   int
-	rate              int
+	rate, nodes       int
 }
 
 func main() {
@@ -39,8 +40,16 @@ func main() {
 	flag.IntVar(&o.waiting, "waiting", 1_000_000, "who waits while wakes are timed")
 	flag.IntVar(&o.rate, "rate", 500, "wakes a second")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the counted steps")
+	flag.IntVar(&o.nodes, "nodes", 0, "1: on a PostgreSQL of its own instead of SQLite; the program itself is not started here")
 	flag.Parse()
-	if err := run(context.Background(), o); err != nil {
+	stop, err := program.Use(min(o.nodes, 1))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	err = run(context.Background(), o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -66,6 +75,12 @@ func run(ctx context.Context, o options) error {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		o.dir = dir
+	}
+	if o.nodes > 0 && o.url == "" {
+		var err error
+		if o.url, err = program.DatabaseURL(o.dir); err != nil {
+			return err
+		}
 	}
 	b := &bench{options: o, clk: clock.NewSystem(), wake: make(chan []byte, 1)}
 	var err error

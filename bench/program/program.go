@@ -29,7 +29,10 @@ type Program struct {
 	URL  string
 	Dir  string
 	cmd  *exec.Cmd
+	env  []string
 	done chan struct{}
+	// others are the nodes beside this one.
+	others []*Program
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -47,6 +50,18 @@ func FreePort() (string, error) {
 // Launch starts the program without waiting for it; env is set beside what it
 // needs anyway.
 func Launch(binary, dir string, env ...string) (*Program, error) {
+	return launch(binary, dir, dir, env)
+}
+
+// launch starts a node whose rows are those of the data folder home.
+func launch(binary, dir, home string, env []string) (*Program, error) {
+	if cluster != nil {
+		more, err := cluster.env(home)
+		if err != nil {
+			return nil, err
+		}
+		env = append(more, env...)
+	}
 	addr, err := FreePort()
 	if err != nil {
 		return nil, err
@@ -55,7 +70,7 @@ func Launch(binary, dir string, env ...string) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{URL: "http://" + addr, Dir: dir, done: make(chan struct{})}
+	p := &Program{URL: "http://" + addr, Dir: dir, env: env, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.Env = append(os.Environ(), "FANWARD_HTTP_ADDR="+addr, "FANWARD_SANDBOX_SHOP_ADDR="+shop, "FANWARD_SANDBOX_PHONE_ADDR=127.0.0.1:0", "FANWARD_SANDBOX_MAIL_ADDR=127.0.0.1:0", "FANWARD_DATA_DIR="+dir)
 	p.cmd.Env = append(p.cmd.Env, env...)
@@ -80,36 +95,35 @@ func Launch(binary, dir string, env ...string) (*Program, error) {
 	return p, nil
 }
 
-// Start launches the program and waits until it is ready.
+// Start launches the program, in a cluster all of its nodes, and waits until it is
+// ready.
 func Start(binary, dir string, env ...string) (*Program, error) {
 	p, err := Launch(binary, dir, env...)
 	if err != nil {
 		return nil, err
 	}
-	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(2 * time.Millisecond) {
-		if r, err := http.Get(p.URL + "/readyz"); err == nil {
-			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				return p, nil
-			}
-		}
-		select {
-		case <-p.done:
-			return nil, errors.New("the program ended: " + p.Output())
-		default:
-		}
+	if err = p.ready(); err == nil {
+		err = p.join(binary, env)
 	}
-	p.Stop()
-	return nil, errors.New("the program is not ready: " + p.Output())
+	if err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return p, nil
 }
 
+// Output is what it has written to its log.
 func (p *Program) Output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
 }
 
+// Stop ends the program and the nodes beside it.
 func (p *Program) Stop() {
+	for _, one := range p.others {
+		one.Stop()
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
@@ -138,7 +152,7 @@ func (p *Program) Token(binary string) (string, error) {
 // prints: the secret alone.
 func (p *Program) Admin(binary string, args ...string) (string, error) {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), "FANWARD_DATA_DIR="+p.Dir)
+	cmd.Env = append(append(os.Environ(), "FANWARD_DATA_DIR="+p.Dir), p.env...)
 	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
 }
@@ -161,7 +175,7 @@ func (p *Program) Resident() (int64, error) {
 // ticks is how many a second /proc counts in; Linux fixes it.
 const ticks = 100
 
-// CPU is the processor time that the program has used so far.
+// CPU is the processor time that the program, all of its nodes, has used so far.
 func (p *Program) CPU() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
@@ -177,6 +191,10 @@ func (p *Program) CPU() (time.Duration, error) {
 		return 0, err
 	}
 	system, err := strconv.ParseInt(fields[12], 10, 64)
+	for _, one := range p.others {
+		other, failed := one.CPU()
+		user, err = user+int64(other*ticks/time.Second), errors.Join(err, failed)
+	}
 	return time.Duration(user+system) * time.Second / ticks, err
 }
 

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
-	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/bench/program"
 )
 
 // What the people of the database did, and where the first of them stands.
@@ -21,18 +17,17 @@ const (
 
 var names = []string{"Order Completed", "Order Refunded", "Product Viewed", "Cart Viewed", "Signed In", "Coupon Used", "Review Written", "Newsletter Read", "Store Visited", "Points Redeemed"}
 
-// fill writes people and what they did in the last year straight into the file of
+// fill writes people and what they did in the last year straight into the rows of
 // a program that is not running.
 func fill(dir string, people, events int) error {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, store.FileName)+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
+	db, fit, err := program.Database(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	db.SetMaxOpenConns(1)
 	ctx := context.Background()
 	for i, name := range names {
-		if _, err := db.ExecContext(ctx, "INSERT INTO event_names (id, name) VALUES (?, ?)", 1000+i, name); err != nil {
+		if _, err := db.ExecContext(ctx, fit(fmt.Sprintf("INSERT INTO event_names (id, name) VALUES (%d, '%s')", 1000+i, name))); err != nil {
 			return err
 		}
 	}
@@ -52,14 +47,10 @@ func fill(dir string, people, events int) error {
 			 SELECT ?4 + i * %[1]d + j, ?4 + i, ?4 + i, 1000 + abs(random() %% %[2]d), ?3 - abs(random() %% 31536000000), ?3, '{}',
 			   '{"amount":{"n":' || (abs(random() %% 500) * 1000000) || '},"city":{"s":"' || CASE j %% 3 WHEN 0 THEN '上海' WHEN 1 THEN 'berlin' ELSE 'lyon' END || '"}}' FROM c, k`, events, len(names)),
 		} {
-			if _, err := db.ExecContext(ctx, q, from, to, now, firstPerson); err != nil {
+			if _, err := db.ExecContext(ctx, fit(q, int64(from), int64(to), now, firstPerson)); err != nil {
 				return err
 			}
 		}
 	}
-	if _, err = db.ExecContext(ctx, "ANALYZE"); err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return err
+	return program.Settle(db)
 }

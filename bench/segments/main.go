@@ -25,6 +25,8 @@ type options struct {
 	rate     int
 	only     string
 	profile  string
+	nodes    int
+	duckdb   string
 }
 
 func main() {
@@ -37,8 +39,17 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 10_000, "events a second")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the program under that rate")
 	flag.StringVar(&o.only, "only", "", "comma-separated: preview,build,live,edges (default: all)")
+	flag.IntVar(&o.nodes, "nodes", 0, "nodes on a PostgreSQL and a Redis of their own; 0: one program on SQLite")
+	flag.StringVar(&o.duckdb, "duckdb", "", "the built bench/duckdb, to be asked the same of the same rows (SQLite only)")
 	flag.Parse()
-	if err := run(o); err != nil {
+	stop, err := program.Use(o.nodes)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	err = run(o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -60,7 +71,7 @@ func run(o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	b := &bench{options: o, table: table.New(fmt.Sprintf("Segments over %d customers with %d events each, SQLite, load from another process", o.people, o.events),
+	b := &bench{options: o, table: table.New(fmt.Sprintf("Segments over %d customers with %d events each, %s, load from another process", o.people, o.events, program.Form()),
 		"what", "target", "p50", "p99", "max", "note")}
 	if err := b.begin(dir); err != nil {
 		return err
@@ -100,6 +111,11 @@ func (b *bench) begin(dir string) error {
 	fmt.Fprintln(os.Stderr, "filling", b.people, "customers")
 	if err := fill(dir, b.people, b.events); err != nil {
 		return fmt.Errorf("fill: %w", err)
+	}
+	if b.duckdb != "" && b.nodes == 0 {
+		if err := b.beside(dir); err != nil {
+			return fmt.Errorf("DuckDB: %w", err)
+		}
 	}
 	if b.Program, err = program.Start(b.binary, dir); err != nil {
 		return err

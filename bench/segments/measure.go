@@ -180,7 +180,7 @@ func (b *bench) ingest() error {
 			return b.track("/v1/batch", object{"batch": calls})
 		})
 	})
-	if b.profile != "" {
+	if b.profile != "" { // of the first node
 		done.Go(func() {
 			time.Sleep(2 * time.Second)
 			if err := b.Profile(b.profile, max(time.Second, b.duration-4*time.Second)); err != nil {
@@ -256,7 +256,7 @@ func (b *bench) track(path string, body object) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequest("POST", b.URL+path, bytes.NewReader(raw))
+	req, err := http.NewRequest("POST", b.At(rand.IntN(1<<16))+path, bytes.NewReader(raw))
 	if err != nil {
 		return err
 	}

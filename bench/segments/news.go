@@ -21,7 +21,7 @@ type news struct {
 
 func listen(p *program.Program, token string) (*news, error) {
 	n := &news{wait: map[string]chan time.Time{}}
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/api/v1/socket", program.Bearer(token))
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.At(1), "http")+"/api/v1/socket", program.Bearer(token))
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,13 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && !strings.Contains(o.URL, "default_query_exec_mode") {
 			config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		}
-	} else if _, given := config.RuntimeParams["lock_timeout"]; !given {
-		config.RuntimeParams["lock_timeout"] = lockTimeout
+	} else {
+		// To compile a rule takes the server longer than to answer it.
+		for name, value := range map[string]string{"lock_timeout": lockTimeout, "jit": "off"} {
+			if _, given := config.RuntimeParams[name]; !given {
+				config.RuntimeParams[name] = value
+			}
+		}
 	}
 	db.plain = config.Copy()
 	db.watch = newWatch(config.Copy(), o.Log)
