@@ -99,9 +99,8 @@ func (r *Redis) Close() error {
 		r.Release(ctx, name)
 	}
 	r.cancel()
-	err := r.client.Close() // ends the subscription's waiting
 	r.loops.Wait()
-	return err
+	return r.client.Close()
 }
 
 // errAway: Redis does not answer, and is not asked.
@@ -151,6 +150,7 @@ func (r *Redis) session() error {
 	}
 	ears := r.client.Subscribe(ctx, r.channel)
 	defer func() { _ = ears.Close() }()
+	defer context.AfterFunc(r.ctx, func() { _ = ears.Close() })() // ends its waiting
 	if first, err := ears.ReceiveTimeout(ctx, dialTimeout); err != nil {
 		return err
 	} else if _, ok := first.(*redis.Subscription); !ok {

@@ -52,7 +52,7 @@ func TestSegments(t *testing.T) {
 			{name: "in use", call: call{method: "DELETE", path: one, as: "owner"}, status: 409, has: []string{`"code":"segment_in_use"`, `"by":"The others"`}},
 			{name: "name taken", call: call{method: "POST", path: "/api/v1/segments", as: "owner", body: `{"name":"good Customers","rule":` + rule + `}`}, status: 422, has: []string{`{"field":"name","code":"name_taken"`}},
 			{name: "a circle", call: call{method: "PUT", path: one, as: "owner", body: `{"version":1,"name":"Good customers","rule":{"kind":"segment","id":"` + id + `"}}`}, status: 422, has: []string{`"code":"segment_cycle"`, `"field":"rule"`}},
-			{name: "renamed", call: call{method: "PUT", path: one, as: "manager", body: `{"version":1,"name":"Best customers","description":"Ours","rule":` + rule + `}`}, status: 200, has: []string{`"version":2`, `"state":"ready"`}},
+			{name: "renamed", call: call{method: "PUT", path: one, as: "manager", body: `{"version":1,"name":"Best customers","description":"Ours","rule":` + rule + `}`}, status: 200, has: []string{`"version":2`, `"state":"ready"`}, changes: []string{"segment"}},
 			{name: "an old version", call: call{method: "PUT", path: one, as: "manager", body: `{"version":1,"name":"Worst customers","rule":` + rule + `}`}, status: 409, has: []string{`"code":"segment_changed"`}},
 			{name: "built again", call: call{method: "POST", path: one + "/rebuild", as: "manager"}, status: 200, has: []string{`"state":"building"`}},
 			{name: "an agent makes none", call: call{method: "POST", path: "/api/v1/segments", as: "agent", body: `{"name":"X","rule":` + rule + `}`}, status: 403, has: []string{`"code":"forbidden"`}},

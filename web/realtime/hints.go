@@ -91,6 +91,8 @@ type hints struct {
 	viewers map[ids.ID]map[viewerKey]look // by conversation
 	nodes   map[string]*nodePresence
 	changed chan struct{}
+	// beside are tellings that take long.
+	beside *sync.WaitGroup
 }
 
 // viewerKey tells a teammate's pages on two nodes apart: one may look away.
@@ -106,7 +108,7 @@ type look struct {
 }
 
 func newHints(h *Hub) hints {
-	return hints{hub: h, telling: new(sync.Mutex), mu: new(sync.Mutex), viewers: map[ids.ID]map[viewerKey]look{}, nodes: map[string]*nodePresence{}, changed: make(chan struct{}, 1)}
+	return hints{hub: h, telling: new(sync.Mutex), mu: new(sync.Mutex), viewers: map[ids.ID]map[viewerKey]look{}, nodes: map[string]*nodePresence{}, changed: make(chan struct{}, 1), beside: new(sync.WaitGroup)}
 }
 
 func (s *hints) now() time.Time { return s.hub.o.Machine.Now() }
@@ -120,6 +122,7 @@ func (s *hints) publish(h hint) {
 // that others may have been missed.
 func (s *hints) run(ctx context.Context, heard, joined <-chan []byte) {
 	clk := s.hub.o.Machine
+	defer s.beside.Wait()
 	s.join()
 	tick, stopTick := clk.After(presenceEvery)
 	expire, stopExpire := clk.After(expireEvery)
@@ -278,7 +281,7 @@ func (s *hints) expire(ctx context.Context, now time.Time) {
 		s.tellViewers(place)
 	}
 	s.tellPresence(before)
-	s.hub.tellLost(ctx, lost)
+	s.tellLost(ctx, lost)
 }
 
 // left: a teammate's socket has ended.

@@ -252,13 +252,22 @@ func (h *Hub) CustomerOnline(id ids.ID) bool {
 	return here || h.hints.elsewhere(id)
 }
 
-// tellLost tells teammates of customers whose node has gone silent.
+// tellLost tells teammates of customers whose node has gone silent. They may be
+// many, so hints go on being heard meanwhile.
+func (s *hints) tellLost(ctx context.Context, lost map[ids.ID]struct{}) {
+	if len(lost) > 0 {
+		s.beside.Go(func() { s.hub.tellLost(ctx, lost) })
+	}
+}
+
 func (h *Hub) tellLost(ctx context.Context, lost map[ids.ID]struct{}) {
 	maps.DeleteFunc(lost, func(id ids.ID, _ struct{}) bool { return h.CustomerOnline(id) })
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(lost)), lostTogether) {
 		standing, err := h.o.Inbox.StandingOf(ctx, some)
 		if err != nil {
-			h.log.Error("find who has lost sight of a customer", "error", err)
+			if ctx.Err() == nil {
+				h.log.Error("find who has lost sight of a customer", "error", err)
+			}
 			return // whoever looks at the customer anew is told
 		}
 		places := map[ids.ID][]conversationPlace{}
