@@ -285,3 +285,44 @@ func TestTouchedVersionsAreNeverUsedTwice(t *testing.T) {
 		same(t, "touched", h.Number("SELECT count(*) FROM touched"), 4)
 	})
 }
+
+// Old moves between stages are forgotten, but for everybody's last one, and none
+// of people who were merged: their undo restores what each had.
+func TestOldStageChangesArePruned(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		plain, one, other := resolve(t, h, device("plain"), ""), resolve(t, h, device("one"), ""), resolve(t, h, device("other"), "")
+		move := func(r customers.Resolved, to string) {
+			t.Helper()
+			if err := h.DB.Write(h.Ctx(), func(tx *store.Tx) error {
+				_, err := h.Customers.MoveStageTx(tx, r.Customer, to, customers.StageMove{}, h.Clock.Now())
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			h.Clock.Advance(time.Hour)
+		}
+		for _, to := range []string{"lead", "customer", "member"} {
+			move(plain, to)
+			move(one, to)
+		}
+		move(other, "lead")
+		m := merge(t, h, one.Customer, other.Customer)
+		count := func(r customers.Resolved) int64 {
+			return h.Number("SELECT count(*) FROM stage_changes WHERE record_id = ?", r.Customer)
+		}
+		merged := count(one) + count(other)
+		h.Clock.Advance(1000 * time.Hour)
+		for range 2 {
+			if err := h.Customers.PruneStageChanges(h.Ctx(), h.Clock.Now().Add(-time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if count(plain) != 1 || count(one)+count(other) != merged {
+				t.Errorf("%d and %d of %d are left", count(plain), count(one)+count(other), merged)
+			}
+		}
+		undo(t, h, m.ID)
+		for r, stage := range map[ids.ID]string{plain.Customer: "member", one.Customer: "member", other.Customer: "lead"} {
+			same(t, "stage", h.Words("SELECT stage FROM customers WHERE id = ?", r), stage)
+		}
+	})
+}

@@ -415,3 +415,11 @@ DELETE FROM event_moves WHERE from_id = ? AND identity_id = ? AND to_id = ?
 
 -- name: newest-moving
 SELECT COALESCE(max(at), 0) FROM (SELECT e.at FROM events e WHERE e.customer_id = ? AND e.identity_id = ? ORDER BY e.at DESC LIMIT 1) newest
+
+-- name: old-stage-changes
+SELECT s.id FROM stage_changes s JOIN customers c ON c.id = s.record_id AND c.merged_into = 0 AND c.own = ''
+WHERE s.at < ? AND EXISTS (SELECT 1 FROM stage_changes n WHERE n.record_id = s.record_id AND n.id > s.id AND n.reason_kind <> 'merge')
+ORDER BY s.at LIMIT ?
+
+-- name: prune-stage-change
+DELETE FROM stage_changes WHERE id = ? AND EXISTS (SELECT 1 FROM customers c WHERE c.id = record_id AND c.merged_into = 0 AND c.own = '')

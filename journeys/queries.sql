@@ -195,7 +195,10 @@ SELECT journey_id, count(*) FROM enrollments WHERE goal_at > 0 GROUP BY journey_
 SELECT node, count(*) FROM enrollments WHERE journey_id = ? AND state = 'active' GROUP BY node
 
 -- name: outcomes
-SELECT node, outcome, count(*) FROM enrollment_steps WHERE journey_id = ? GROUP BY node, outcome
+SELECT node, outcome, sum(n) FROM (
+  SELECT node, outcome, count(*) AS n FROM enrollment_steps WHERE journey_id = ? GROUP BY node, outcome
+  UNION ALL SELECT node, outcome, n FROM journey_totals WHERE journey_id = ?) counted
+GROUP BY node, outcome
 
 -- name: steps-of
 SELECT visit, node, kind, at, outcome, detail, delivery_id, task_id FROM enrollment_steps WHERE enrollment_id = ? ORDER BY visit
@@ -238,3 +241,13 @@ SELECT delivery_id FROM enrollment_steps WHERE enrollment_id = ? AND outcome = '
 
 -- name: vouch
 SELECT j.state, COALESCE(e.state, ''), COALESCE(e.end_reason, '') FROM journeys j LEFT JOIN enrollments e ON e.id = ? WHERE j.id = ?
+
+-- name: oldest-steps
+SELECT DISTINCT enrollment_id FROM enrollment_steps WHERE enrollment_id > ? ORDER BY enrollment_id LIMIT ?
+
+-- name: count-on
+INSERT INTO journey_totals (journey_id, node, outcome, n) VALUES (?, ?, ?, ?)
+ON CONFLICT (journey_id, node, outcome) DO UPDATE SET n = journey_totals.n + excluded.n
+
+-- name: delete-totals
+DELETE FROM journey_totals WHERE journey_id = ?

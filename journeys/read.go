@@ -169,7 +169,7 @@ func (s *Service) Nodes(ctx context.Context, id ids.ID) ([]*NodeCount, error) {
 	}); err != nil {
 		return nil, err
 	}
-	rows, err = q.Query(queries.Get("outcomes"), id)
+	rows, err = q.Query(queries.Get("outcomes"), id, id)
 	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
 		var node, outcome string
 		var n int64

@@ -146,7 +146,7 @@ func (s *Service) Delete(ctx context.Context, p auth.Principal, id ids.ID) error
 		if err != nil {
 			return err
 		}
-		for _, name := range []string{"clear-interests", "drop-held", "delete-refusals", "delete-ticks", "delete-versions", "delete-journey"} {
+		for _, name := range []string{"clear-interests", "drop-held", "delete-refusals", "delete-ticks", "delete-totals", "delete-versions", "delete-journey"} {
 			if _, err := tx.Exec(queries.Get(name), id); err != nil {
 				return err
 			}

@@ -345,3 +345,23 @@ func TestDefinitionsAreTold(t *testing.T) {
 		}
 	})
 }
+
+// Who entered and left long ago is forgotten; who is in stays in.
+func TestOldChangesArePruned(t *testing.T) {
+	each(t, func(s *shop) {
+		one := s.segment("Everybody", rule.Node{Kind: rule.All})
+		s.Receive("a", "1", "hello")
+		s.Settle()
+		s.Clock.Advance(100 * 24 * time.Hour)
+		s.Receive("b", "1", "hello")
+		s.Settle()
+		for range 2 {
+			if err := s.Segments.PruneChanges(s.Ctx(), s.Clock.Now().Add(-time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if changes, members := s.Number("SELECT count(*) FROM membership_changes WHERE segment_id = ?", one), s.Number("SELECT count(*) FROM memberships WHERE segment_id = ?", one); changes != 1 || members != 2 {
+				t.Errorf("%d changes and %d members are left", changes, members)
+			}
+		}
+	})
+}

@@ -173,3 +173,6 @@ FROM segments WHERE owner = '' AND deleted_at = 0 ORDER BY folded_name
 
 -- name: rule
 SELECT rule FROM segments WHERE id = ?
+
+-- name: oldest-changes
+SELECT id, at FROM membership_changes WHERE id > ? ORDER BY id LIMIT ?

@@ -45,12 +45,14 @@ func (a *app) upkeep() error {
 	jobs.Register(a.jobs, "upkeep/inbound", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.forgetInbound(ctx) })
 	jobs.Register(a.jobs, "upkeep/sign-ins", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.auth.Sweep(ctx) })
 	jobs.Register(a.jobs, "upkeep/tracking", jobs.WorkerOptions{}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.customers.SweepMessages(ctx) })
+	jobs.Register(a.jobs, "upkeep/history", jobs.WorkerOptions{Timeout: time.Hour}, func(ctx context.Context, _ jobs.Job, _ none) error { return a.pruneHistory(ctx) })
 	jobs.Register(a.jobs, clearTeam, jobs.WorkerOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, _ jobs.Job, team ids.ID) error { return a.inbox.ClearTeam(ctx, team) })
 	return errors.Join(
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/changes", Kind: "upkeep/changes", Spec: "*/10 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/uploads", Kind: "upkeep/uploads", Spec: "25 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/inbound", Kind: "upkeep/inbound", Spec: "10 * * * *", Zone: "UTC"}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/tracking", Kind: "upkeep/tracking", Spec: "50 * * * *", Zone: "UTC"}),
+		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/history", Kind: "upkeep/history", Spec: "15 3 * * *", Zone: a.config.Installation.Timezone}),
 		a.jobs.Schedule(jobs.Schedule{Name: "upkeep/sign-ins", Kind: "upkeep/sign-ins", Spec: "40 * * * *", Zone: "UTC"}),
 	)
 }
@@ -75,6 +77,16 @@ func (a *app) pruneChanges(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// pruneHistory forgets what happened longer ago than the settings keep it.
+func (a *app) pruneHistory(ctx context.Context) error {
+	now, keep := a.db.clk.Now(), a.config.Retention
+	return errors.Join(
+		a.segments.PruneChanges(ctx, now.Add(-keep.MembershipChanges)),
+		a.journeys.PruneSteps(ctx, now.Add(-keep.JourneySteps)),
+		a.customers.PruneStageChanges(ctx, now.Add(-keep.StageChanges)),
+	)
 }
 
 // forgetInbound deletes raw inbound that was handled long enough ago; until then

@@ -104,6 +104,10 @@ type Limits struct {
 // Retention is how long derived rows are kept.
 type Retention struct {
 	Changes time.Duration `yaml:"changes" doc:"How long the change feed is kept. A browser that was away for longer loads everything anew."`
+
+	MembershipChanges time.Duration `yaml:"membership_changes" doc:"How long it is kept who entered and left a segment, and why. Who is in it, and since when, is kept as long as it is so."`
+	JourneySteps      time.Duration `yaml:"journey_steps" doc:"How long the steps of people are kept who have come through a journey. What came of each step is still counted, and that they were there is kept."`
+	StageChanges      time.Duration `yaml:"stage_changes" doc:"How long the moves between stages are kept. The last one of everybody is always kept, and all of those who were merged."`
 }
 
 // Session is how long a sign-in lasts.
@@ -126,7 +130,7 @@ func Default() *Config {
 		Sandbox:        Sandbox{Mode: "auto", ShopAddr: "127.0.0.1:8081", PhoneAddr: "127.0.0.1:8082", MailAddr: "127.0.0.1:8083"},
 		Log:            Log{Level: "info", Format: "text"},
 		Limits:         Limits{FileBytes: 25 << 20, BodyChars: 10_000, RequestBytes: 1 << 20},
-		Retention:      Retention{Changes: 72 * time.Hour},
+		Retention:      Retention{Changes: 72 * time.Hour, MembershipChanges: 400 * day, JourneySteps: 400 * day, StageChanges: 1100 * day},
 		Session:        Session{Lifetime: 30 * 24 * time.Hour},
 		Installation:   Installation{Locale: "en", Timezone: "UTC"},
 	}

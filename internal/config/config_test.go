@@ -101,7 +101,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"database.url": "postgres://h/d", "redis.url": "redis://h", "files.url": "file:///shared", "secret_key": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
 		"sandbox.mode": "off", "sandbox.shop_addr": "127.0.0.1:2", "sandbox.phone_addr": "127.0.0.1:3", "sandbox.mail_addr": "127.0.0.1:4",
 		"email.smtp_addr": "127.0.0.1:5", "email.tls_cert": "c.pem", "email.tls_key": "k.pem", "log.level": "debug", "log.format": "json", "limits.file_bytes": "2048",
-		"limits.body_chars": "200", "limits.request_bytes": "70000", "retention.changes": "2h", "session.lifetime": "9d",
+		"limits.body_chars": "200", "limits.request_bytes": "70000", "retention.changes": "2h", "retention.membership_changes": "31d", "retention.journey_steps": "32d", "retention.stage_changes": "33d", "session.lifetime": "9d",
 		"installation.locale": "zh-CN", "installation.timezone": "Asia/Shanghai",
 	}
 	var environ []string

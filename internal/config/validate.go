@@ -69,6 +69,9 @@ func (c *Config) validate() Problems {
 	}
 	span("http.drain_wait", c.HTTP.DrainWait, 0, 5*time.Minute)
 	span("retention.changes", c.Retention.Changes, time.Hour, 90*day)
+	span("retention.membership_changes", c.Retention.MembershipChanges, 30*day, 3650*day)
+	span("retention.journey_steps", c.Retention.JourneySteps, 30*day, 3650*day)
+	span("retention.stage_changes", c.Retention.StageChanges, 30*day, 3650*day)
 	span("session.lifetime", c.Session.Lifetime, 5*time.Minute, 365*day)
 	oneOf("installation.locale", c.Installation.Locale, "en", "zh-CN")
 	_, err := time.LoadLocation(c.Installation.Timezone)
