@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,7 +32,7 @@ const (
 // connect makes a client of an address without calling anybody. It fails on
 // addresses that say nothing.
 func connect(address string) (redis.UniversalClient, Form, error) {
-	redis.SetLogger(silent{})
+	hush()
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, "", fmt.Errorf("redis.url is no address") // the cause would show its password
@@ -66,7 +67,10 @@ func connect(address string) (redis.UniversalClient, Form, error) {
 	}
 }
 
-// silent keeps the library from logging each failed try by itself.
+// hush keeps the library from logging each failed try by itself; it is set before
+// the library's first client reads it.
+var hush = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}

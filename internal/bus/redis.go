@@ -171,10 +171,10 @@ func probe(ctx context.Context, c redis.UniversalClient, prefix string) error {
 // joined: what was said meanwhile has not been heard here, and what was to be said
 // has waited.
 func (r *Redis) joined() {
-	r.up.Store(true)
 	if r.told.Swap(false) {
 		r.o.Log.Info("Redis is back")
 	}
+	r.up.Store(true)
 	r.wake()
 	r.Memory.Publish(TopicJoined, nil)
 	r.outbox.stir()

@@ -141,6 +141,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.all, "")
+}
+
 func (l *lines) count(word string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,7 +223,7 @@ func TestAway(t *testing.T) {
 			reach(t, a, b)
 			reach(t, b, a)
 			if log.count("away") != 1 || log.count("back") != 1 {
-				t.Errorf("it is said %d times that it is away, and %d times that it is back: %v", log.count("away"), log.count("back"), log.all)
+				t.Errorf("it is said %d times that it is away, and %d times that it is back: %v", log.count("away"), log.count("back"), log)
 			}
 			if published, received, dropped := a.Stats(); published == 0 || received == 0 || dropped < 100 {
 				t.Errorf("published %d, received %d, dropped %d", published, received, dropped)
@@ -254,7 +260,7 @@ func TestFull(t *testing.T) {
 	server.Do(t, "CONFIG SET maxmemory 0")
 	up(t, r)
 	if log.count("away") != 1 || log.count("back") != 1 {
-		t.Errorf("%v", log.all)
+		t.Errorf("%v", log)
 	}
 }
 
