@@ -21,6 +21,7 @@ var (
 	qAnything  = queries.Get("anything")
 
 	qNoteSandbox = queries.Get("note-sandbox")
+	qMakeSandbox = queries.Get("make-sandbox")
 	qSandbox     = queries.Get("sandbox-state")
 	qForbidder   = queries.Get("sandbox-forbidder")
 	qTakeSandbox = queries.Get("take-sandbox")

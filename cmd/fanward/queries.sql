@@ -27,6 +27,9 @@ SELECT (SELECT count(*) FROM customers) + (SELECT count(*) FROM conversations) +
 -- name: note-sandbox
 UPDATE nodes SET sandbox = ?, clock_offset = ? WHERE holder = ?
 
+-- name: make-sandbox
+INSERT INTO sandbox (one) VALUES (1) ON CONFLICT (one) DO NOTHING
+
 -- name: sandbox-state
 SELECT holder, lease_until, shop_url, clock_offset FROM sandbox
 

@@ -70,6 +70,9 @@ func (k *sandboxKeeper) begin(ctx context.Context) error {
 	if k.fits, err = k.config.SandboxOn(false); err != nil {
 		return err
 	}
+	if err := k.row.prepare(ctx); err != nil {
+		return err
+	}
 	if k.alone() {
 		return k.beginAlone(ctx)
 	}

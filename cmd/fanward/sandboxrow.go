@@ -44,6 +44,9 @@ type sandboxState struct {
 // on tells whether the sandbox is on at an instant of the machine's clock.
 func (s sandboxState) on(now time.Time) bool { return now.Before(s.until.Add(sandboxGrace)) }
 
+// prepare makes the row where a backup from before it was restored.
+func (r sandboxRow) prepare(ctx context.Context) error { return r.exec(ctx, qMakeSandbox) }
+
 func (r sandboxRow) state(ctx context.Context) (sandboxState, error) {
 	var s sandboxState
 	var until, offset int64

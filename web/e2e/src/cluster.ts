@@ -86,7 +86,10 @@ export class Cluster extends Hub {
     this.balancer = await Balancer.before(port, [agents.url, visitors.url], (path) => (theirs.test(path) ? visitors.url : agents.url));
     await this.balancer.ask();
     const killed = victim === "agents" ? agents : visitors;
-    atMidway(() => (this.back = this.strike(killed)));
+    atMidway(() => {
+      this.back = this.strike(killed);
+      this.back.catch(() => {}); // stop tells of it
+    });
   }
 
   private async strike(node: Node): Promise<void> {
