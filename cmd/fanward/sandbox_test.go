@@ -54,7 +54,7 @@ func TestSandboxOfTwoNodes(t *testing.T) {
 		return at
 	}
 	moved := func(s story, by time.Duration) bool {
-		off := now(s).Sub(time.Now())
+		off := time.Until(now(s))
 		return off > by-time.Minute && off < by+time.Minute
 	}
 	a.call("POST", phones+"/phone/clock", map[string]any{"seconds": 5 * 24 * 3600})
