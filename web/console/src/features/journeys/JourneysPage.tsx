@@ -94,12 +94,12 @@ function useColumns(): Columns<JourneyRow> {
       render: (_, j) => (
         <>
           <Tag tone={stateTone[j.state]}>{t(`journeys.state.${j.state}`)}</Tag>
-          {j.version !== null && <span className="muted"> {t("journeys.versionNumber", { number: j.version })}</span>}
+          {j.version !== null && <span className="journey-version"> {t("journeys.versionNumber", { number: j.version })}</span>}
         </>
       ),
     },
     { key: "entered", title: t("journeys.entered"), align: "right", render: (_, j) => figure(j.entered) },
-    { key: "active", title: t("journeys.active"), align: "right", render: (_, j) => figure(j.active) },
+    { key: "active", responsive: ["md"], title: t("journeys.active"), align: "right", render: (_, j) => figure(j.active) },
     { key: "goals", responsive: ["md"], title: t("journeys.goals"), align: "right", render: (_, j) => figure(j.goals) },
     { key: "updated", title: t("journeys.updated"), responsive: ["md"], render: (_, j) => <time title={full(j.updated_at)}>{ago(j.updated_at, now)}</time> },
   ];
