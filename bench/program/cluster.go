@@ -193,6 +193,9 @@ func (c *servers) env(dir string) ([]string, error) {
 func (p *Program) join(binary string, env []string) error {
 	for n := 1; cluster != nil && n < cluster.nodes; n++ {
 		dir := filepath.Join(p.Dir, fmt.Sprintf("node%d", n))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
 		one, err := launch(binary, dir, p.Dir, env)
 		if err != nil {
 			return err

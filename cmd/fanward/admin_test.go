@@ -200,6 +200,17 @@ func TestSocketOfADeadProcessIsReplaced(t *testing.T) {
 	}
 }
 
+// A node whose rows and files are elsewhere has no folder before this one.
+func TestSocketMakesItsFolder(t *testing.T) {
+	a, err := startAdmin(filepath.Join(t.TempDir(), "none", "yet"), direct{}, quiet)
+	if err != nil || a == nil {
+		t.Fatal(err)
+	}
+	if err := a.stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSocketInADeepFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("deep/", 30))
 	serving(t, dir)

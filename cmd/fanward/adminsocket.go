@@ -100,6 +100,10 @@ type adminServer struct {
 // process left is replaced; on a folder shared by several nodes (PostgreSQL)
 // the first one keeps it and the others go without: nil, nil. more adds calls.
 func startAdmin(dataDir string, a administration, log *slog.Logger, more ...func(*http.ServeMux)) (*adminServer, error) {
+	// With rows and files elsewhere nobody has made the folder yet.
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("open the admin socket: %w", err)
+	}
 	path := filepath.Join(dataDir, adminSocketName)
 	if c, err := dialAdmin(context.Background(), dataDir); err == nil {
 		_ = c.Close()
