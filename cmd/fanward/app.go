@@ -75,9 +75,11 @@ type app struct {
 	failed     chan error
 	// pretend stands something in the place of a provider's adapter; as a rule the
 	// adapter itself.
-	pretend    func(real channels.Adapter) channels.Adapter
-	gauges     []*gauge
-	databaseUp atomic.Int64
+	pretend func(real channels.Adapter) channels.Adapter
+	gauges  []*gauge
+	// breakBackups ends the backups under way.
+	breakBackups context.CancelFunc
+	databaseUp   atomic.Int64
 	// forwarded is a proxy that is not trusted, nil as long as none was seen.
 	forwarded atomic.Pointer[string]
 	// watermark is the age of the change feed's watermark in nanoseconds.
@@ -272,7 +274,7 @@ func (a *app) start(ctx context.Context) error {
 	if err := a.jobs.Start(work); err != nil {
 		return err
 	}
-	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, customers: a.customers, signInURL: a.signInURL}, obs.Component(a.log, "admin"), a.backups(work), a.examined); err != nil {
+	if a.admin, err = startAdmin(a.config.DataDir, direct{auth: a.auth, customers: a.customers, signInURL: a.signInURL}, obs.Component(a.log, "admin"), a.backups(), a.examined); err != nil {
 		return err
 	}
 	a.http = &http.Server{Handler: a.noticeForwarded(a.server), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
@@ -322,6 +324,9 @@ func (a *app) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	a.server.Drain()
+	if a.breakBackups != nil {
+		a.breakBackups() // one that goes on for minutes is begun again later
+	}
 	a.sandbox.stop(ctx)
 	a.post.stop(ctx)
 	a.hub.Drain(ctx)

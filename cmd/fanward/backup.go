@@ -236,8 +236,10 @@ type backupMade struct {
 	At time.Time `json:"at"`
 }
 
-// backups adds to the admin socket what a backup asks for, until life ends.
-func (a *app) backups(life context.Context) func(*http.ServeMux) {
+// backups adds to the admin socket what a backup asks for, until breakBackups.
+func (a *app) backups() func(*http.ServeMux) {
+	var life context.Context
+	life, a.breakBackups = context.WithCancel(context.Background())
 	d := directBackup{db: a.db.DB, files: a.files, clk: a.db.machine, serving: true}
 	return func(mux *http.ServeMux) {
 		mux.HandleFunc("GET /backup", func(w http.ResponseWriter, r *http.Request) { d.serve(life, a.log, w, r) })

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,13 +16,15 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/internal/backup"
+	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
 )
 
-// settle points the commands of this process at another installation.
+// installed points the commands of this process at another installation.
 func installed(t *testing.T, p *testkit.Process) {
 	t.Helper()
 	installation(t)
@@ -369,5 +372,46 @@ func rows(t *testing.T, dir string, statements ...string) {
 		if err := db.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(q); return err }); err != nil {
 			t.Fatal(s, err)
 		}
+	}
+}
+
+// TestBackupBreaksOff: a server that stops amid a backup leaves no archive that
+// somebody could take for one, and the one before stays.
+func TestBackupBreaksOff(t *testing.T) {
+	dir := installation(t)
+	must(t, "migrate")
+	kept, err := files.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Close() }()
+	db := open(t, dir)
+	defer func() { _ = db.Close() }()
+	d := directBackup{db: db, files: kept, clk: clock.NewSystem(), serving: true}
+	life, stopping := context.WithCancel(t.Context())
+	stopping()
+	a, err := startAdmin(dir, direct{}, quiet, func(mux *http.ServeMux) {
+		mux.HandleFunc("GET /backup", func(w http.ResponseWriter, r *http.Request) { d.serve(life, quiet, w, r) })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.stop(t.Context()) }()
+	to := t.TempDir()
+	path := filepath.Join(to, "a.tar.zst")
+	if err := os.WriteFile(path, []byte("the one before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run("backup", "--to", path); err == nil {
+		t.Error("a backup that broke off succeeds")
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "the one before" {
+		t.Errorf("the one before is %q: %v", b, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(to, "*")); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	if at, err := lastBackupAt(t.Context(), db); err != nil || !at.IsZero() {
+		t.Errorf("it counts as made at %v: %v", at, err)
 	}
 }

@@ -223,7 +223,7 @@ func TestAlerts(t *testing.T) {
 	var shown string
 	testkit.Eventually(t, 30*time.Second, "both show what they have sampled", func() bool {
 		shown = metrics(t, alone.URL) + metrics(t, node.URL)
-		return strings.Count(shown, "fanward_database_up 1") == 2 && strings.Contains(shown, "\nfanward_redis_up 1") && strings.Contains(shown, "\nfanward_http_requests_total")
+		return strings.Count(shown, "\nfanward_database_up 1\n") == 2 && strings.Contains(shown, "\nfanward_redis_up 1") && strings.Contains(shown, "\nfanward_http_requests_total")
 	})
 	known := func(name string) bool {
 		return strings.Contains(shown, "\n"+name+" ") || strings.Contains(shown, "\n"+name+"{")
