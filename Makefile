@@ -104,7 +104,7 @@ bench-growth: build ## What grows with the data, with PEOPLE customers (10000, 1
 
 .PHONY: soak
 soak: build ## The long runs: crashes, faults, the browser stories again and again, fuzzing
-	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./internal/crashtest/... ./internal/store/... ./segments/...
+	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./internal/crashtest/... ./internal/faulttest/... ./internal/store/... ./segments/...
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 60m -race ./customers ./inbox ./segments ./journeys
 	cd web/e2e && FANWARD_SOAK=1 FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
 	.ci/walk

@@ -81,6 +81,9 @@ func TestKilledAmidAJourney(t *testing.T) {
 	wechat.Settle()
 	// Who confirmed before they came to the node that waits for it, waits.
 	followers := wechat.Acknowledged()
+	if len(followers) == 0 {
+		t.Error("no push was ever acknowledged")
+	}
 	var come []outside.Enrollment
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -105,5 +108,7 @@ func TestKilledAmidAJourney(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		p.Restart(syscall.SIGKILL)
 	}
-	outside.JudgeJourney(t, p, header, journey.ID, segment.ID, people, fansFollow, (kills-1)*each+people, wechat, box)
+	outside.JudgeJourney(t, p, header, outside.Run{
+		Journey: journey.ID, Segment: segment.ID, People: people, Confirmations: (kills-1)*each + people, Followers: wechat.Acknowledged(), Spare: fansFollow,
+	}, wechat, box)
 }
