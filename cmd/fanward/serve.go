@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/web/api"
@@ -68,6 +69,10 @@ func (a *app) welcome(cmd *cobra.Command) error {
 		say("mailbox", map[string]any{"url": side.mail.url()})
 	}
 	link, needed, err := a.auth.OwnerLink(cmd.Context())
+	if fault.KindOf(err) == fault.Unavailable { // it serves already, and goes on by itself
+		a.log.Warn("make the owner's sign-in link", "error", err)
+		err = nil
+	}
 	if err != nil {
 		return err
 	}
