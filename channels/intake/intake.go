@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/channels"
@@ -33,6 +34,8 @@ var (
 	qSettle  = queries.Get("settle")
 	qFree    = queries.Get("free")
 	qRelease = queries.Get("release")
+	qOwn     = queries.Get("own")
+	qOrphan  = queries.Get("orphan")
 	qRetry   = queries.Get("retry")
 )
 
@@ -114,6 +117,8 @@ type Intake struct {
 	log      *slog.Logger
 	limits   Limits
 	handlers map[string]Handler
+	// stopping: what cannot be stored now is left to whoever comes after.
+	stopping atomic.Bool
 }
 
 // Options are what an Intake needs. Zero Limits mean DefaultLimits.

@@ -21,6 +21,12 @@ SELECT COALESCE(min(next_at), 0) FROM inbound WHERE state = 'new' AND next_at > 
 UPDATE inbound SET state = ?, attempt = ?, next_at = ?, error_code = ?, ended_at = ?, lease_until = 0
 WHERE id = ? AND state = 'new' AND leased_by = ? AND lease_until = ?
 
+-- name: own
+SELECT id, lease_until FROM inbound WHERE state = 'new' AND lease_until > 0 AND leased_by = ?
+
+-- name: orphan
+UPDATE inbound SET lease_until = 0 WHERE id = ? AND state = 'new' AND leased_by = ? AND lease_until = ?
+
 -- name: release
 UPDATE inbound SET lease_until = 0 WHERE state = 'new' AND leased_by = ?
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
 
@@ -28,7 +30,7 @@ func (in *Intake) Run(ctx context.Context, wake <-chan []byte, alone bool) {
 			in.log.Error("intake recovery", "error", err)
 		}
 	}
-	r := &runner{in: in, done: make(chan struct{}, 1)}
+	r := &runner{in: in, mine: map[ids.ID]struct{}{}, done: make(chan struct{}, 1)}
 	for ctx.Err() == nil {
 		timer, stop := in.clk.After(r.round(ctx))
 		select {
@@ -42,6 +44,7 @@ func (in *Intake) Run(ctx context.Context, wake <-chan []byte, alone bool) {
 		}
 		stop()
 	}
+	in.stopping.Store(true)
 	r.running.Wait()
 }
 
@@ -62,6 +65,10 @@ type runner struct {
 
 	mu   sync.Mutex
 	busy int
+	mine map[ids.ID]struct{}
+	// doubt: a write failed of which nobody knows whether it was done, so rows may
+	// be ours without our knowing.
+	doubt atomic.Bool
 }
 
 // claimed is a row in this process's hands. lease is the claim's name: whoever
@@ -87,6 +94,11 @@ func scanClaimed(r store.Row) (claimed, error) {
 // will be.
 func (r *runner) round(ctx context.Context) time.Duration {
 	in := r.in
+	if r.doubt.Swap(false) {
+		if err := r.orphans(ctx); err != nil {
+			r.doubt.Store(true)
+		}
+	}
 	r.mu.Lock()
 	room := in.limits.AtOnce - r.busy
 	r.mu.Unlock()
@@ -114,6 +126,7 @@ func (r *runner) round(ctx context.Context) time.Duration {
 		return err
 	})
 	if err != nil {
+		r.doubt.Store(true)
 		if ctx.Err() == nil {
 			in.log.Error("intake claim", "error", err)
 		}
@@ -121,6 +134,9 @@ func (r *runner) round(ctx context.Context) time.Duration {
 	}
 	r.mu.Lock()
 	r.busy += len(found)
+	for _, c := range found {
+		r.mine[c.ID] = struct{}{}
+	}
 	r.mu.Unlock()
 	for _, c := range found {
 		r.running.Go(func() { r.one(ctx, c) })
@@ -135,15 +151,46 @@ func (r *runner) round(ctx context.Context) time.Duration {
 func (r *runner) one(ctx context.Context, c claimed) {
 	// What has begun is finished even when the program stops.
 	if err := r.in.handle(context.WithoutCancel(ctx), c); err != nil {
+		r.doubt.Store(true)
 		r.in.log.Error("intake", "inbound_id", c.ID, "error", err)
 	}
 	r.mu.Lock()
 	r.busy--
+	delete(r.mine, c.ID)
 	r.mu.Unlock()
 	select {
 	case r.done <- struct{}{}:
 	default:
 	}
+}
+
+// orphans frees what stands in this process's name and it does not know of.
+func (r *runner) orphans(ctx context.Context) error {
+	type own struct {
+		id    ids.ID
+		lease int64
+	}
+	rows, err := r.in.db.Reader(ctx).Query(qOwn, r.in.holder)
+	found, err := store.Collect(rows, err, func(row store.Row) (o own, err error) { return o, row.Scan(&o.id, &o.lease) })
+	if err != nil {
+		return err
+	}
+	for _, o := range found {
+		r.mu.Lock()
+		_, mine := r.mine[o.id]
+		r.mu.Unlock()
+		if mine {
+			continue
+		}
+		err := r.in.db.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(qOrphan, o.id, r.in.holder, o.lease)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // handle takes one row to the end of an attempt; the error is for the log.
@@ -182,7 +229,19 @@ func (in *Intake) call(ctx context.Context, c claimed) error {
 	return guarded(ctx, h, account, c.Raw)
 }
 
+// settle stores how a row ended, as soon as the database takes it.
 func (in *Intake) settle(ctx context.Context, c claimed, state, code string, due, ended time.Time) error {
+	limit := time.Now().Add(in.limits.Lease)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := in.settleOnce(ctx, c, state, code, due, ended)
+		if fault.CodeOf(err) != "storage_unavailable" || in.stopping.Load() || time.Now().After(limit) {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (in *Intake) settleOnce(ctx context.Context, c claimed, state, code string, due, ended time.Time) error {
 	return in.db.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(qSettle, state, c.Attempt, millis(due), code, millis(ended), c.ID, in.holder, c.lease)
 		return err

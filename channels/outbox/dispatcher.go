@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/channels"
@@ -48,6 +49,7 @@ func (o *Outbox) Run(ctx context.Context, wake <-chan []byte, recoverAll bool) {
 		}
 		stop()
 	}
+	o.stopping.Store(true)
 	d.running.Wait()
 }
 
@@ -60,6 +62,9 @@ type dispatcher struct {
 	mu    sync.Mutex
 	lanes map[ids.ID]int      // claims and sends by account
 	mine  map[ids.ID]struct{} // and by delivery
+	// doubt: a write failed of which nobody knows whether it was done, so rows may
+	// be ours without our knowing.
+	doubt atomic.Bool
 }
 
 // round claims what is due for every account that has room; it returns how
@@ -68,6 +73,11 @@ func (d *dispatcher) round(ctx context.Context) time.Duration {
 	o := d.o
 	if err := d.rescue(ctx, false); err != nil && ctx.Err() == nil {
 		o.log.Error("outbox rescue", "error", err)
+	}
+	if d.doubt.Swap(false) {
+		if err := d.orphans(ctx); err != nil {
+			d.doubt.Store(true)
+		}
 	}
 	now := o.clk.Now()
 	due, err := o.due(ctx, now)
@@ -146,6 +156,7 @@ func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 	}
 	claimed, err := d.o.claim(ctx, account, room)
 	if err != nil {
+		d.doubt.Store(true)
 		return err
 	}
 	d.mu.Lock()
@@ -162,6 +173,7 @@ func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 
 func (d *dispatcher) run(ctx context.Context, j job) {
 	if err := d.o.process(ctx, j); err != nil {
+		d.doubt.Store(true)
 		d.o.log.Error("delivery", "delivery_id", j.id, "error", err)
 	}
 	d.mu.Lock()
@@ -243,6 +255,27 @@ func (d *dispatcher) rescue(ctx context.Context, all bool) error {
 			}
 		}
 	}
+}
+
+// orphans rescues what stands in this process's name and it does not know of.
+func (d *dispatcher) orphans(ctx context.Context) error {
+	rows, err := d.o.db.Reader(ctx).Query(qOwn, d.o.holder)
+	found, err := store.Collect(rows, err, scanLost)
+	if err != nil {
+		return err
+	}
+	for _, l := range found {
+		d.mu.Lock()
+		_, mine := d.mine[l.id]
+		d.mu.Unlock()
+		if mine {
+			continue
+		}
+		if err := d.o.rescueOne(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ReleaseTx ends the leases of a process that has died, so that what it had

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanward/fanward/channels"
@@ -40,6 +41,8 @@ var (
 	qExpired = queries.Get("expired")
 	qRescue  = queries.Get("rescue")
 	qRelease = queries.Get("release")
+	qOwn     = queries.Get("own")
+	qStill   = queries.Get("still")
 	qDue     = queries.Get("due-accounts")
 	qNext    = queries.Get("next-due")
 )
@@ -65,6 +68,8 @@ type Outbox struct {
 	auditor  auth.Auditor
 	outreach []OutreachTold
 	vouch    Vouch
+	// stopping: what cannot be stored now is left to whoever comes after.
+	stopping atomic.Bool
 	// unsubscribe is the address at which an identity takes consent back.
 	unsubscribe func(identity, account ids.ID, channel string) string
 }

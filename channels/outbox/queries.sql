@@ -73,6 +73,13 @@ SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq
 FROM deliveries d JOIN accounts a ON a.id = d.account_id
 WHERE d.state IN ('claimed', 'sending') AND d.id > ? AND (d.lease_until < ? OR d.lease_until > ?) ORDER BY d.id LIMIT 500
 
+-- name: own
+SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.lane, d.lease_until, d.state, a.channel
+FROM deliveries d JOIN accounts a ON a.id = d.account_id WHERE d.state IN ('claimed', 'sending') AND d.leased_by = ? ORDER BY d.id
+
+-- name: still
+UPDATE deliveries SET updated_at = ? WHERE id = ? AND state = 'sending' AND leased_by = ? AND lease_until = ?
+
 -- name: release
 UPDATE deliveries SET lease_until = 1 WHERE state IN ('claimed', 'sending') AND leased_by = ?
 

@@ -22,6 +22,9 @@ const (
 	maxRetryAfter = 24 * time.Hour
 	// laneWait is when a delivery looks again that found its lane taken.
 	laneWait = time.Second
+	// maxDoze is how long it may take to make "sending" durable before somebody
+	// else may have noticed.
+	maxDoze = 5 * time.Second
 )
 
 // process takes one claimed delivery to the end of an attempt.
@@ -48,6 +51,7 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 		}
 		return nil
 	}
+	claim, began := j, o.machine.Now()
 	mine, err := o.begin(ctx, &j, caps)
 	var waits *held
 	if errors.As(err, &waits) {
@@ -61,16 +65,35 @@ func (o *Outbox) process(ctx context.Context, j job) error {
 		return o.settle(ctx, j, channels.Failed, fault.CodeOf(err), "", o.clk.Now())
 	}
 	if err != nil {
-		return err
+		// Whether "sending" stands is open, that nothing was sent is not.
+		due := o.clk.Now().Add(laneWait)
+		return errors.Join(err, o.settle(ctx, j, channels.Queued, "", "", due), o.settle(ctx, claim, channels.Queued, "", "", due))
 	}
 	if !mine {
 		return o.settle(ctx, j, channels.Queued, "", "", o.clk.Now().Add(laneWait))
+	}
+	if slept := o.machine.Now().Sub(began); slept > maxDoze {
+		// The process was stopped, or the database slow: somebody may have taken it
+		// for dead, and for unknown what it was about to send.
+		if still, err := o.still(ctx, j); err != nil || !still {
+			return err
+		}
 	}
 	sent, err := o.call(ctx, adapter, out)
 	if err == nil {
 		return o.settle(ctx, j, channels.SentState, "", text.CleanLine(sent.ProviderRef), o.clk.Now())
 	}
 	return o.failed(ctx, j, caps, err)
+}
+
+// still tells whether a send that is about to begin has not been given up by others.
+func (o *Outbox) still(ctx context.Context, j job) (held bool, err error) {
+	err = o.db.Write(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(qStill, clock.Millis(o.clk.Now()), j.id, o.holder, j.lease)
+		held = n == 1
+		return err
+	})
+	return held, err
 }
 
 // prepare gathers what a send needs; a *channels.SendError says that there is
@@ -151,7 +174,7 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 		}
 		return o.tellTx(tx, next.enqueued(channels.Sending, "", now), now)
 	})
-	if mine && err == nil {
+	if mine && (err == nil || fault.CodeOf(err) == "storage_unavailable") {
 		*j = next
 	}
 	return mine, err
@@ -247,9 +270,20 @@ func backoff(attempt int64) time.Duration {
 	return d + rand.N(d/4)
 }
 
-// settle stores how things stand. due is when a queued one is tried next.
-// Nothing happens when the claim has been lost.
+// settle stores how things stand, as soon as the database takes it. due is when
+// a queued one is tried next. Nothing happens when the claim has been lost.
 func (o *Outbox) settle(ctx context.Context, j job, state channels.DeliveryState, code, ref string, due time.Time) error {
+	limit := time.Now().Add(o.limits.Lease)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := o.settleOnce(ctx, j, state, code, ref, due)
+		if fault.CodeOf(err) != "storage_unavailable" || o.stopping.Load() || time.Now().After(limit) {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (o *Outbox) settleOnce(ctx context.Context, j job, state channels.DeliveryState, code, ref string, due time.Time) error {
 	return o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
 		// Before anything else: everybody locks the customer first.

@@ -37,6 +37,7 @@ var (
 	qFinish         = queries.Get("finish")
 	qRescue         = queries.Get("rescue")
 	qRelease        = queries.Get("release")
+	qOwn            = queries.Get("own")
 	qPrune          = queries.Get("prune")
 	qSchedule       = queries.Get("schedule")
 	qScheduleInsert = queries.Get("schedule-insert")

@@ -22,6 +22,9 @@ UPDATE jobs SET lease_until = ? WHERE state = 'running' AND leased_by = ?
 UPDATE jobs SET state = ?, run_at = ?, attempt = attempt - ?, last_error = ?, finished_at = ?, leased_by = '', lease_until = 0
 WHERE id = ? AND state = 'running' AND leased_by = ? AND attempt = ?
 
+-- name: own
+SELECT id, attempt FROM jobs WHERE state = 'running' AND leased_by = ?
+
 -- name: release
 UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND leased_by = ?
 

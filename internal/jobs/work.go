@@ -10,10 +10,13 @@ import (
 	"runtime/debug"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/fanward/fanward/internal/clock"
+	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
 
@@ -64,7 +67,10 @@ type running struct {
 	freed chan struct{} // a slot became free
 
 	mu   sync.Mutex
-	live int
+	live map[ids.ID]struct{}
+	// doubt: a write failed of which nobody knows whether it was done, so rows may
+	// be ours without our knowing.
+	doubt atomic.Bool
 }
 
 // Start begins to work. On SQLite, where this process is the only one, jobs
@@ -80,7 +86,7 @@ func (q *Queue) Start(ctx context.Context) error {
 			return fmt.Errorf("schedule %s: %w", s.Name, err)
 		}
 	}
-	r := &running{quit: make(chan struct{}), freed: make(chan struct{}, 1)}
+	r := &running{live: map[ids.ID]struct{}{}, quit: make(chan struct{}), freed: make(chan struct{}, 1)}
 	r.hard, r.kill = context.WithCancel(context.Background())
 	q.run = r
 	r.loops.Go(q.claimLoop)
@@ -140,6 +146,12 @@ func (q *Queue) claimDue(r *running) time.Duration {
 	if q.DB.Engine() == store.SQLite {
 		wait = alonePoll
 	}
+	if r.doubt.Swap(false) {
+		if err := q.orphans(r); err != nil {
+			r.doubt.Store(true)
+			return time.Second
+		}
+	}
 	for _, kind := range q.kinds() {
 		w := q.workers[kind]
 		for {
@@ -161,6 +173,7 @@ func (q *Queue) claimDue(r *running) time.Duration {
 			}
 			n, err := q.claim(r, w, free)
 			if err != nil {
+				r.doubt.Store(true)
 				q.trouble("claim jobs", err)
 				return time.Second
 			}
@@ -224,7 +237,9 @@ func (q *Queue) claim(r *running, w *worker, limit int) (int, error) {
 	})
 	r.mu.Lock()
 	w.busy += len(claimed)
-	r.live += len(claimed)
+	for _, j := range claimed {
+		r.live[j.ID] = struct{}{}
+	}
 	r.mu.Unlock()
 	for _, j := range claimed {
 		r.jobs.Go(func() { q.attempt(r, w, j) })
@@ -242,7 +257,7 @@ func (q *Queue) attempt(r *running, w *worker, j Job) {
 	q.Observe(j.Kind, outcome, time.Since(start))
 	r.mu.Lock()
 	w.busy--
-	r.live--
+	delete(r.live, j.ID)
 	r.mu.Unlock()
 	select {
 	case r.freed <- struct{}{}:
@@ -286,14 +301,59 @@ func (q *Queue) finish(r *running, j Job, failure error) (outcome string) {
 		finished = clock.Millis(finishedAt)
 	}
 	// Its own context: an interrupted job must be given back.
-	err := q.DB.Write(context.WithoutCancel(r.hard), func(tx *store.Tx) error {
+	err := q.untilStored(r, func(tx *store.Tx) error {
 		_, err := tx.Exec(qFinish, state, clock.Millis(runAt), giveBack, cut(failure), finished, int64(j.ID), q.Holder, j.Attempt)
 		return err
 	})
 	if err != nil {
+		r.doubt.Store(true)
 		log.Error("the end of a job could not be stored; its lease will run out", slog.Any("error", err))
 	}
 	return outcome
+}
+
+// untilStored repeats a write while the database is away, for as long as a lease
+// lasts and the queue goes on.
+func (q *Queue) untilStored(r *running, fn func(tx *store.Tx) error) error {
+	limit := time.Now().Add(leaseFor)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := q.DB.Write(context.WithoutCancel(r.hard), fn)
+		if fault.CodeOf(err) != "storage_unavailable" || time.Now().After(limit) {
+			return err
+		}
+		pause := time.NewTimer(wait)
+		select {
+		case <-r.quit:
+			pause.Stop()
+			return err
+		case <-pause.C:
+		}
+	}
+}
+
+// orphans gives back what stands in this process's name and it does not know of.
+func (q *Queue) orphans(r *running) error {
+	rows, err := q.DB.Reader(r.hard).Query(qOwn, q.Holder)
+	found, err := store.Collect(rows, err, func(row store.Row) (j Job, err error) { return j, row.Scan(&j.ID, &j.Attempt) })
+	if err != nil {
+		return err
+	}
+	for _, j := range found {
+		r.mu.Lock()
+		_, live := r.live[j.ID]
+		r.mu.Unlock()
+		if live {
+			continue
+		}
+		err := q.DB.Write(r.hard, func(tx *store.Tx) error {
+			_, err := tx.Exec(qFinish, available, clock.Millis(q.Clock.Now()), 1, "", 0, int64(j.ID), q.Holder, j.Attempt)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cut keeps an error short enough for a row.
@@ -337,7 +397,7 @@ func (q *Queue) upkeepLoop() {
 
 func (q *Queue) upkeep(r *running, now time.Time, prune bool) error {
 	r.mu.Lock()
-	live := r.live
+	live := len(r.live)
 	r.mu.Unlock()
 	if q.DB.Engine() == store.Postgres {
 		if live > 0 {
