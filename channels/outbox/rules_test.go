@@ -353,7 +353,10 @@ func TestCausesThatEnd(t *testing.T) {
 		same(t, "what people are told it waits for", h.Number("SELECT held_until FROM delivery_contents WHERE delivery_id = ?", d.ID), 0)
 		h.says(channels.Verdict{})
 		h.Clock.Advance(time.Minute)
-		h.becomes(d.ID, channels.SentState)
+		testkit.Eventually(t, soon, "it is sent", func() bool {
+			h.Clock.Advance(10 * time.Millisecond) // the dispatcher may have been about to sleep
+			return h.row(d.ID).state == string(channels.SentState)
+		})
 
 		h.says(channels.Verdict{Code: "journey_left"})
 		gone := h.becomes(h.sendOut(h.outreach(h.account, ming, channels.Marketing, "never")).ID, channels.Cancelled)
