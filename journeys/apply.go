@@ -33,6 +33,7 @@ func (s *Service) applyTx(tx *store.Tx, turns []*turn, now time.Time) error {
 			if !st.dirty {
 				continue
 			}
+			s.telling.note(st.e.journey, now)
 			if err := s.saveTx(tx, st); err != nil {
 				return err
 			}

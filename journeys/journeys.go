@@ -157,6 +157,7 @@ type Service struct {
 
 	flows    sync.Map // version → *flow.Flow
 	interest interest
+	telling  *telling
 	changing sync.Mutex
 }
 
@@ -168,7 +169,7 @@ func New(o Options) *Service {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	s := &Service{o: o, db: o.DB, clk: o.Clock, ids: o.IDs}
+	s := &Service{o: o, db: o.DB, clk: o.Clock, ids: o.IDs, telling: newTelling()}
 	if s.o.People == nil {
 		s.o.People = PeopleOf(o.Customers)
 	}

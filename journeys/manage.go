@@ -99,6 +99,7 @@ func (s *Service) Create(ctx context.Context, p auth.Principal, name string, g f
 	if err != nil {
 		return nil, err
 	}
+	s.telling.note(id, s.clk.Now())
 	return s.Get(ctx, id)
 }
 
@@ -130,6 +131,7 @@ func (s *Service) Save(ctx context.Context, p auth.Principal, id ids.ID, name st
 	if err != nil {
 		return nil, err
 	}
+	s.telling.note(id, s.clk.Now())
 	return s.Get(ctx, id)
 }
 

@@ -251,3 +251,6 @@ ON CONFLICT (journey_id, node, outcome) DO UPDATE SET n = journey_totals.n + exc
 
 -- name: delete-totals
 DELETE FROM journey_totals WHERE journey_id = ?
+
+-- name: journey-of-delivery
+SELECT journey_id FROM enrollment_steps WHERE delivery_id = ? AND delivery_id > 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -26,6 +27,9 @@ func (s *Service) Run(ctx context.Context, wake <-chan []byte) {
 	if err := s.learn(ctx); err != nil && ctx.Err() == nil {
 		s.o.Log.Error("read what journeys listen to", slog.Any("error", err))
 	}
+	var telling sync.WaitGroup
+	telling.Go(func() { s.tell(ctx) })
+	defer telling.Wait()
 	for ctx.Err() == nil {
 		wait, err := s.Work(ctx)
 		if err != nil && ctx.Err() == nil {

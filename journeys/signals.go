@@ -128,8 +128,11 @@ func (s *Service) stagedTx(tx *store.Tx, c customers.StageChanged) error {
 // says why it failed, or why it waits.
 func (s *Service) DeliveryChangedTx(tx *store.Tx, delivery ids.ID, state channels.DeliveryState, code string) error {
 	outcome := outcomeOf(state)
-	_, err := tx.Exec(queries.Get("delivery-outcome"), outcome, code, delivery, outcome)
-	return err
+	n, err := tx.Exec(queries.Get("delivery-outcome"), outcome, code, delivery, outcome)
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.changedTx(tx, delivery)
 }
 
 func (s *Service) signalTx(tx *store.Tx, g signal) error {

@@ -35,6 +35,7 @@ func (s *Service) change(ctx context.Context, id ids.ID, do func(tx *store.Tx, n
 	if err != nil {
 		return nil, err
 	}
+	s.telling.note(id, s.clk.Now())
 	return s.Get(ctx, id)
 }
 
@@ -153,6 +154,7 @@ func (s *Service) Delete(ctx context.Context, p auth.Principal, id ids.ID) error
 		}
 		return s.auditTx(tx, p, "journey.deleted", id, map[string]any{"name": r.name})
 	})
+	s.telling.note(id, s.clk.Now())
 	if learned := s.learn(ctx); err == nil {
 		err = learned
 	}

@@ -181,7 +181,7 @@ func (s *Service) newTrial(ctx context.Context, tx *store.Tx, r row, customer id
 	if err != nil {
 		return nil, err
 	}
-	dry := &Service{o: s.o, db: s.db, clk: s.clk, ids: s.ids}
+	dry := &Service{o: s.o, db: s.db, clk: s.clk, ids: s.ids, telling: newTelling()}
 	dry.o.Sender, dry.o.Tasks = drySender{s.o.Sender}, dryTasks{}
 	number := s.ids.Next()
 	dry.flows.Store(number, f)

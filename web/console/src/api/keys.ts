@@ -58,6 +58,8 @@ export const keys = {
   journeyNodes: (id: string) => ["journeys", "nodes", id] as const,
   journeyPreview: (id: string, customer: string, message: object) => ["journeys", "preview", id, customer, message] as const,
   enrollments: (id: string, filter: object) => ["journeys", "enrollments", id, filter] as const,
+  enrollmentsOf: (id: string) => ["journeys", "enrollments", id] as const,
+  enrollmentOf: (id: string) => ["journeys", "enrollment", id] as const,
   enrollment: (id: string, enrollment: string) => ["journeys", "enrollment", id, enrollment] as const,
   whyEntered: (id: string, customer: string) => ["journeys", "why", id, customer] as const,
   tasks: ["tasks"] as const,

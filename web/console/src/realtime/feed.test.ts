@@ -172,6 +172,12 @@ describe("segments and stages", () => {
     expect(cache.getQueryData<{ items: Segment[] }>(keys.segmentList)?.items).toEqual([]);
     expect(cache.getQueryData(keys.segment("7"))).toBeUndefined();
   });
+  test("a journey that looks different is asked for, with its numbers and people, and no other", () => {
+    for (const key of [keys.journeyList, keys.journey("1"), keys.journeyNodes("1"), keys.enrollments("1", {}), keys.enrollment("1", "5"), keys.journeyNodes("2")]) cache.setQueryData(key, { items: [] });
+    feed.apply({ kind: "journey", data: { journey_id: "1" } });
+    for (const key of [keys.journeyList, keys.journey("1"), keys.journeyNodes("1"), keys.enrollments("1", {}), keys.enrollment("1", "5")]) expect(cache.getQueryState(key)?.isInvalidated).toBe(true);
+    expect(cache.getQueryState(keys.journeyNodes("2"))?.isInvalidated).toBe(false);
+  });
   test("somebody who stands in another column than before makes the board ask anew, everybody else does not", () => {
     vi.useFakeTimers();
     const person = { id: "c", name: "Lin", label: "Lin", stage: null, tags: [] } as unknown as Customer;

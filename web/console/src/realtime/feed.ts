@@ -191,8 +191,18 @@ export class Feed {
         if ("deleted" in change.data) this.dropSegment(change.data.segment_id);
         else this.patchSegment(change.data.segment, change.data.defined ?? false);
         return;
+      case "journey":
+        this.touchJourney(change.data.journey_id);
+        return;
       case "removed":
         this.removeConversation(change.data.conversation_id);
+    }
+  }
+
+  /** Whoever looks at a journey, its numbers or its people asks again. */
+  private touchJourney(id: string): void {
+    for (const queryKey of [keys.journeyList, keys.journey(id), keys.journeyNodes(id), keys.enrollmentsOf(id), keys.enrollmentOf(id)]) {
+      void this.cache.invalidateQueries({ queryKey });
     }
   }
 

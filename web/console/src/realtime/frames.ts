@@ -48,6 +48,8 @@ export type Change =
   | { kind: "stages"; data: Record<string, never> }
   /** Somebody came or went, or it is being gone through; at most once a second for each. */
   | { kind: "segment"; data: { segment: Pick<Segment, "id" | "size" | "state" | "progress">; /** new, or called or meant otherwise */ defined?: boolean } | { segment_id: string; deleted: true } }
+  /** Its people, its numbers or its draft are others; at most once a second for each. */
+  | { kind: "journey"; data: { journey_id: string } }
   | { kind: "removed"; data: { conversation_id: string } };
 
 /** What the server says. */

@@ -7,15 +7,12 @@ import { useNames as useRuleNames } from "@/features/segments";
 import { useMe } from "@/features/session/me";
 import type { Names } from "./words";
 
-/** How often the numbers of a journey that people go through are asked for. */
-const COUNT_EVERY = 4_000;
-const LIST_EVERY = 15_000;
 const PAGE = 50;
 
 const none: never[] = [];
 
 export function useJourneys() {
-  return useQuery({ queryKey: keys.journeyList, queryFn: ({ signal }) => journeysApi.list(signal), refetchInterval: LIST_EVERY });
+  return useQuery({ queryKey: keys.journeyList, queryFn: ({ signal }) => journeysApi.list(signal) });
 }
 
 export function useTemplates(enabled: boolean) {
@@ -23,13 +20,13 @@ export function useTemplates(enabled: boolean) {
 }
 
 export function useJourney(id: string) {
-  return useQuery({ queryKey: keys.journey(id), queryFn: ({ signal }) => journeysApi.get(id, signal), refetchInterval: ({ state }) => (state.data?.state === "live" ? LIST_EVERY : false) });
+  return useQuery({ queryKey: keys.journey(id), queryFn: ({ signal }) => journeysApi.get(id, signal) });
 }
 
 /** The numbers of each node, by its id; "" are those of the trigger. Nothing before the first publication. */
 export function useCounts({ id, version, entered }: Journey): ReadonlyMap<string, NodeCount> {
   const published = version !== null;
-  const items = useQuery({ queryKey: keys.journeyNodes(id), queryFn: ({ signal }) => journeysApi.nodes(id, signal), refetchInterval: COUNT_EVERY, enabled: published }).data?.items ?? none;
+  const items = useQuery({ queryKey: keys.journeyNodes(id), queryFn: ({ signal }) => journeysApi.nodes(id, signal), enabled: published }).data?.items ?? none;
   return useMemo(() => new Map<string, NodeCount>([...(published ? [["", { node: "", waiting: 0, entered, left: entered, outcomes: {} }] as const] : []), ...items.map((c) => [c.node, c] as const)]), [entered, items, published]);
 }
 
@@ -72,10 +69,9 @@ export function useEnrollments(id: string, filter: PeopleFilter) {
     queryFn: ({ pageParam, signal }) => journeysApi.enrollments(id, { ...filter, cursor: pageParam, limit: PAGE }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor ?? null,
-    refetchInterval: LIST_EVERY,
   });
 }
 
 export function useEnrollment(id: string, enrollment: string) {
-  return useQuery({ queryKey: keys.enrollment(id, enrollment), queryFn: ({ signal }) => journeysApi.enrollment(id, enrollment, signal), refetchInterval: COUNT_EVERY });
+  return useQuery({ queryKey: keys.enrollment(id, enrollment), queryFn: ({ signal }) => journeysApi.enrollment(id, enrollment, signal) });
 }
