@@ -204,7 +204,22 @@ func (w *watch) judge(l *line, since int64, idle map[uint32]bool) {
 	if l.since.Load() == since {
 		w.log.Warn("a connection to the database went silent and is given up")
 		_ = l.Close()
+		w.terminate(pid)
 	}
+}
+
+// terminate ends the server process behind a line that was given up: it does not
+// hear of that, and its transaction would hold its locks and the feed for ever.
+func (w *watch) terminate(pid uint32) {
+	if pid == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), w.ask)
+	defer cancel()
+	_ = w.with(ctx, func(c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SELECT pg_terminate_backend($1)", pgx.QueryExecModeExec, int32(pid))
+		return err
+	})
 }
 
 // question makes a new connection and asks which of the lines' server processes rest.
