@@ -12,6 +12,8 @@ interface Found {
 export interface CrawlOptions {
   /** Opens the page anew and puts back what earlier clicks changed. `wrote` tells that something was sent to the server. */
   fresh: (wrote: boolean) => Promise<void>;
+  /** A page of the same origin without anything on it, gone to before. */
+  blank?: string;
   /** Controls by their key that are left out, each with an own check elsewhere. */
   skip?: RegExp;
   /** Only controls inside this element; the whole page without it. */
@@ -198,8 +200,11 @@ class Crawler {
   }
 
   async fresh(): Promise<void> {
-    await this.options.fresh(this.wrote);
+    // What the page was about to save is saved before anything is put back.
+    if (this.options.blank) await this.page.goto(this.options.blank);
+    const { wrote } = this;
     this.wrote = false;
+    await this.options.fresh(wrote);
     await settled(this.page);
   }
 

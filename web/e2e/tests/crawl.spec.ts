@@ -115,7 +115,7 @@ async function crawlPages(house: House, paths: string[]): Promise<number> {
       await new Teammate(page).connected();
       await expect(page.locator("main").getByRole("heading").first()).toBeAttached();
     };
-    const found = await crawl(page, { fresh, skip, seen });
+    const found = await crawl(page, { fresh, blank: `${hub.url}/healthz`, skip, seen });
     dead.push(...found.dead.map((d) => `${path}: ${d}`));
     clicked += found.clicked;
   }
