@@ -156,6 +156,10 @@ func Instant(s string) (ms int64, ok bool) {
 		t, err := time.Parse(time.DateOnly, s)
 		return t.UnixMilli(), err == nil
 	}
+	// Go's parser also takes an hour of one digit and a comma, which RFC 3339 does not know.
+	if len(s) < len("2006-01-02T15:04:05Z") || s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
+		return 0, false
+	}
 	var t time.Time
 	if err := t.UnmarshalText([]byte(s)); err != nil {
 		return 0, false
