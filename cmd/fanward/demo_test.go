@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanward/fanward/demo"
+	"github.com/fanward/fanward/cmd/fanward/demo"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/locale"
 )
