@@ -257,9 +257,7 @@ func TestRunningServerIsExamined(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = a.Body.Close()
-	if !strings.Contains(p.Log(), "trusted_proxies") {
-		t.Error("the log does not tell of it")
-	}
+	testkit.Eventually(t, 10*time.Second, "the log tells of it", func() bool { return strings.Contains(p.Log(), "trusted_proxies") })
 	for lang, env := range map[string]string{locale.English: "en_US.UTF-8", locale.Chinese: "zh_CN.UTF-8"} {
 		t.Setenv("LC_ALL", env)
 		out, _, err := run("doctor")
