@@ -65,8 +65,8 @@ func TestRollingRestart(t *testing.T) {
 	c := open(t, testkit.Redis(t).URL(), 2)
 	b := newBalancer(t, c.nodes)
 	lin := c.hire(0, "lin", "manager")
-	stop := make(chan struct{})
-	var running sync.WaitGroup
+	stop, enough := make(chan struct{}), make(chan struct{})
+	var running, writing sync.WaitGroup
 	watch := &watcher{c: c, b: b, m: lin, seen: map[string]int{}, nodes: map[string]bool{}}
 	running.Go(func() { watch.run(stop) })
 	testkit.Eventually(t, soon, "the teammate is connected", func() bool { return watch.connected() })
@@ -75,12 +75,12 @@ func TestRollingRestart(t *testing.T) {
 	var why sync.Map
 	for w := range writers {
 		token := c.token(c.nodes[0])
-		running.Go(func() {
+		writing.Go(func() {
 			client := &http.Client{Timeout: 10 * time.Second}
 			header := http.Header{"Origin": {shopOrigin}, "Authorization": {"Visitor " + token}}
 			for n := 0; ; n++ {
 				select {
-				case <-stop:
+				case <-enough:
 					return
 				case <-time.After(20 * time.Millisecond): // how fast a writer writes
 				}
@@ -102,8 +102,8 @@ func TestRollingRestart(t *testing.T) {
 	}
 	before := watch.count()
 	testkit.Eventually(t, soon, "messages flow", func() bool { return watch.count() > before+20 })
-	close(stop)
-	running.Wait()
+	close(enough)
+	writing.Wait()
 	total := 0
 	for w := range writers {
 		total += sent[w]
@@ -111,6 +111,9 @@ func TestRollingRestart(t *testing.T) {
 			t.Errorf("a request of writer %d failed", w)
 		}
 	}
+	testkit.Eventually(t, soon, "the socket has seen them all", func() bool { return watch.has(total) })
+	close(stop)
+	running.Wait()
 	why.Range(func(k, _ any) bool { t.Log(k); return true })
 	c.judge(t, total, watch)
 	if len(watch.nodes) < 2 {
@@ -177,6 +180,13 @@ func (w *watcher) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.seen)
+}
+
+// has tells whether so many messages were seen, or a snapshot stands for them.
+func (w *watcher) has(messages int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.seen) >= messages || w.anew > 0
 }
 
 func (w *watcher) run(stop chan struct{}) {

@@ -2,7 +2,7 @@ package api_test
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -26,10 +26,12 @@ func TestWechatAddress(t *testing.T) {
 			_, _ = io.WriteString(w, "success")
 		}
 	})
+	made := 0
 	account := func(name string, sandbox bool) *channels.Account {
 		t.Helper()
+		made++
 		a, err := h.accounts.Create(context.Background(), channels.New{
-			Channel: wechat.Channel, Name: name, Config: json.RawMessage(`{"app_id":"wx0123456789abcdef"}`), Sandbox: sandbox,
+			Channel: wechat.Channel, Name: name, Config: fmt.Appendf(nil, `{"app_id":"wx%016x"}`, made), Sandbox: sandbox,
 			Secrets: channels.Secrets{wechat.SecretApp: "s", wechat.SecretToken: "token", wechat.SecretKey: strings.Repeat("A", 43)},
 		})
 		if err != nil {
