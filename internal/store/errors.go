@@ -42,10 +42,16 @@ func storageCode(err error) string {
 		}
 		return ""
 	}
-	var connect *pgconn.ConnectError
 	var op *net.OpError
-	if errors.As(err, &connect) || errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
+	if connecting(err) || errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
 		return "storage_unavailable"
 	}
 	return ""
+}
+
+// connecting tells whether a new line to the server could not be had; that it
+// took too long is the line's deadline then, not the caller's.
+func connecting(err error) bool {
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect)
 }

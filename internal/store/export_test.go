@@ -105,3 +105,6 @@ func Hasten(t interface{ Cleanup(func()) }) {
 	defaultPace = pace{silence: 150 * time.Millisecond, ask: 500 * time.Millisecond, look: 50 * time.Millisecond, retry: 50 * time.Millisecond}
 	t.Cleanup(func() { defaultPace = before })
 }
+
+// Told is what whoever calls the store hears of an error of the driver.
+func Told(err error) error { return (&DB{}).wrap("do", err) }

@@ -256,7 +256,7 @@ func (q *Query) Text(e Engine) string {
 // wrap gives storage failures their codes; everything else keeps its cause
 // under what was being done.
 func (db *DB) wrap(doing string, err error) error {
-	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !connecting(err) {
 		return err
 	}
 	if _, ok := fault.As(err); ok {
