@@ -246,6 +246,7 @@ func TestDoctorOfAMachine(t *testing.T) {
 // such as a proxy that it does not trust.
 func TestRunningServerIsExamined(t *testing.T) {
 	p := testkit.Program(t)
+	testkit.Eventually(t, 10*time.Second, "the owner is welcome", func() bool { return strings.Contains(p.Log(), "#token=") })
 	installed(t, p)
 	r, err := http.NewRequest("GET", p.URL+"/healthz", nil)
 	if err != nil {
