@@ -13,7 +13,8 @@ export default defineConfig({
   timeout: 180_000,
   // Only waited for where a busy machine needs it.
   expect: { timeout: 20_000 },
-  workers: 2,
+  // They wait more than they work.
+  workers: 3,
   fullyParallel: true,
   forbidOnly: true,
   // The README's pictures are made on request.
