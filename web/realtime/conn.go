@@ -26,8 +26,6 @@ const (
 	// A client that has said nothing for so long, not even a pong, is gone.
 	idleTimeout = 90 * time.Second
 	sweepEvery  = 15 * time.Second
-	// quiet is how long the next frame lets wait for itself when none was there.
-	quiet = time.Millisecond
 )
 
 // frame is one message, encoded once and shared by every socket it goes to.
@@ -60,10 +58,11 @@ type conn struct {
 	closed  bool
 	code    int
 
-	o    *Options
-	seen atomic.Int64 // unix seconds of the last sign of life
-	// backlog is for how long, when a frame is handled, there has always been
-	// another one: the frame may have waited that long. The handler alone reads it.
+	o       *Options
+	seen    atomic.Int64 // unix seconds of the last sign of life
+	arrived arrivals
+	// backlog is how long the frame that is handled has waited for it. The handler
+	// alone reads it.
 	backlog time.Duration
 	onGone  func(code int)
 }
@@ -216,19 +215,18 @@ func (c *conn) ended() bool {
 	return c.closed
 }
 
-// read hands every text frame to handle until the socket ends, then reports
-// the close code. The first frame must come within hello. Frames are handled
-// one after the other, each on a fresh goroutine, whose stack goes with it:
-// the reader's own stays small for as long as the socket idles.
+// read hands every text frame to handle until the socket ends and what had come
+// before is handled, then reports the close code. The first frame must come within
+// hello. Frames are handled one after the other, on a goroutine that ends when
+// none is left, and its stack with it: the reader's own stays small for as long as
+// the socket idles.
 func (c *conn) read(hello time.Duration, handle func([]byte)) {
 	c.wait(hello)
 	first := true
-	p := pace{c.o.Machine.Now()}
 	for {
-		asked := c.o.Machine.Now()
 		kind, text, err := c.ws.ReadMessage()
-		c.backlog = p.backlog(asked, c.o.Machine.Now())
 		if err != nil {
+			c.arrived.settle()
 			c.gone(err, first)
 			return
 		}
@@ -244,27 +242,22 @@ func (c *conn) read(hello time.Duration, handle func([]byte)) {
 			first = false
 			c.wait(0)
 		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			handle(text)
-		}()
-		<-done
+		if c.arrived.put(arrival{text, c.o.Machine.Now()}) {
+			go c.handle(handle)
+		}
 	}
 }
 
-// pace tells how long a socket's frames have been coming without a pause.
-type pace struct {
-	idle time.Time // the end of the last pause
-}
-
-// backlog is how long a frame that was asked for and got may have waited: since
-// the last time that none was there.
-func (p *pace) backlog(asked, got time.Time) time.Duration {
-	if got.Sub(asked) > quiet {
-		p.idle = got
+// handle works off what has arrived.
+func (c *conn) handle(handle func([]byte)) {
+	for {
+		a, ok := c.arrived.take(c.ended())
+		if !ok {
+			return
+		}
+		c.backlog = c.o.Machine.Now().Sub(a.at)
+		handle(a.text)
 	}
-	return got.Sub(p.idle)
 }
 
 // gone ends the socket after its last read and reports why.
