@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,12 +61,19 @@ func (a *arrivals) seen(key string, at time.Time) {
 	}
 }
 
-// visitor is a browser's socket.
+// visitor is a browser's socket: sent away because of overload it comes back
+// after a while, as widgets do.
 type visitor struct {
-	ws           *websocket.Conn
+	base, token  string
 	mu           sync.Mutex
+	ws           *websocket.Conn
 	conversation string
 }
+
+// errAway is a message that was not written, since the visitor was sent away.
+var errAway = errors.New("sent away")
+
+const comeBackAfter = 5 * time.Second
 
 func newVisitor(base string, seen *arrivals) (*visitor, error) {
 	var s struct {
@@ -74,26 +82,51 @@ func newVisitor(base string, seen *arrivals) (*visitor, error) {
 	if err := program.Call("POST", base+"/session", http.Header{"Origin": {origin}}, map[string]any{}, &s); err != nil {
 		return nil, err
 	}
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(base, "http")+"/socket", http.Header{"Origin": {origin}})
-	if err != nil {
+	v := &visitor{base: base, token: s.Visitor}
+	if err := v.connect(); err != nil {
 		return nil, err
 	}
-	if err := ws.WriteJSON(map[string]any{"t": "hello", "visitor": s.Visitor, "after": nil}); err != nil {
-		return nil, err
-	}
-	if _, _, err := ws.ReadMessage(); err != nil {
-		return nil, fmt.Errorf("hello: %w", err)
-	}
-	v := &visitor{ws: ws}
 	if seen != nil {
-		go v.listen(seen)
+		go v.live(seen)
 	}
 	return v, nil
 }
 
-func (v *visitor) listen(seen *arrivals) {
+func (v *visitor) connect() error {
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(v.base, "http")+"/socket", http.Header{"Origin": {origin}})
+	if err != nil {
+		return err
+	}
+	if err := ws.WriteJSON(map[string]any{"t": "hello", "visitor": v.token, "after": nil}); err != nil {
+		return err
+	}
+	if _, _, err := ws.ReadMessage(); err != nil {
+		return fmt.Errorf("hello: %w", err)
+	}
+	v.mu.Lock()
+	v.ws = ws
+	v.mu.Unlock()
+	return nil
+}
+
+// live listens until the program has ended.
+func (v *visitor) live(seen *arrivals) {
 	for {
-		_, b, err := v.ws.ReadMessage()
+		v.listen(seen)
+		v.mu.Lock()
+		v.ws = nil
+		v.mu.Unlock()
+		time.Sleep(comeBackAfter)
+		if v.connect() != nil {
+			return
+		}
+	}
+}
+
+func (v *visitor) listen(seen *arrivals) {
+	ws := v.ws
+	for {
+		_, b, err := ws.ReadMessage()
 		if err != nil {
 			return
 		}
@@ -123,6 +156,9 @@ func (v *visitor) listen(seen *arrivals) {
 func (v *visitor) send(body string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.ws == nil {
+		return errAway
+	}
 	return v.ws.WriteJSON(map[string]any{"t": "send", "client_key": body, "body": body, "attachment_ids": []string{}})
 }
 
