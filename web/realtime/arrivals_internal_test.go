@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -29,24 +30,43 @@ func TestArrivals(t *testing.T) {
 		t.Error("a socket that has ended handles on")
 	}
 
-	// The line waits for room, and the end for the handler.
+	// The line waits for room.
 	q.put(arrival{bytes.Repeat([]byte("x"), maxArrived+1), at})
 	put := make(chan struct{})
 	go func() { q.put(frame("d")); close(put) }()
-	settled := make(chan struct{})
-	go func() { q.settle(); close(settled) }()
-	select {
-	case <-put:
-		t.Fatal("there was no room")
-	case <-settled:
-		t.Fatal("there was something to handle")
-	default:
-	}
+	waits(t, &q, put, "there was no room, and a frame was taken in")
 	q.take(false)
 	<-put
 	if a, ok := q.take(false); !ok || string(a.text) != "d" {
 		t.Errorf("took %q, %t", a.text, ok)
 	}
-	q.take(false)
+
+	// The end waits for the handler.
+	var last arrivals
+	last.put(frame("e"))
+	settled := make(chan struct{})
+	go func() { last.settle(); close(settled) }()
+	waits(t, &last, settled, "the end did not wait for what is handled")
+	last.take(false)
+	last.take(false)
 	<-settled
+}
+
+// waits returns once somebody waits at q, and fails when they are done instead.
+func waits(t *testing.T, q *arrivals, done <-chan struct{}, otherwise string) {
+	t.Helper()
+	for {
+		select {
+		case <-done:
+			t.Fatal(otherwise)
+		default:
+		}
+		q.mu.Lock()
+		waiting := q.turned != nil
+		q.mu.Unlock()
+		if waiting {
+			return
+		}
+		runtime.Gosched()
+	}
 }

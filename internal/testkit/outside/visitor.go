@@ -164,7 +164,7 @@ func (v *Visitor) send(ws *websocket.Conn, acks <-chan Message, gone <-chan erro
 
 // passing are the refusals after which a client tries again.
 func passing(code string) bool {
-	return code == "storage_unavailable" || code == "shutting_down" || code == "internal"
+	return code == "storage_unavailable" || code == "shutting_down"
 }
 
 var errRefused = errors.New("refused for now")
