@@ -41,13 +41,21 @@ setup: ## Install or name what the tests need (root installs, others are told)
 
 .PHONY: test
 test: setup build ## Everything short: linters, Go, front end, end to end
+	@.ci/scratch $(MAKE) --no-print-directory test-lanes
+
+# Two lanes side by side, as long as each other.
+.PHONY: test-lanes
+test-lanes:
 	@$(MAKE) --no-print-directory lint test-go & go=$$!; ended=0; \
-	$(MAKE) --no-print-directory generate-check test-web test-e2e || ended=1; \
+	$(MAKE) --no-print-directory generate-check test-web test-e2e test-race || ended=1; \
 	wait $$go || ended=1; exit $$ended
 
 .PHONY: test-go
 test-go: ## Go tests on real engines; nothing may be skipped
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m ./...
+
+.PHONY: test-race
+test-race: ## The Go tests whose goroutines meet, under the race detector
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m -race $(RACE)
 
 # The race detector is slow through the SQLite driver; these are the packages

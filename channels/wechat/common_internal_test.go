@@ -22,7 +22,7 @@ func (w *world) nodes(url string, n int) (clients []*Client, buses []*bus.Redis)
 	var following sync.WaitGroup
 	w.t.Cleanup(func() { cancel(); following.Wait() })
 	for i := range n {
-		r, err := bus.Dial(bus.Options{URL: url, Installation: "test", Node: string(rune('a' + i)), Clock: clock.NewSystem()})
+		r, err := bus.Dial(bus.Options{URL: url, Installation: "test", Node: string(rune('a' + i)), Clock: clock.NewSystem(), Patience: time.Minute})
 		w.must(err)
 		w.t.Cleanup(func() { _ = r.Close() })
 		testkit.Eventually(w.t, 20*time.Second, "a node has joined", r.Up)

@@ -322,7 +322,7 @@ func TestThrottleOfAllNodes(t *testing.T) {
 	url := testkit.Redis(t).URL()
 	nodes := make([]*auth.Service, 2)
 	for i := range nodes {
-		r, err := bus.Dial(bus.Options{URL: url, Installation: "test", Node: string(rune('a' + i)), Clock: h.clock})
+		r, err := bus.Dial(bus.Options{URL: url, Installation: "test", Node: string(rune('a' + i)), Clock: h.clock, Patience: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

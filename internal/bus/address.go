@@ -12,11 +12,12 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
+// Each call has the node's patience, see Options; what must first be connected,
+// and what may be silent, has several times of it.
 const (
-	// callTimeout bounds every call: nobody waits longer for what may be lost.
-	callTimeout = 250 * time.Millisecond
-	dialTimeout = time.Second
-	poolSize    = 10
+	dialPatience   = 4
+	listenPatience = 4
+	poolSize       = 10
 )
 
 // Form is how an address names its servers.
@@ -29,9 +30,9 @@ const (
 	RedisRing Form = "cluster"
 )
 
-// connect makes a client of an address without calling anybody. It fails on
-// addresses that say nothing.
-func connect(address string) (redis.UniversalClient, Form, error) {
+// connect makes a client of an address, with so much patience for each call,
+// without calling anybody. It fails on addresses that say nothing.
+func connect(address string, patience time.Duration) (redis.UniversalClient, Form, error) {
 	hush()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -44,7 +45,7 @@ func connect(address string) (redis.UniversalClient, Form, error) {
 			return nil, "", err
 		}
 		o.Protocol, o.ContextTimeoutEnabled, o.MaxRetries = 2, true, -1
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.PoolSize = dialTimeout, callTimeout, callTimeout, callTimeout, poolSize
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.PoolSize = dialPatience*patience, patience, patience, patience, poolSize
 		return redis.NewFailoverClient(o), Sentinel, nil
 	case q.Has("addr"):
 		o, err := redis.ParseClusterURL(address)
@@ -52,7 +53,7 @@ func connect(address string) (redis.UniversalClient, Form, error) {
 			return nil, "", err
 		}
 		o.Protocol, o.ContextTimeoutEnabled, o.MaxRetries = 2, true, -1
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.PoolSize = dialTimeout, callTimeout, callTimeout, callTimeout, poolSize
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.PoolSize = dialPatience*patience, patience, patience, patience, poolSize
 		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		return redis.NewClusterClient(o), RedisRing, nil
 	default:
@@ -61,7 +62,7 @@ func connect(address string) (redis.UniversalClient, Form, error) {
 			return nil, "", err
 		}
 		o.Protocol, o.ContextTimeoutEnabled, o.MaxRetries, o.DialerRetries = 2, true, -1, 1
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.PoolSize = dialTimeout, callTimeout, callTimeout, callTimeout, poolSize
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.PoolSize = dialPatience*patience, patience, patience, patience, poolSize
 		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		return redis.NewClient(o), OneServer, nil
 	}
@@ -91,7 +92,7 @@ func Check(ctx context.Context, address string) (Found, error) {
 	if u, err := url.Parse(address); err == nil {
 		found.Hosts = strings.Join(append([]string{u.Host}, u.Query()["addr"]...), ", ")
 	}
-	c, form, err := connect(address)
+	c, form, err := connect(address, defaultPatience)
 	if err != nil {
 		return found, err
 	}
@@ -105,5 +106,7 @@ func Check(ctx context.Context, address string) (Found, error) {
 	if found.Clustered {
 		return found, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, dialPatience*defaultPatience)
+	defer cancel()
 	return found, probe(ctx, c, "fanward:{doctor}:")
 }

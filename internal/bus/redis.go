@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,14 +19,13 @@ import (
 const (
 	// retryEvery is how often a Redis that is away is called.
 	retryEvery = 500 * time.Millisecond
-	// listenFor is how long the subscription may be silent before it is asked
-	// whether it still lives, and how long it may take to answer.
-	listenFor = time.Second
+	// defaultPatience: nobody waits longer for what may be lost.
+	defaultPatience = 250 * time.Millisecond
 	// closeTimeout bounds the goodbye.
 	closeTimeout = 500 * time.Millisecond
 )
 
-// Options are what a Redis needs. All but Log are required.
+// Options are what a Redis needs. All but Log and Patience are required.
 type Options struct {
 	// URL is redis.url: one server, Sentinels or a cluster.
 	URL string
@@ -35,11 +35,15 @@ type Options struct {
 	Node  string
 	Clock clock.Clock
 	Log   *slog.Logger
+	// Patience is how long one call may take until Redis counts as away; a
+	// quarter of a second unless told. Silence of the other nodes for four times
+	// as long is looked into.
+	Patience time.Duration
 }
 
 // Redis joins this node to the others. What is published is handed on here at
-// once, then to the others. Nothing waits for it: a call that takes longer than a
-// quarter of a second fails, and after a failure none is made until Redis answers
+// once, then to the others. Nothing waits for it: a call that takes longer than
+// Options.Patience fails, and after a failure none is made until Redis answers
 // again. Meanwhile this node stands alone: its memory counts the limits, nothing
 // is shared, every lease is held.
 type Redis struct {
@@ -66,7 +70,8 @@ type Redis struct {
 // Dial begins to join the others; that Redis is away is no error. It fails only
 // on an address that is none.
 func Dial(o Options) (*Redis, error) {
-	client, _, err := connect(o.URL)
+	o.Patience = cmp.Or(o.Patience, defaultPatience)
+	client, _, err := connect(o.URL, o.Patience)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +116,7 @@ func (r *Redis) call(parent context.Context, fn func(ctx context.Context) error)
 	if !r.up.Load() {
 		return errAway
 	}
-	ctx, cancel := context.WithTimeout(parent, callTimeout)
+	ctx, cancel := context.WithTimeout(parent, r.o.Patience)
 	defer cancel()
 	err := fn(ctx)
 	if err != nil && !errors.Is(err, redis.Nil) && parent.Err() == nil {
@@ -143,7 +148,8 @@ func (r *Redis) watch() {
 
 // session joins the others and hears them until something fails.
 func (r *Redis) session() error {
-	ctx, cancel := context.WithTimeout(r.ctx, dialTimeout)
+	patience := dialPatience * r.o.Patience
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
 	if err := probe(ctx, r.client, r.prefix); err != nil {
 		return err
@@ -151,7 +157,7 @@ func (r *Redis) session() error {
 	ears := r.client.Subscribe(ctx, r.channel)
 	defer func() { _ = ears.Close() }()
 	defer context.AfterFunc(r.ctx, func() { _ = ears.Close() })() // ends its waiting
-	if first, err := ears.ReceiveTimeout(ctx, dialTimeout); err != nil {
+	if first, err := ears.ReceiveTimeout(ctx, patience); err != nil {
 		return err
 	} else if _, ok := first.(*redis.Subscription); !ok {
 		return fmt.Errorf("subscribing was answered by %T", first)
@@ -163,8 +169,6 @@ func (r *Redis) session() error {
 // probe does what nodes do: a Redis that cannot store, being full or a replica,
 // is as good as none.
 func probe(ctx context.Context, c redis.UniversalClient, prefix string) error {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
 	return takeScript.Run(ctx, c, []string{prefix + "probe"}, 1, 1).Err()
 }
 
@@ -185,7 +189,7 @@ func (r *Redis) joined() {
 func (r *Redis) listen(ears *redis.PubSub) error {
 	asked := false
 	for {
-		m, err := ears.ReceiveTimeout(r.ctx, listenFor)
+		m, err := ears.ReceiveTimeout(r.ctx, listenPatience*r.o.Patience)
 		var late net.Error
 		switch {
 		case r.ctx.Err() != nil:

@@ -18,10 +18,22 @@ const soon = 20 * time.Second
 
 var ctx = context.Background()
 
-// join opens a node; it has left when the test ends.
+// join opens a node as impatient as the product's; it has left when the test ends.
 func join(t testing.TB, url, node string, log *slog.Logger) *bus.Redis {
 	t.Helper()
-	r, err := bus.Dial(bus.Options{URL: url, Installation: "test", Node: node, Clock: clock.NewSystem(), Log: log})
+	return dial(t, bus.Options{URL: url, Installation: "test", Node: node, Log: log})
+}
+
+// joinPatiently opens a node for which a slow Redis is not away.
+func joinPatiently(t testing.TB, url, node string) *bus.Redis {
+	t.Helper()
+	return dial(t, bus.Options{URL: url, Installation: "test", Node: node, Patience: time.Minute})
+}
+
+func dial(t testing.TB, o bus.Options) *bus.Redis {
+	t.Helper()
+	o.Clock = clock.NewSystem()
+	r, err := bus.Dial(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +78,7 @@ func reach(t testing.TB, from, to *bus.Redis) {
 // works demands everything that nodes do with each other.
 func works(t *testing.T, url string) (a, b *bus.Redis) {
 	t.Helper()
-	a, b = join(t, url, "a", nil), join(t, url, "b", nil)
+	a, b = joinPatiently(t, url, "a"), joinPatiently(t, url, "b")
 	up(t, a, b)
 	reach(t, a, b)
 	reach(t, b, a)
@@ -267,17 +279,13 @@ func TestFull(t *testing.T) {
 // Two installations on one Redis hear nothing of each other.
 func TestInstallationsApart(t *testing.T) {
 	url := testkit.Redis(t).URL()
-	a := join(t, url, "a", nil)
-	other, err := bus.Dial(bus.Options{URL: url, Installation: "other", Node: "o", Clock: clock.NewSystem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = other.Close() }()
+	a := joinPatiently(t, url, "a")
+	other := dial(t, bus.Options{URL: url, Installation: "other", Node: "o", Patience: time.Minute})
 	up(t, a, other)
 	heard, stop := other.Subscribe("hints", 16)
 	defer stop()
 	a.Publish("hints", []byte("x"))
-	b := join(t, url, "b", nil)
+	b := joinPatiently(t, url, "b")
 	up(t, b)
 	reach(t, a, b)
 	select {
@@ -293,7 +301,7 @@ func TestInstallationsApart(t *testing.T) {
 // Many wakes become few messages, and none is lost.
 func TestWakesAreGathered(t *testing.T) {
 	url := testkit.Redis(t).URL()
-	a, b := join(t, url, "a", nil), join(t, url, "b", nil)
+	a, b := joinPatiently(t, url, "a"), joinPatiently(t, url, "b")
 	up(t, a, b)
 	woken, stop := b.Subscribe("rows", 1)
 	defer stop()
