@@ -79,6 +79,9 @@ func Checkpoint(db *DB, path string, limit int64) (restarted bool, err error) {
 // WriterStatements is how many statements the writer keeps prepared.
 func WriterStatements(db *DB) int { return len(db.writer.stmts) }
 
+// PostgresConns is how many may write at once on PostgreSQL.
+const PostgresConns = postgresConns
+
 // Limits of the writer.
 const (
 	MaxBatch     = maxBatch

@@ -30,14 +30,17 @@ func TestPatience(t *testing.T) {
 			}
 			hold, held := make(chan struct{}), make(chan struct{}, 64)
 			var writing sync.WaitGroup
-			for range 64 { // more than there are connections
+			writers := map[store.Engine]int{store.SQLite: 1, store.Postgres: store.PostgresConns}[engine]
+			for range 64 { // more than may write at once
 				writing.Go(func() {
 					if err := db.Write(ctx, func(*store.Tx) error { held <- struct{}{}; <-hold; return nil }); err != nil {
 						t.Error(err)
 					}
 				})
 			}
-			<-held
+			for range writers {
+				<-held
+			}
 			testkit.Eventually(t, 10*time.Second, "others wait", func() bool { return db.Waiting() > time.Millisecond })
 			ran := func(*store.Tx) error { t.Error("it has run"); return nil }
 			overloaded(db.Write(store.Patience(ctx, 50*time.Millisecond), ran))

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	postgresConns   = 24
-	postgresRetries = 8
+	postgresConns = 24
+	// A closure that never comes to its end is given up after both.
+	postgresRetries  = 8
+	postgresPatience = 3 * time.Second
 )
 
 // writePostgres runs fn in a transaction of its own and repeats it when the
@@ -27,6 +29,7 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 	if db.down {
 		return errShuttingDown
 	}
+	began := time.Now()
 	for try := 0; ; try++ {
 		if err := db.watch.reachable(); err != nil {
 			return err
@@ -39,7 +42,8 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 			return nil
 		}
 		again := serializationFailure(err) || errors.Is(err, ErrRestart)
-		if again && (try >= postgresRetries || ctx.Err() != nil) {
+		tired := try >= postgresRetries && time.Since(began) > postgresPatience
+		if again && (tired || ctx.Err() != nil) {
 			return fault.Wrap(err, fault.Unavailable, "storage_unavailable", nil).RetryIn(time.Second)
 		}
 		if !again {
