@@ -8,6 +8,7 @@ package outside
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -66,12 +67,45 @@ func Call(method, url string, header http.Header, body, out any) error {
 		return err
 	}
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %d %s", method, url, res.StatusCode, b)
+		return &Refusal{Call: method + " " + url, Status: res.StatusCode, Body: string(b)}
 	}
 	if out == nil {
 		return nil
 	}
 	return json.Unmarshal(b, out)
+}
+
+// Refusal is an answer other than 2xx.
+type Refusal struct {
+	Call, Body string
+	Status     int
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("%s: %d %s", r.Call, r.Status, r.Body) }
+
+// code is that of the problem it tells.
+func (r *Refusal) code() string {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	_ = json.Unmarshal([]byte(r.Body), &problem)
+	return problem.Code
+}
+
+// read gets what is there, and asks again while it is told to come back.
+func read(t *testing.T, url string, header http.Header, out any) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		err = Call("GET", url, header, nil, out)
+		var refused *Refusal
+		if !errors.As(err, &refused) || !passing(refused.code()) {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // List reads every page of a list.
@@ -86,9 +120,7 @@ func List[T any](t *testing.T, url string, header http.Header) (all []T) {
 			Items []T     `json:"items"`
 			Next  *string `json:"next_cursor"`
 		}
-		if err := Call("GET", url+"&limit=200&cursor="+cursor, header, nil, &page); err != nil {
-			t.Fatal(err)
-		}
+		read(t, url+"&limit=200&cursor="+cursor, header, &page)
 		all = append(all, page.Items...)
 		if page.Next == nil {
 			return all
@@ -107,9 +139,7 @@ func Total(t *testing.T, url string, header http.Header) int {
 	if strings.Contains(url, "?") {
 		sep = "&"
 	}
-	if err := Call("GET", url+sep+"total=true&limit=1", header, nil, &page); err != nil {
-		t.Fatal(err)
-	}
+	read(t, url+sep+"total=true&limit=1", header, &page)
 	return page.Total
 }
 

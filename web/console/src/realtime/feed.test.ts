@@ -1,9 +1,9 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Segment } from "@/api/segments";
-import type { Conversation, Counts, Customer, Message } from "@/api/types";
+import type { Conversation, Counts, Customer, Message, Teammate } from "@/api/types";
 import { dropPending, openOutbox, outbox, putPending } from "@/features/inbox/outbox";
 import { conversation, delivery, message } from "@/test/make";
 import { Feed } from "./feed";
@@ -221,6 +221,22 @@ describe("answers overtaken by changes", () => {
     answer({ items: [message(1), message(2)], hasMoreBefore: false });
     await fetching;
     expect(thread()?.items.map((m) => m.seq)).toEqual([1, 2, 3]);
+    stop();
+  });
+
+  test("who was invited while the first list was on its way is asked for once more", async () => {
+    const stop = feed.watch();
+    const answers: ((list: { items: { id: string }[] }) => void)[] = [];
+    const observer = new QueryObserver(cache, { queryKey: keys.teammates, queryFn: () => new Promise<{ items: { id: string }[] }>((resolve) => answers.push(resolve)) });
+    const leave = observer.subscribe(() => {});
+    feed.apply({ kind: "teammate", data: { teammate: { id: "2" } as Teammate } });
+    answers[0]!({ items: [{ id: "1" }] });
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    answers[1]!({ items: [{ id: "1" }, { id: "2" }] });
+    await vi.waitFor(() => expect(observer.getCurrentResult().isFetching).toBe(false));
+    expect(observer.getCurrentResult().data?.items).toHaveLength(2);
+    expect(answers).toHaveLength(2);
+    leave();
     stop();
   });
 });

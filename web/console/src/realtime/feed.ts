@@ -19,6 +19,7 @@ import type {
   Teammate,
 } from "@/api/types";
 import type { Segment } from "@/api/segments";
+import { concerns, ofCustomer, ofJourney } from "./concerns";
 import type { Change } from "./frames";
 import { mergeConversation, placeConversation, removeConversation, shiftCounts, type ConversationPages } from "./lists";
 import { insertMessage, joinPage, patchDelivery, type Thread } from "./thread";
@@ -70,7 +71,8 @@ export class Feed {
 
   /**
    * Watches every query: changes that arrive while an answer is on its way are
-   * applied to it once more, so that an overtaken answer undoes nothing.
+   * applied to it once more, or it is asked for again, so that an overtaken answer
+   * undoes nothing.
    * Answers a function that ends it.
    */
   watch(): () => void {
@@ -97,6 +99,9 @@ export class Feed {
         return;
       case keys.counts[0]:
         this.refetchCounts();
+        return;
+      default:
+        if (since.some((change) => concerns(change, key))) void this.cache.invalidateQueries({ queryKey: key, exact: true });
     }
   }
 
@@ -201,9 +206,7 @@ export class Feed {
 
   /** Whoever looks at a journey, its numbers or its people asks again. */
   private touchJourney(id: string): void {
-    for (const queryKey of [keys.journeyList, keys.journey(id), keys.journeyNodes(id), keys.enrollmentsOf(id), keys.enrollmentOf(id)]) {
-      void this.cache.invalidateQueries({ queryKey });
-    }
+    for (const queryKey of ofJourney(id)) void this.cache.invalidateQueries({ queryKey });
   }
 
   /** A send has used up some of what the channel allows. */
@@ -343,9 +346,7 @@ export class Feed {
       const ids = [...this.touched];
       this.touched.clear();
       for (const one of ids) {
-        for (const queryKey of [keys.timeline(one), keys.identities(one), keys.merges(one), keys.contradictions(one), keys.consents(one), keys.conversationsOf(one), keys.stageChanges(one), keys.segmentsOf(one)]) {
-          void this.cache.invalidateQueries({ queryKey });
-        }
+        for (const queryKey of ofCustomer(one)) void this.cache.invalidateQueries({ queryKey });
       }
     }, TOUCH_AFTER);
   }
