@@ -18,7 +18,7 @@ import (
 func main() {
 	bin := flag.String("bin", "bin/fanward", "the built program")
 	duration := flag.Duration("duration", 60*time.Second, "how long each row is measured")
-	only := flag.String("only", "", "the benchmarks to run, comma-separated: writer, echo, chat, segments, journeys; empty runs all")
+	only := flag.String("only", "", "the benchmarks to run, comma-separated: writer, echo, chat, segments, journeys, outreach; empty runs all")
 	nodes := flag.Int("nodes", 0, "nodes on a PostgreSQL and a Redis of their own; 0: one program on SQLite")
 	people := flag.Int("people", 1_000_000, "customers of segments, conversations of chat's inbox, people who wait in journeys")
 	beside := flag.Bool("duckdb", true, "ask DuckDB the same beside segments on SQLite, where it can be built (cgo)")
@@ -61,6 +61,7 @@ func run(ctx context.Context, o options) error {
 		{"chat", []string{"-bin", program, "-duration", d, "-nodes", nodes, "-conversations", people}, false},
 		{"segments", []string{"-bin", program, "-duration", d, "-nodes", nodes, "-people", people}, false},
 		{"journeys", []string{"-duration", d, "-nodes", nodes, "-waiting", people}, false},
+		{"outreach", []string{"-bin", program, "-nodes", nodes}, false},
 	}
 	chosen := map[string]bool{}
 	for _, name := range strings.Split(o.only, ",") {

@@ -106,7 +106,7 @@ SELECT count(*) FROM messages WHERE conversation_id = ?
 UPDATE attachments SET message_id = ? WHERE id = ? AND message_id = 0 AND owner_kind = ? AND owner_key = ?
 
 -- name: attachments
-SELECT id, name, content_type, size, width, height FROM attachments WHERE message_id = ? ORDER BY id
+SELECT id, name, content_type, size, width, height FROM attachments WHERE message_id = ? AND message_id > 0 ORDER BY id
 
 -- name: insert-attachment
 INSERT INTO attachments (id, owner_kind, owner_key, blob_key, name, content_type, size, width, height, sha256, created_at)
@@ -184,7 +184,8 @@ SELECT ?, ?, account_id, channel, ?, ?, status, assignee_id, team_id, snoozed_un
 UPDATE messages SET conversation_id = ?, seq = ? WHERE id = ?
 
 -- name: move-delivery
-UPDATE deliveries SET conversation_id = ?, seq = ?, lane = CASE WHEN lane = ? THEN ? ELSE lane END WHERE message_id = ? AND message_id > 0
+UPDATE deliveries SET conversation_id = ?, seq = ?, lane = CASE WHEN lane = ? THEN ? ELSE lane END
+WHERE id = (SELECT m.delivery_id FROM messages m WHERE m.id = ?)
 
 -- name: insert-mark
 INSERT INTO messages (id, conversation_id, seq, account_id, direction, kind, author_kind, body, payload, created_at)
@@ -199,7 +200,7 @@ SELECT COALESCE(min(created_at), 0) FROM messages WHERE conversation_id = ? AND 
 
 -- name: recount-read
 UPDATE read_cursors SET read_inbound_count = (SELECT count(*) FROM messages m WHERE m.conversation_id = ? AND m.seq <= read_cursors.read_seq AND m.direction = 'in')
-WHERE conversation_id = ?
+WHERE conversation_id = ? AND teammate_id IN (SELECT id FROM teammates)
 
 -- name: signed-in-device
 SELECT count(*) FROM identities d JOIN identities e ON e.id = d.proof_id AND e.customer_id = d.customer_id WHERE d.id = ? AND d.customer_id = ?
@@ -218,7 +219,7 @@ SELECT i.kind, i.namespace, i.value, i.verified, m.body, m.conversation_id, m.se
 FROM identities i JOIN messages m ON i.id = ? JOIN conversations c ON c.id = m.conversation_id WHERE m.id = ?
 
 -- name: outbound-files
-SELECT name, content_type, size, blob_key FROM attachments WHERE message_id = ? ORDER BY id
+SELECT name, content_type, size, blob_key FROM attachments WHERE message_id = ? AND message_id > 0 ORDER BY id
 
 -- name: heard-before
 SELECT external_id FROM messages WHERE conversation_id = ? AND seq < ? AND direction = 'in' AND external_id <> '' ORDER BY seq DESC LIMIT ?
@@ -248,7 +249,7 @@ UPDATE messages SET body = '', payload = '{"payload":{"type":"erased"}}', extern
 DELETE FROM message_html WHERE message_id = ?
 
 -- name: drop-files
-DELETE FROM attachments WHERE message_id = ?
+DELETE FROM attachments WHERE message_id = ? AND message_id > 0
 
 -- name: forget-events
 DELETE FROM events WHERE id IN (SELECT e.id FROM events e

@@ -30,7 +30,7 @@ const pollEvery = 2 * time.Second
 // with Topic. recoverAll is true when no other process can hold a lease
 // (SQLite): what a dead process left is settled at once instead of by lease.
 func (o *Outbox) Run(ctx context.Context, wake <-chan []byte, recoverAll bool) {
-	d := &dispatcher{o: o, lanes: map[ids.ID]int{}, mine: map[ids.ID]struct{}{}, done: make(chan struct{}, 1)}
+	d := &dispatcher{o: o, queues: map[kind]*queue{}, mine: map[ids.ID]struct{}{}, done: make(chan struct{}, 1)}
 	if recoverAll {
 		if err := d.rescue(ctx, true); err != nil && ctx.Err() == nil {
 			o.log.Error("outbox recovery", "error", err)
@@ -59,12 +59,41 @@ type dispatcher struct {
 	running sync.WaitGroup
 	done    chan struct{}
 
-	mu    sync.Mutex
-	lanes map[ids.ID]int      // claims and sends by account
-	mine  map[ids.ID]struct{} // and by delivery
+	mu     sync.Mutex
+	queues map[kind]*queue     // claims and sends
+	mine   map[ids.ID]struct{} // and by delivery
 	// doubt: a write failed of which nobody knows whether it was done, so rows may
 	// be ours without our knowing.
 	doubt atomic.Bool
+}
+
+// kind is what waits for one account: what people have written, or what is sent by
+// itself. Neither waits for the other.
+type kind struct {
+	account   ids.ID
+	automated bool
+}
+
+// queue is what has been claimed of one kind. turns are held while it is sent.
+type queue struct {
+	claimed int
+	turns   turns
+}
+
+// turns lets so many send at once as it holds; nil everybody.
+type turns chan struct{}
+
+// take waits for a turn, or until ctx ends; free gives it back.
+func (t turns) take(ctx context.Context) (free func()) {
+	if t == nil {
+		return func() {}
+	}
+	select {
+	case t <- struct{}{}:
+		return func() { <-t }
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // round claims what is due for every account that has room; it returns how
@@ -108,13 +137,24 @@ func (o *Outbox) due(ctx context.Context, now time.Time) ([]ids.ID, error) {
 	})
 }
 
-// claim takes at most room deliveries of an account, the head of each lane.
-func (o *Outbox) claim(ctx context.Context, account ids.ID, room int) (claimed []job, err error) {
+// claim takes at most room deliveries of each kind of an account, by whether they
+// are automated: the head of each lane.
+func (o *Outbox) claim(ctx context.Context, account ids.ID, room map[bool]int) (claimed []job, err error) {
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
-		now := o.clk.Now()
-		rows, err := tx.Query(qClaim, account, clock.Millis(now), clock.Millis(now), room, o.holder, o.leaseEnd(), clock.Millis(now))
-		claimed, err = store.Collect(rows, err, scanJob)
-		return err
+		claimed = nil
+		for _, automated := range []bool{false, true} {
+			if room[automated] <= 0 {
+				continue
+			}
+			now := clock.Millis(o.clk.Now())
+			rows, err := tx.Query(qClaim, account, automated, now, now, room[automated], o.holder, o.leaseEnd(), now)
+			some, err := store.Collect(rows, err, scanJob)
+			if err != nil {
+				return err
+			}
+			claimed = append(claimed, some...)
+		}
+		return nil
 	})
 	return claimed, err
 }
@@ -130,12 +170,12 @@ func (o *Outbox) Flush(ctx context.Context) error {
 		}
 		did := 0
 		for _, account := range due {
-			claimed, err := o.claim(ctx, account, o.limits.PerAccount)
+			claimed, err := o.claim(ctx, account, map[bool]int{false: o.limits.PerAccount, true: o.limits.PerAccount})
 			if err != nil {
 				return err
 			}
 			for _, j := range claimed {
-				if err := o.process(ctx, j); err != nil {
+				if err := o.process(ctx, j, nil); err != nil {
 					return err
 				}
 			}
@@ -148,10 +188,8 @@ func (o *Outbox) Flush(ctx context.Context) error {
 }
 
 func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
-	d.mu.Lock()
-	room := d.o.limits.PerAccount - d.lanes[account]
-	d.mu.Unlock()
-	if room <= 0 {
+	room := map[bool]int{false: d.room(kind{account, false}), true: d.room(kind{account, true})}
+	if room[false] == 0 && room[true] == 0 {
 		return nil
 	}
 	claimed, err := d.o.claim(ctx, account, room)
@@ -160,28 +198,51 @@ func (d *dispatcher) claim(ctx context.Context, account ids.ID) error {
 		return err
 	}
 	d.mu.Lock()
-	d.lanes[account] += len(claimed)
+	defer d.mu.Unlock()
 	for _, j := range claimed {
+		k := kind{j.account, j.automated}
+		if d.queues[k] == nil {
+			d.queues[k] = &queue{turns: make(turns, d.o.limits.PerAccount)}
+		}
+		q := d.queues[k]
+		q.claimed++
 		d.mine[j.id] = struct{}{}
-	}
-	d.mu.Unlock()
-	for _, j := range claimed {
-		d.running.Go(func() { d.run(ctx, j) })
+		d.running.Go(func() { d.run(ctx, j, q.turns) })
 	}
 	return nil
 }
 
-func (d *dispatcher) run(ctx context.Context, j job) {
-	if err := d.o.process(ctx, j); err != nil {
+// room is how many of a kind may be claimed now: many at a time, unless little
+// waits.
+func (d *dispatcher) room(k kind) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	claimed := 0
+	if q := d.queues[k]; q != nil {
+		claimed = q.claimed
+	}
+	room := d.o.limits.Ahead - claimed
+	if room < d.o.limits.PerAccount && claimed > d.o.limits.PerAccount {
+		return 0
+	}
+	return room
+}
+
+func (d *dispatcher) run(ctx context.Context, j job, t turns) {
+	if err := d.o.process(ctx, j, t); err != nil {
 		d.doubt.Store(true)
 		d.o.log.Error("delivery", "delivery_id", j.id, "error", err)
 	}
+	k := kind{j.account, j.automated}
 	d.mu.Lock()
-	if d.lanes[j.account]--; d.lanes[j.account] == 0 {
-		delete(d.lanes, j.account)
+	if d.queues[k].claimed--; d.queues[k].claimed == 0 {
+		delete(d.queues, k)
 	}
 	delete(d.mine, j.id)
 	d.mu.Unlock()
+	if d.room(k) == 0 {
+		return
+	}
 	select {
 	case d.done <- struct{}{}:
 	default:

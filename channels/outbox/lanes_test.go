@@ -156,6 +156,29 @@ func TestAHangingProvider(t *testing.T) {
 	})
 }
 
+// What people write waits for nothing that is sent by itself, however much of that
+// is due before it and however long it takes.
+func TestRepliesGoFirst(t *testing.T) {
+	var g *gate
+	each(t, gated(&g), func(t *testing.T, h *post) {
+		release := g.hold("news")
+		defer release()
+		const many = 30
+		for i := range many {
+			h.write(h.conversation(h.account, fmt.Sprint("reader ", i)), "news")
+		}
+		h.Run("UPDATE deliveries SET automated = TRUE, next_at = next_at - 60000")
+		h.start("one", false)
+		h.heard(limits.PerAccount)
+		h.becomes(h.write(h.conversation(h.account, "lin"), "answer"), channels.SentState)
+		same(t, "automated under way", h.Number("SELECT count(*) FROM deliveries WHERE automated AND state = 'sending'"), limits.PerAccount)
+		release()
+		testkit.Eventually(t, soon, "all are sent", func() bool {
+			return h.Number("SELECT count(*) FROM deliveries WHERE state = 'sent'") == many+1
+		})
+	})
+}
+
 // When the call takes too long its context ends, and what the adapter then says counts.
 func TestSendTimeout(t *testing.T) {
 	each(t, func() *channelstest.Provider {

@@ -102,8 +102,12 @@ type Options struct {
 
 // Limits bound the dispatcher.
 type Limits struct {
-	// PerAccount is how many sends of one account run at once.
+	// PerAccount is how many sends of one account run at once: so many of what
+	// people write, and as many of what is sent by itself.
 	PerAccount int
+	// Ahead is how many of each may be claimed and wait for their turn; at least
+	// PerAccount.
+	Ahead int
 	// SendTimeout ends one provider call: its context is cancelled, and a
 	// little later the outcome counts as unknown, whatever the adapter does.
 	SendTimeout time.Duration
@@ -114,7 +118,7 @@ type Limits struct {
 }
 
 // DefaultLimits are the limits of a production outbox.
-var DefaultLimits = Limits{PerAccount: 8, SendTimeout: 30 * time.Second, Lease: 2 * time.Minute, MaxAttempts: 8}
+var DefaultLimits = Limits{PerAccount: 16, Ahead: 64, SendTimeout: 30 * time.Second, Lease: 2 * time.Minute, MaxAttempts: 8}
 
 // New returns an Outbox; call OnChange before anything is enqueued.
 func New(o Options) *Outbox {
@@ -124,6 +128,7 @@ func New(o Options) *Outbox {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Limits.Ahead = max(o.Limits.Ahead, o.Limits.PerAccount)
 	if o.Machine == nil {
 		o.Machine = o.Clock
 	}

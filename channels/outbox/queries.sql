@@ -12,21 +12,22 @@ SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated
 UPDATE deliveries SET state = 'queued', next_at = ?, error_code = '', updated_at = ? WHERE id = ? AND state IN ('failed', 'unknown')
 
 -- name: due-accounts
-SELECT a.id FROM accounts a WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.next_at <= ?)
+SELECT a.id FROM accounts a WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.automated IN (FALSE, TRUE) AND d.next_at <= ?)
 
 -- name: next-due
 SELECT COALESCE(min(next), 0) FROM (
-  SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.next_at > ?) AS next FROM accounts a
+  SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.automated = k.automated AND d.next_at > ?) AS next
+  FROM accounts a CROSS JOIN (SELECT FALSE AS automated UNION ALL SELECT TRUE) k
 ) due
 
 -- name: claim
 WITH due AS MATERIALIZED (
   SELECT d.id FROM deliveries d
-  WHERE d.state = 'queued' AND d.account_id = ? AND d.next_at <= ?
+  WHERE d.state = 'queued' AND d.account_id = ? AND d.automated = ? AND d.next_at <= ?
     AND NOT EXISTS (
       SELECT 1 FROM deliveries e
-      WHERE e.lane = d.lane AND (e.state IN ('claimed', 'sending') OR e.state = 'queued' AND (e.seq, e.id) < (d.seq, d.id)
-        AND (e.conversation_id <> 0 OR e.next_at <= ?)))
+      WHERE e.lane = d.lane AND e.state IN ('queued', 'claimed', 'sending')
+        AND (e.state <> 'queued' OR (e.seq, e.id) < (d.seq, d.id) AND (e.conversation_id <> 0 OR e.next_at <= ?)))
   ORDER BY d.next_at, d.id LIMIT ? {skip_locked})
 UPDATE deliveries SET state = 'claimed', leased_by = ?, lease_until = ?, updated_at = ?
 WHERE id IN (SELECT due.id FROM due)
@@ -41,7 +42,7 @@ SELECT 1 FROM (SELECT pg_advisory_xact_lock(?::bigint)) locked
 -- name: sending
 UPDATE deliveries SET state = 'sending', attempt = attempt + 1, lease_until = ?, updated_at = ?
 WHERE id = ? AND state = 'claimed' AND leased_by = ? AND lease_until = ?
-  AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.lane = ? AND e.state = 'sending')
+  AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.lane = ? AND e.state IN ('queued', 'claimed', 'sending') AND e.state = 'sending')
 
 -- name: spent
 UPDATE deliveries SET spent = ? WHERE id = ?
@@ -71,11 +72,11 @@ UPDATE identities SET suppressed = ? WHERE id = ?
 -- name: expired
 SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.lane, d.lease_until, d.state, a.channel
 FROM deliveries d JOIN accounts a ON a.id = d.account_id
-WHERE d.state IN ('claimed', 'sending') AND d.id > ? AND (d.lease_until < ? OR d.lease_until > ?) ORDER BY d.id LIMIT 500
+WHERE d.state IN ('claimed', 'sending') AND +d.id > ? AND (d.lease_until < ? OR d.lease_until > ?) ORDER BY +d.id LIMIT 500
 
 -- name: own
 SELECT d.id, d.account_id, d.conversation_id, d.message_id, d.identity_id, d.seq, d.attempt, d.lane, d.lease_until, d.state, a.channel
-FROM deliveries d JOIN accounts a ON a.id = d.account_id WHERE d.state IN ('claimed', 'sending') AND d.leased_by = ? ORDER BY d.id
+FROM deliveries d JOIN accounts a ON a.id = d.account_id WHERE d.state IN ('claimed', 'sending') AND d.leased_by = ? ORDER BY +d.id
 
 -- name: still
 UPDATE deliveries SET updated_at = ? WHERE id = ? AND state = 'sending' AND leased_by = ? AND lease_until = ?

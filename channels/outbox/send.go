@@ -27,8 +27,10 @@ const (
 	maxDoze = 5 * time.Second
 )
 
-// process takes one claimed delivery to the end of an attempt.
-func (o *Outbox) process(ctx context.Context, j job) error {
+// process takes one claimed delivery to the end of an attempt. It holds a turn
+// until the outcome is stored, so that no more can become unknown than turns are.
+func (o *Outbox) process(ctx context.Context, j job, t turns) error {
+	defer t.take(ctx)()
 	stopping := ctx.Err() != nil
 	// What has begun is finished even when the program stops.
 	ctx = context.WithoutCancel(ctx)

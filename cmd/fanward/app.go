@@ -188,7 +188,7 @@ func (a *app) join(ctx context.Context) error {
 		Config: a.config, Clock: clk, Log: obs.Component(a.log, "http"), Metrics: a.metrics, Health: a.health, Auth: a.auth, Accounts: a.accounts,
 		Customers: a.customers, Segments: a.segments, Journeys: a.journeys, Inbox: a.inbox, Intake: a.intake, Outbox: a.outbox, Visitors: a.visitors, Files: a.files, Links: links,
 		TeammateSocket: a.hub.ServeTeammate, VisitorSocket: a.hub.ServeVisitor, PageViewed: a.pageViewed,
-		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, DemoURL: a.sandbox.shopURL, Counts: d.bus, Node: d.node.Name, Console: console.Dist(), Widget: widget.Script,
+		Identified: a.hub.Bound, Online: a.hub.CustomerOnline, WechatPush: pushes.Serve, QR: codes{wechatAdapter}, BaseURL: a.url, Sandbox: a.sandbox.pages, Counts: d.bus, Node: d.node.Name, Console: console.Dist(), Widget: widget.Script,
 	})
 	if err != nil {
 		return err

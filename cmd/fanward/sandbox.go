@@ -13,6 +13,7 @@ import (
 	"github.com/fanward/fanward/channels/wechat"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/web/api"
 	"github.com/fanward/fanward/web/sandbox"
 )
 
@@ -73,6 +74,10 @@ func (s *sandboxSide) origins() []string {
 }
 
 func (s *sandboxSide) url() string { return "http://" + s.listener.Addr().String() }
+
+func (s *sandboxSide) pages() *api.SandboxPages {
+	return &api.SandboxPages{Shop: s.url(), Phones: s.phones.url(), Mailbox: s.mail.url()}
+}
 
 // stop ends the pages, those of them that are there.
 func (s *sandboxSide) stop(ctx context.Context) {

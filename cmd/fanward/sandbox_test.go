@@ -3,6 +3,7 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,12 +39,12 @@ func TestSandboxOfTwoNodes(t *testing.T) {
 		t.Fatal("both nodes run the pages")
 	}
 	a, b := tell(t, first), tell(t, second)
-	demo := func(s story) string {
-		url, _ := s.call("GET", s.hub+"/api/v1/setup", nil)["demo_url"].(string)
-		return url
+	known := func(s story) map[string]any {
+		pages, _ := s.call("GET", s.hub+"/api/v1/setup", nil)["sandbox"].(map[string]any)
+		return pages
 	}
-	if demo(a) == "" || demo(a) != demo(b) {
-		t.Errorf("the nodes know the shop at %q and %q", demo(a), demo(b))
+	if k := known(a); k["phones_url"] != phones || k["shop_url"] == "" || k["mailbox_url"] == "" || !maps.Equal(k, known(b)) {
+		t.Errorf("the nodes know the pages at %v and %v", k, known(b))
 	}
 
 	now := func(s story) time.Time {
@@ -90,10 +91,10 @@ func TestSandboxOfTwoNodes(t *testing.T) {
 	}
 
 	public := testkit.Program(t, append(common, testkit.WithEnv("FANWARD_PUBLIC_URL", "https://fanward.example"))...)
-	testkit.Eventually(t, 10*time.Second, "the sandbox ends", func() bool { return demo(b) == "" })
+	testkit.Eventually(t, 10*time.Second, "the sandbox ends", func() bool { return known(b) == nil })
 	for i, s := range []story{b, tell(t, public)} {
-		if !moved(s, 0) || demo(s) != "" {
-			t.Errorf("node %d without sandbox: %s, shop %q", i, now(s), demo(s))
+		if !moved(s, 0) || known(s) != nil {
+			t.Errorf("node %d without sandbox: %s, pages %v", i, now(s), known(s))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/web/api"
 )
 
 // sandboxKeeper decides whether the installation's sandbox is on, whether its
@@ -38,7 +39,8 @@ type sandboxKeeper struct {
 
 	mu   sync.Mutex
 	side *sandboxSide // nil while the pages do not run here
-	shop string       // where the shop is, "" while the sandbox is off
+	// shown is where the pages are, nil while the sandbox is off.
+	shown *api.SandboxPages
 }
 
 func (a *app) newSandboxKeeper() *sandboxKeeper {
@@ -48,12 +50,12 @@ func (a *app) newSandboxKeeper() *sandboxKeeper {
 	}
 }
 
-// shopURL is where the demo shop can be visited, on whichever node it runs; ""
-// while the sandbox is off.
-func (k *sandboxKeeper) shopURL() string {
+// pages are where the sandbox can be visited, on whichever node it runs; nil while
+// it is off.
+func (k *sandboxKeeper) pages() *api.SandboxPages {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.shop
+	return k.shown
 }
 
 // here is the sandbox's pages where they run on this node, else nil.
@@ -82,7 +84,7 @@ func (k *sandboxKeeper) begin(ctx context.Context) error {
 	if err := k.round(ctx); err != nil {
 		return err
 	}
-	if k.shopURL() != "" || k.here() != nil {
+	if k.pages() != nil || k.here() != nil {
 		return nil
 	}
 	// Another node may be about to open the pages; what forbids them is an error.
@@ -125,14 +127,14 @@ func (k *sandboxKeeper) beginAlone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.set(side, side.url())
+	k.set(side, side.pages())
 	return nil
 }
 
-func (k *sandboxKeeper) set(side *sandboxSide, shop string) {
+func (k *sandboxKeeper) set(side *sandboxSide, pages *api.SandboxPages) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.side, k.shop = side, shop
+	k.side, k.shown = side, pages
 }
 
 // run follows the row until ctx ends. A node beside which the sandbox must not
@@ -215,9 +217,9 @@ func (k *sandboxKeeper) follow(ctx context.Context) error {
 		return err
 	}
 	if !s.on(k.row.machine.Now()) {
-		s.offset, s.shop = 0, ""
+		s.offset, s.pages = 0, nil
 	}
-	k.set(k.here(), s.shop)
+	k.set(k.here(), s.pages)
 	if s.offset == k.clk.Offset() {
 		return nil
 	}
@@ -227,7 +229,7 @@ func (k *sandboxKeeper) follow(ctx context.Context) error {
 
 // keep goes on running the pages, unless they have to end here.
 func (k *sandboxKeeper) keep(ctx context.Context, side *sandboxSide) error {
-	kept, err := k.row.keep(ctx, side.url())
+	kept, err := k.row.keep(ctx, side.pages())
 	if err != nil || kept {
 		return err
 	}
@@ -241,7 +243,7 @@ func (k *sandboxKeeper) keep(ctx context.Context, side *sandboxSide) error {
 	} else {
 		k.log.Warn("another node runs the sandbox's pages")
 	}
-	k.set(nil, k.shopURL())
+	k.set(nil, k.pages())
 	gone, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	side.stop(gone)
@@ -270,9 +272,9 @@ func (k *sandboxKeeper) take(ctx context.Context, was sandboxState) error {
 		return nil
 	}
 	k.refused = nil
-	k.set(side, side.url())
+	k.set(side, side.pages())
 	k.log.Info("the sandbox's pages run on this node", "shop", side.url(), "phones", side.phones.url(), "mailbox", side.mail.url())
-	_, err = k.row.keep(ctx, side.url())
+	_, err = k.row.keep(ctx, side.pages())
 	return err
 }
 
@@ -310,7 +312,7 @@ func (k *sandboxKeeper) stop(ctx context.Context) {
 	if side == nil {
 		return
 	}
-	k.set(nil, k.shopURL())
+	k.set(nil, k.pages())
 	side.stop(ctx)
 	if k.alone() {
 		return

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/web/api"
 )
 
 const (
@@ -37,7 +39,7 @@ type sandboxRow struct {
 type sandboxState struct {
 	holder string
 	until  time.Time
-	shop   string
+	pages  *api.SandboxPages
 	offset time.Duration
 }
 
@@ -50,9 +52,15 @@ func (r sandboxRow) prepare(ctx context.Context) error { return r.exec(ctx, qMak
 func (r sandboxRow) state(ctx context.Context) (sandboxState, error) {
 	var s sandboxState
 	var until, offset int64
-	err := r.db.Reader(ctx).QueryRow(qSandbox).Scan(&s.holder, &until, &s.shop, &offset)
+	var pages string
+	if err := r.db.Reader(ctx).QueryRow(qSandbox).Scan(&s.holder, &until, &pages, &offset); err != nil {
+		return s, err
+	}
 	s.until, s.offset = clock.FromMillis(until), time.Duration(offset)*time.Millisecond
-	return s, err
+	if pages == "" {
+		return s, nil
+	}
+	return s, json.Unmarshal([]byte(pages), &s.pages)
 }
 
 // note tells the other nodes whether the sandbox may run beside this one, and how
@@ -81,9 +89,13 @@ func (r sandboxRow) take(ctx context.Context) (bool, error) {
 func (r sandboxRow) own(ctx context.Context) error { return r.exec(ctx, qOwnSandbox, r.node) }
 
 // keep renews what take took; false when another node has it or forbids it.
-func (r sandboxRow) keep(ctx context.Context, shop string) (bool, error) {
+func (r sandboxRow) keep(ctx context.Context, pages *api.SandboxPages) (bool, error) {
 	now := r.now()
-	return r.changes(ctx, qKeepSandbox, now+sandboxLease.Milliseconds(), shop, r.node, now)
+	raw, err := json.Marshal(pages)
+	if err != nil {
+		return false, err
+	}
+	return r.changes(ctx, qKeepSandbox, now+sandboxLease.Milliseconds(), string(raw), r.node, now)
 }
 
 // leave lets another node run the pages. The sandbox counts as on for a while

@@ -8,6 +8,7 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/web/api"
 )
 
 // row is the sandbox's row as a node with this number sees it, which says that
@@ -41,7 +42,7 @@ func TestSandboxIsRunByOne(t *testing.T) {
 		says(t, "the first takes it", true, a.take)
 		says(t, "the second does not", false, b.take)
 		keep := func(r sandboxRow) func(context.Context) (bool, error) {
-			return func(ctx context.Context) (bool, error) { return r.keep(ctx, "http://127.0.0.1:8081") }
+			return func(ctx context.Context) (bool, error) { return r.keep(ctx, &api.SandboxPages{Shop: "http://127.0.0.1:8081"}) }
 		}
 		machine.Advance(sandboxLease - time.Millisecond)
 		says(t, "within the lease", false, b.take)
@@ -73,7 +74,7 @@ func TestSandboxIsForbiddenByOne(t *testing.T) {
 		a := rowOf(t, db, machine, 0, true)
 		says(t, "alone", true, a.take)
 		public := rowOf(t, db, machine, 1, false)
-		says(t, "beside it", false, func(ctx context.Context) (bool, error) { return a.keep(ctx, "x") })
+		says(t, "beside it", false, func(ctx context.Context) (bool, error) { return a.keep(ctx, nil) })
 		if name, err := a.forbidder(ctx); err != nil || name != public.node {
 			t.Errorf("%q %v", name, err)
 		}

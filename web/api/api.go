@@ -74,9 +74,9 @@ type Options struct {
 	BaseURL func() string
 	// QR makes codes for a WeChat account; nil while no adapter makes any.
 	QR QRCodes
-	// DemoURL is where the sandbox's shop can be visited, "" without sandbox;
-	// may be nil.
-	DemoURL func() string
+	// Sandbox is where the sandbox's pages can be visited, nil while it is off. May
+	// itself be nil.
+	Sandbox func() *SandboxPages
 
 	// Console is the built console; may be nil.
 	Console fs.FS
@@ -126,8 +126,8 @@ func New(o Options) (*Server, error) {
 	if o.BaseURL == nil {
 		o.BaseURL = func() string { return o.Config.PublicURL }
 	}
-	if o.DemoURL == nil {
-		o.DemoURL = func() string { return "" }
+	if o.Sandbox == nil {
+		o.Sandbox = func() *SandboxPages { return nil }
 	}
 	s := &Server{
 		o: o, problems: problem.NewReporter(o.Log), proxies: newProxies(o.Config), limits: newLimiters(o.Limits, o.Counts), routes: map[string]access{},

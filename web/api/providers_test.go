@@ -20,7 +20,7 @@ import (
 func TestWechatAddress(t *testing.T) {
 	var reached []string
 	h := build(t, testkit.Open(t, store.SQLite), func(o *api.Options) {
-		o.DemoURL = func() string { return "http://127.0.0.1:8081" }
+		o.Sandbox = func() *api.SandboxPages { return &api.SandboxPages{} }
 		o.WechatPush = func(w http.ResponseWriter, r *http.Request, a *channels.Account) {
 			reached = append(reached, r.Method+" "+a.Name)
 			_, _ = io.WriteString(w, "success")

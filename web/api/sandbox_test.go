@@ -21,8 +21,8 @@ import (
 // sandbox is on.
 func TestSandboxAccount(t *testing.T) {
 	db := testkit.Open(t, store.SQLite)
-	demo := "http://127.0.0.1:8081"
-	h := build(t, db, func(o *api.Options) { o.DemoURL = func() string { return demo } })
+	pages := &api.SandboxPages{}
+	h := build(t, db, func(o *api.Options) { o.Sandbox = func() *api.SandboxPages { return pages } })
 	account, err := h.accounts.Create(context.Background(), channels.New{
 		Channel: webchat.Channel, Name: "Demo", Config: json.RawMessage(`{"origins":["` + shop + `"]}`), Sandbox: true,
 	})
@@ -72,6 +72,6 @@ func TestSandboxAccount(t *testing.T) {
 		}
 	}
 
-	demo = "" // the sandbox is off
+	pages = nil // the sandbox is off
 	h.run(t, []scenario{{name: "the sandbox is off", call: session("", nil), status: 403, has: append(refused, `"off"`)}})
 }

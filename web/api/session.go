@@ -70,10 +70,17 @@ func (r *Request) Resolve(ctx huma.Context) []error {
 }
 
 type setup struct {
-	SignedIn bool    `json:"signed_in"`
-	DemoURL  *string `json:"demo_url" doc:"The sandbox's demo shop; null without sandbox"`
-	Version  string  `json:"version"`
-	Limits   limits  `json:"limits" doc:"What one message may carry, so that clients can say so before they send"`
+	SignedIn bool          `json:"signed_in"`
+	Sandbox  *SandboxPages `json:"sandbox" doc:"Where the sandbox's pages are; null without sandbox"`
+	Version  string        `json:"version"`
+	Limits   limits        `json:"limits" doc:"What one message may carry, so that clients can say so before they send"`
+}
+
+// SandboxPages are the addresses of the sandbox's pages.
+type SandboxPages struct {
+	Shop    string `json:"shop_url" doc:"The demo shop, which carries the chat widget"`
+	Phones  string `json:"phones_url" doc:"The phones of WeChat's followers"`
+	Mailbox string `json:"mailbox_url" doc:"The customers' mailbox"`
 }
 
 func (s *Server) setup(_ context.Context, in *Request) (*answer[setup], error) {
@@ -81,10 +88,7 @@ func (s *Server) setup(_ context.Context, in *Request) (*answer[setup], error) {
 	if err != nil && fault.KindOf(err) != fault.Unauthenticated {
 		return nil, err
 	}
-	out := setup{SignedIn: err == nil, Version: obs.Version(), Limits: limits{s.o.Config.Limits.BodyChars, s.o.Config.Limits.FileBytes, maxFiles}}
-	if url := s.o.DemoURL(); url != "" {
-		out.DemoURL = &url
-	}
+	out := setup{SignedIn: err == nil, Sandbox: s.o.Sandbox(), Version: obs.Version(), Limits: limits{s.o.Config.Limits.BodyChars, s.o.Config.Limits.FileBytes, maxFiles}}
 	return &answer[setup]{out}, nil
 }
 

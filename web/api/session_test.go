@@ -48,7 +48,7 @@ func TestSignIn(t *testing.T) {
 		h.sessions["again"] = c.Value
 		h.run(t, []scenario{
 			{name: "me", call: call{method: "GET", path: "/api/v1/me", as: "again"}, status: 200, has: []string{`"email":"agent@shop.example"`, `"has_password":true`, `"csrf_header":"X-Fanward-CSRF"`}},
-			{name: "setup knows", call: call{method: "GET", path: "/api/v1/setup", as: "again"}, status: 200, has: []string{`"signed_in":true`, `"demo_url":null`}},
+			{name: "setup knows", call: call{method: "GET", path: "/api/v1/setup", as: "again"}, status: 200, has: []string{`"signed_in":true`, `"sandbox":null`}},
 			{name: "setup does not", call: call{method: "GET", path: "/api/v1/setup"}, status: 200, has: []string{`"signed_in":false`}},
 			{name: "wrong password", call: call{method: "POST", path: "/api/v1/session", body: `{"email":"agent@shop.example","password":"wrong"}`}, status: 401, has: []string{`"code":"wrong_credentials"`}, headers: map[string]string{"Set-Cookie": ""}},
 			{name: "unknown address", call: call{method: "POST", path: "/api/v1/session", body: `{"email":"x@shop.example","password":"wrong"}`}, status: 401, has: []string{`"code":"wrong_credentials"`}},

@@ -159,16 +159,16 @@ func TestTrackingIsThrottled(t *testing.T) {
 // TestSandboxKeysStayAtHome: the sandbox's own keys work for this machine only,
 // and only while there is a sandbox.
 func TestSandboxKeysStayAtHome(t *testing.T) {
-	demo := ""
+	var pages *api.SandboxPages
 	h := build(t, testkit.Open(t, store.SQLite), func(o *api.Options) {
-		o.DemoURL = func() string { return demo }
+		o.Sandbox = func() *api.SandboxPages { return pages }
 		if err := o.Customers.EnsureSandboxKeys(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	})
 	c := call{method: "POST", path: "/v1/track", body: `{"userId":"u","event":"A"}`, header: basic("sandbox:")}
 	h.refused(c, 403, "sandbox_local_only")
-	demo = "http://127.0.0.1:1"
+	pages = &api.SandboxPages{}
 	if w := h.do(c); w.Code != 200 {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

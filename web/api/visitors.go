@@ -74,7 +74,7 @@ func (s *Server) welcome(c *gin.Context) {
 // while the sandbox is off.
 func (s *Server) sandboxed(r *http.Request) error {
 	reason, ok := sandbox.Local(r)
-	if ok && s.o.DemoURL() != "" {
+	if ok && s.o.Sandbox() != nil {
 		return nil
 	}
 	if ok {

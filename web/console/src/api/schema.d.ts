@@ -3465,6 +3465,14 @@ export interface components {
              */
             until: string;
         };
+        SandboxPages: {
+            /** @description The customers' mailbox */
+            mailbox_url: string;
+            /** @description The phones of WeChat's followers */
+            phones_url: string;
+            /** @description The demo shop, which carries the chat widget */
+            shop_url: string;
+        };
         Segment: {
             /** Format: date-time */
             created_at: string;
@@ -3563,10 +3571,10 @@ export interface components {
             password: string;
         };
         Setup: {
-            /** @description The sandbox's demo shop; null without sandbox */
-            demo_url: string | null;
             /** @description What one message may carry, so that clients can say so before they send */
             limits: components["schemas"]["Limits"];
+            /** @description Where the sandbox's pages are; null without sandbox */
+            sandbox: components["schemas"]["SandboxPages"] | null;
             signed_in: boolean;
             version: string;
         };

@@ -1,13 +1,11 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { api } from "@/api/calls";
-import { keys } from "@/api/keys";
 import type { Conversation, StatusFilter } from "@/api/types";
 import { may, useMe } from "@/features/session/me";
 import { changeSettings, useSettings } from "@/features/session/settings";
+import { useSetup } from "@/features/session/setup";
 import { Button, EmptyState, ErrorState, IconButton, InboxIcon, Select, Skeleton, UnfoldIcon, useNow, usePhone } from "@/ui";
 import { ConversationRow } from "./ConversationRow";
 import { useInboxFilter } from "./filter";
@@ -51,7 +49,7 @@ function EmptyList() {
   const { t } = useTranslation();
   const { filter } = useInboxFilter();
   const me = useMe();
-  const setup = useQuery({ queryKey: keys.setup, queryFn: ({ signal }) => api.setup(signal) }).data;
+  const sandbox = useSetup()?.sandbox;
   const everything = filter.view === "all" && !filter.account_id && filter.status === "open";
   if (filter.view === "mine" && filter.status === "open") {
     return (
@@ -67,8 +65,8 @@ function EmptyList() {
       </EmptyState>
     );
   }
-  const next = setup?.demo_url ? (
-    <Button type="primary" href={setup.demo_url} target="_blank" rel="noopener">
+  const next = sandbox ? (
+    <Button type="primary" href={sandbox.shop_url} target="_blank" rel="noopener">
       {t("inbox.emptyDemo")}
     </Button>
   ) : may(me, "accounts.manage") ? (
@@ -76,7 +74,7 @@ function EmptyList() {
   ) : null;
   return (
     <EmptyState icon={<InboxIcon />} title={t("inbox.emptyTitle")} actions={next}>
-      {t("inbox.emptyBody")} {setup?.demo_url ? t("inbox.emptyDemoHelp") : ""}
+      {t("inbox.emptyBody")} {sandbox ? t("inbox.emptyDemoHelp") : ""}
     </EmptyState>
   );
 }

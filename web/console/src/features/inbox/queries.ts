@@ -4,6 +4,7 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Account, Conversation, Counts, InboxFilter, Setup, Team, Teammate } from "@/api/types";
 import { usePermission } from "@/features/session/me";
+import { useSetup } from "@/features/session/setup";
 import { mergeConversation } from "@/realtime/lists";
 import { useRealtime } from "@/realtime/provider";
 import { joinPage, refreshThread, type Thread } from "@/realtime/thread";
@@ -37,7 +38,7 @@ const usualLimits: Setup["limits"] = { body: 10_000, file_bytes: 25 * 1024 * 102
 
 /** What one message may carry, so that it is said before anything is sent. */
 export function useLimits(): Setup["limits"] {
-  return useQuery({ queryKey: keys.setup, queryFn: ({ signal }) => api.setup(signal) }).data?.limits ?? usualLimits;
+  return useSetup()?.limits ?? usualLimits;
 }
 
 /** One filtered list, in pages; the feed keeps it in order. */

@@ -6,6 +6,7 @@ import { api } from "@/api/calls";
 import type { ThemeChoice } from "@/api/types";
 import { forgetRecent } from "@/features/inbox/recent";
 import { useMe, useUpdateMe } from "@/features/session/me";
+import { useSetup } from "@/features/session/setup";
 import { describe } from "@/i18n/problem";
 import { locales } from "@/i18n";
 import { Avatar, Dropdown, HelpIcon, PreferencesIcon, SignOutIcon, toastError, type MenuProps } from "@/ui";
@@ -22,13 +23,14 @@ interface Props {
   children: ReactNode;
 }
 
-/** Availability, language, appearance, preferences, sign out, behind whatever opens it. */
+/** Availability, language, appearance, the sandbox, preferences, sign out, behind whatever opens it. */
 export function MenuOfMine({ placement, pages = [], children }: Props) {
   const { t } = useTranslation();
   const me = useMe();
   const update = useUpdateMe();
   const navigate = useNavigate();
   const cache = useQueryClient();
+  const sandbox = useSetup()?.sandbox;
   const signOut = useMutation({
     mutationFn: api.signOut,
     onSuccess: () => {
@@ -57,6 +59,22 @@ export function MenuOfMine({ placement, pages = [], children }: Props) {
     { type: "divider" },
     { key: "locale", label: t("locale.label"), children: locales.map((value) => ({ key: `locale:${value}`, label: t(`locale.${value}`) })) },
     { key: "theme", label: t("theme.label"), children: themes.map((value) => ({ key: `theme:${value}`, label: t(`theme.${value}`) })) },
+    ...(sandbox
+      ? [
+          {
+            key: "sandbox",
+            label: t("sandbox.label"),
+            children: (["shop", "phones", "mailbox"] as const).map((page) => ({
+              key: `sandbox:${page}`,
+              label: (
+                <a href={sandbox[`${page}_url`]} target="_blank" rel="noopener" data-testid={`sandbox-${page}`}>
+                  {t(`sandbox.${page}`)}
+                </a>
+              ),
+            })),
+          },
+        ]
+      : []),
     { key: "preferences", icon: <PreferencesIcon />, label: t("nav.preferences") },
     { key: "help", icon: <HelpIcon />, label: t("nav.help") },
     { type: "divider" },
