@@ -42,7 +42,9 @@ func TestSandboxIsRunByOne(t *testing.T) {
 		says(t, "the first takes it", true, a.take)
 		says(t, "the second does not", false, b.take)
 		keep := func(r sandboxRow) func(context.Context) (bool, error) {
-			return func(ctx context.Context) (bool, error) { return r.keep(ctx, &api.SandboxPages{Shop: "http://127.0.0.1:8081"}) }
+			return func(ctx context.Context) (bool, error) {
+				return r.keep(ctx, &api.SandboxPages{Shop: "http://127.0.0.1:8081"})
+			}
 		}
 		machine.Advance(sandboxLease - time.Millisecond)
 		says(t, "within the lease", false, b.take)
