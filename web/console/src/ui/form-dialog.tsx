@@ -1,13 +1,17 @@
 import { App, Modal } from "antd";
-import type { FormEvent, ReactNode } from "react";
+import { useRef, type FormEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
-/** Asks before typed text is thrown away; answers whether to go on. */
+/**
+ * Asks before typed text is thrown away; answers whether to go on. Whoever asks
+ * while the question stands has its answer.
+ */
 export function useAskDiscard(): () => Promise<boolean> {
   const { modal } = App.useApp();
   const { t } = useTranslation();
-  return () =>
-    new Promise((resolve) => {
+  const asked = useRef<Promise<boolean> | null>(null);
+  return () => {
+    asked.current ??= new Promise<boolean>((resolve) => {
       modal.confirm({
         title: t("common.discardTitle"),
         okText: t("common.discard"),
@@ -17,7 +21,9 @@ export function useAskDiscard(): () => Promise<boolean> {
         onOk: () => resolve(true),
         onCancel: () => resolve(false),
       });
-    });
+    }).finally(() => (asked.current = null));
+    return asked.current;
+  };
 }
 
 interface ConfirmWords {
