@@ -47,6 +47,9 @@ func rule(n int) object {
 }
 
 func (b *bench) add(what, target string, r load.Result, note string) {
+	if cuts := b.news.note(); cuts != "" {
+		note += ", " + cuts
+	}
 	if r.Failed+r.Dropped > 0 {
 		note += fmt.Sprintf(", %d failed, %d dropped", r.Failed, r.Dropped)
 		if r.First != nil {

@@ -299,16 +299,24 @@ func (c *conn) linger(code int) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(raw, 16*maxFrame))
 }
 
-// sweep pings a quiet socket and cuts a dead one.
+func (c *conn) ping() {
+	_ = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(closeWait))
+}
+
+// sweep pings a quiet socket, also one that has much to hear and says nothing,
+// and cuts a dead one.
 func (c *conn) sweep(now time.Time) {
 	quiet := now.Sub(time.Unix(c.seen.Load(), 0))
 	c.mu.Lock()
-	busy := c.writing || c.closed
+	busy, ended := c.writing, c.closed
 	c.mu.Unlock()
 	switch {
 	case quiet > idleTimeout:
 		c.shut(websocket.CloseAbnormalClosure)
-	case quiet > idleTimeout/3 && !busy:
-		_ = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(closeWait))
+	case ended:
+	case quiet > idleTimeout/3 && busy:
+		go c.ping() // behind what is being written, and nobody else waits for that
+	case quiet > idleTimeout/3:
+		c.ping()
 	}
 }
