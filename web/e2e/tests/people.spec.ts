@@ -34,6 +34,18 @@ test("a wrong password is told, too many are stopped, the right one signs in; si
   await second.goto(`${hub.url}/customers`);
   await new Teammate(second).connected();
   await page.getByTestId("account-menu").click();
+  await page.getByRole("menuitem", { name: "Sandbox" }).click();
+  for (const name of ["shop", "phones", "mailbox"]) {
+    const opened = context.waitForEvent("page");
+    await page.getByTestId(`sandbox-${name}`).click();
+    const one = await opened;
+    await expect(one.locator("body")).not.toBeEmpty();
+    expect(new URL(one.url()).origin).not.toBe(new URL(hub.url).origin);
+    await one.close();
+    await page.getByTestId("account-menu").click();
+    await page.getByRole("menuitem", { name: "Sandbox" }).click();
+  }
+  await page.screenshot({ path: "test-results/screens/menu-sandbox.png" });
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await expect(page.getByTestId("sign-in-email")).toBeVisible();
   await expect(second.getByTestId("sign-in-email")).toBeVisible();
