@@ -99,8 +99,12 @@ async function furnished(page: Page): Promise<House> {
   return { hub, api, page, conversation, customer, account, segment, used, journey, canvas, restore };
 }
 
-/** What would end the crawl: signing out and deleting a segment, which have tests of their own, and revoking the token the crawl works with. */
-const skip = /^\|menuitem\|(Sign out|退出|Delete$)|Revoke: e#e/;
+/**
+ * What would end the crawl: signing out and deleting a segment, which have tests of
+ * their own, revoking the token the crawl works with, and the sandbox's own write
+ * keys, which only a start makes.
+ */
+const skip = /^\|menuitem\|(Sign out|退出|Delete$)|Revoke: (e#e|sandbox)/;
 
 async function crawlPages(house: House, paths: string[]): Promise<number> {
   const { hub, page, restore } = house;
