@@ -254,6 +254,9 @@ func (d directBackup) serve(life context.Context, log *slog.Logger, w http.Respo
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(life, cancel)()
+	if life.Err() != nil { // AfterFunc takes its time
+		cancel()
+	}
 	d.rate, _ = strconv.ParseInt(r.URL.Query().Get("rate"), 10, 64)
 	w.Header().Set("Content-Type", "application/zstd")
 	w.Header().Set("Trailer", manifestTrailer)
