@@ -37,17 +37,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "comma-separated: start,talk,pushes,mails,idle,inbox (default: all)")
 	flag.IntVar(&o.nodes, "nodes", 0, "nodes on a PostgreSQL and a Redis of their own, visitors on the first and agents on the second; 0: one program on SQLite")
 	flag.Parse()
-	stop, err := program.Use(o.nodes)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	err = run(o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	program.Main(o.nodes, func() error { return run(o) })
 }
 
 func run(o options) error {

@@ -42,17 +42,7 @@ func main() {
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the counted steps")
 	flag.IntVar(&o.nodes, "nodes", 0, "1: on a PostgreSQL of its own instead of SQLite; the program itself is not started here")
 	flag.Parse()
-	stop, err := program.Use(min(o.nodes, 1))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	err = run(context.Background(), o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	program.Main(min(o.nodes, 1), func() error { return run(context.Background(), o) })
 }
 
 // bench is the house as far as journeys need it.

@@ -5,11 +5,9 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -39,15 +37,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the program while it sends")
 	flag.IntVar(&o.nodes, "nodes", 0, "nodes on a PostgreSQL and a Redis of their own; 0: one program on SQLite")
 	flag.Parse()
-	stop, err := program.Use(o.nodes)
-	if err == nil {
-		err = run(o)
-		stop()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	program.Main(o.nodes, func() error { return run(o) })
 }
 
 // bench is the running program and the world's mail server.
@@ -73,10 +63,7 @@ func run(o options) error {
 		return err
 	}
 	defer b.Stop()
-	if b.token, err = b.Token(o.binary); err == nil {
-		b.key, err = b.Admin(o.binary, "writekey", "create", "--name", "bench", "--kind", "server")
-	}
-	if err != nil {
+	if b.token, b.key, err = b.Keys(o.binary); err != nil {
 		return err
 	}
 	t := table.New("Outreach, "+program.Form()+", recipients in another process", "what", "target", "measured", "note")
@@ -159,9 +146,8 @@ func (b *bench) join(first int) error {
 			map[string]any{"type": "identify", "messageId": "i-" + id, "userId": id, "traits": map[string]any{"name": id, "email": id + "@far.example"}},
 			map[string]any{"type": "track", "messageId": "t-" + id, "userId": id, "event": "Joined"})
 	}
-	header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(b.key+":"))}}
 	for {
-		err := program.Call("POST", b.URL+"/v1/batch", header, map[string]any{"batch": calls}, nil)
+		err := program.Call("POST", b.URL+"/v1/batch", program.Basic(b.key), map[string]any{"batch": calls}, nil)
 		if err == nil || !strings.Contains(err.Error(), `"overloaded"`) {
 			return err
 		}

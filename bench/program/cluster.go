@@ -65,6 +65,20 @@ func Use(nodes int) (stop func(), err error) {
 	return c.stop, nil
 }
 
+// Main runs a benchmark on so many nodes, see Use, and ends this process with what
+// came of it.
+func Main(nodes int, run func() error) {
+	stop, err := Use(nodes)
+	if err == nil {
+		err = run()
+		stop()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
 func (c *servers) stop() {
 	for _, cmd := range c.running {
 		_ = cmd.Process.Signal(os.Interrupt)

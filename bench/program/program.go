@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -148,6 +149,14 @@ func (p *Program) Token(binary string) (string, error) {
 	return p.Admin(binary, "token", "create", "--role", "owner", "--name", "bench")
 }
 
+// Keys creates an API token and a server's write key.
+func (p *Program) Keys(binary string) (token, key string, err error) {
+	if token, err = p.Token(binary); err == nil {
+		key, err = p.Admin(binary, "writekey", "create", "--name", "bench", "--kind", "server")
+	}
+	return token, key, err
+}
+
 // Admin runs one of the program's commands on the same data and returns what it
 // prints: the secret alone.
 func (p *Program) Admin(binary string, args ...string) (string, error) {
@@ -238,6 +247,11 @@ func Call(method, url string, header http.Header, body, out any) error {
 }
 
 func Bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
+// Basic signs tracking calls with a write key.
+func Basic(key string) http.Header {
+	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"))}}
+}
 
 // Profile fetches a CPU profile through the admin socket and keeps it.
 func (p *Program) Profile(file string, d time.Duration) error {

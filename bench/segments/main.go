@@ -42,17 +42,7 @@ func main() {
 	flag.IntVar(&o.nodes, "nodes", 0, "nodes on a PostgreSQL and a Redis of their own; 0: one program on SQLite")
 	flag.StringVar(&o.duckdb, "duckdb", "", "the built bench/duckdb, to be asked the same of the same rows (SQLite only)")
 	flag.Parse()
-	stop, err := program.Use(o.nodes)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	err = run(o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	program.Main(o.nodes, func() error { return run(o) })
 }
 
 // bench is a running program over a filled database.
@@ -101,9 +91,7 @@ func (b *bench) begin(dir string) error {
 		return err
 	}
 	b.Program = p
-	if b.token, err = p.Token(b.binary); err == nil {
-		b.key, err = p.Admin(b.binary, "writekey", "create", "--name", "bench", "--kind", "server")
-	}
+	b.token, b.key, err = p.Keys(b.binary)
 	p.Stop()
 	if err != nil {
 		return err

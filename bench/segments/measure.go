@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -277,8 +276,8 @@ func (b *bench) track(path string, body object) error {
 	if err != nil {
 		return err
 	}
+	req.Header = program.Basic(b.key)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(b.key+":")))
 	res, err := program.Client.Do(req)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ UPDATE nodes SET sandbox = ?, clock_offset = ? WHERE holder = ?
 INSERT INTO sandbox (one) VALUES (1) ON CONFLICT (one) DO NOTHING
 
 -- name: sandbox-state
-SELECT holder, lease_until, pages, clock_offset FROM sandbox
+SELECT holder, lease_until, shop_url, phones_url, mailbox_url, clock_offset FROM sandbox
 
 -- name: sandbox-forbidder
 SELECT COALESCE(min(holder), '') FROM nodes WHERE sandbox = 'forbids' AND expires_at > ?
@@ -44,7 +44,7 @@ WHERE lease_until <= ? AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.sandbox = '
 UPDATE sandbox SET holder = ?
 
 -- name: keep-sandbox
-UPDATE sandbox SET lease_until = ?, pages = ?
+UPDATE sandbox SET lease_until = ?, shop_url = ?, phones_url = ?, mailbox_url = ?
 WHERE holder = ? AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.sandbox = 'forbids' AND n.expires_at > ?)
 
 -- name: leave-sandbox

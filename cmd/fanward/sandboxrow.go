@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -52,15 +51,13 @@ func (r sandboxRow) prepare(ctx context.Context) error { return r.exec(ctx, qMak
 func (r sandboxRow) state(ctx context.Context) (sandboxState, error) {
 	var s sandboxState
 	var until, offset int64
-	var pages string
-	if err := r.db.Reader(ctx).QueryRow(qSandbox).Scan(&s.holder, &until, &pages, &offset); err != nil {
-		return s, err
-	}
+	var pages api.SandboxPages
+	err := r.db.Reader(ctx).QueryRow(qSandbox).Scan(&s.holder, &until, &pages.Shop, &pages.Phones, &pages.Mailbox, &offset)
 	s.until, s.offset = clock.FromMillis(until), time.Duration(offset)*time.Millisecond
-	if pages == "" {
-		return s, nil
+	if pages.Shop != "" {
+		s.pages = &pages
 	}
-	return s, json.Unmarshal([]byte(pages), &s.pages)
+	return s, err
 }
 
 // note tells the other nodes whether the sandbox may run beside this one, and how
@@ -91,11 +88,7 @@ func (r sandboxRow) own(ctx context.Context) error { return r.exec(ctx, qOwnSand
 // keep renews what take took; false when another node has it or forbids it.
 func (r sandboxRow) keep(ctx context.Context, pages *api.SandboxPages) (bool, error) {
 	now := r.now()
-	raw, err := json.Marshal(pages)
-	if err != nil {
-		return false, err
-	}
-	return r.changes(ctx, qKeepSandbox, now+sandboxLease.Milliseconds(), string(raw), r.node, now)
+	return r.changes(ctx, qKeepSandbox, now+sandboxLease.Milliseconds(), pages.Shop, pages.Phones, pages.Mailbox, r.node, now)
 }
 
 // leave lets another node run the pages. The sandbox counts as on for a while

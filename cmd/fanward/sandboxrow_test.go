@@ -76,7 +76,7 @@ func TestSandboxIsForbiddenByOne(t *testing.T) {
 		a := rowOf(t, db, machine, 0, true)
 		says(t, "alone", true, a.take)
 		public := rowOf(t, db, machine, 1, false)
-		says(t, "beside it", false, func(ctx context.Context) (bool, error) { return a.keep(ctx, nil) })
+		says(t, "beside it", false, func(ctx context.Context) (bool, error) { return a.keep(ctx, &api.SandboxPages{}) })
 		if name, err := a.forbidder(ctx); err != nil || name != public.node {
 			t.Errorf("%q %v", name, err)
 		}

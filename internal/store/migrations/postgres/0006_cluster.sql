@@ -6,12 +6,12 @@ ALTER TABLE nodes ADD COLUMN sandbox TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE nodes ADD COLUMN clock_offset BIGINT NOT NULL DEFAULT 0;
 
 -- The installation's sandbox: which node runs it, and what all nodes must know of
--- it. There is one row. pages is where its three pages are, as JSON. lease_until is the machines' time, not the house's.
+-- it. There is one row. lease_until is the machines' time, not the house's.
 CREATE TABLE sandbox (
   one          BIGINT PRIMARY KEY CHECK (one = 1),
   holder       TEXT COLLATE "C" NOT NULL DEFAULT '',
   lease_until  BIGINT NOT NULL DEFAULT 0,
-  pages        TEXT COLLATE "C" NOT NULL DEFAULT '',
+  shop_url     TEXT COLLATE "C" NOT NULL DEFAULT '',
   clock_offset BIGINT NOT NULL DEFAULT 0,
   phones       TEXT COLLATE "C" NOT NULL DEFAULT ''
 );

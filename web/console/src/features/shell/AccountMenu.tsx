@@ -66,11 +66,7 @@ export function MenuOfMine({ placement, pages = [], children }: Props) {
             label: t("sandbox.label"),
             children: (["shop", "phones", "mailbox"] as const).map((page) => ({
               key: `sandbox:${page}`,
-              label: (
-                <a href={sandbox[`${page}_url`]} target="_blank" rel="noopener" data-testid={`sandbox-${page}`}>
-                  {t(`sandbox.${page}`)}
-                </a>
-              ),
+              label: <span data-testid={`sandbox-${page}`}>{t(`sandbox.${page}`)}</span>,
             })),
           },
         ]
@@ -88,6 +84,7 @@ export function MenuOfMine({ placement, pages = [], children }: Props) {
     else if (name === "availability") update.mutate({ availability: value as "available" | "away" });
     else if (name === "locale") update.mutate({ locale: value as (typeof locales)[number] });
     else if (name === "theme") update.mutate({ theme: value as ThemeChoice });
+    else if (name === "sandbox" && sandbox) window.open(sandbox[`${value as "shop" | "phones" | "mailbox"}_url`], "_blank", "noopener");
     else if (name === "preferences") void navigate({ to: "/preferences" });
     else if (name === "help") dialog.set("help");
     else if (name === "sign-out") signOut.mutate();
