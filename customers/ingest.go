@@ -81,6 +81,10 @@ type batch struct {
 	names map[string]int64
 }
 
+// AdmitCalls refuses, with the code overloaded, calls that Ingest under ctx would
+// refuse at once: they need not be read first.
+func (s *Service) AdmitCalls(ctx context.Context) error { return s.db.AdmitBulk(ctx) }
+
 // Ingest stores tracking calls and returns when all of them are durable. A
 // message id that its key has brought before stores nothing; a call that cannot
 // be stored does not keep the others from it. What became of each is kept for

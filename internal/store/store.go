@@ -171,13 +171,19 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 // them wait for SQLite's only writer, others take turns with them and do not wait
 // behind them all.
 func (db *DB) WriteBulk(ctx context.Context, fn func(tx *Tx) error) error {
-	if err := db.admit(&db.bulkTurns, patienceOf(ctx)); err != nil {
+	if err := db.AdmitBulk(ctx); err != nil {
 		return err
 	}
 	if db.writer != nil {
 		return db.writer.do(ctx, db.writer.bulk, fn)
 	}
 	return db.writePostgres(ctx, fn)
+}
+
+// AdmitBulk refuses whoever WriteBulk under ctx would refuse at once, so that
+// what would only be sent away need not be read first.
+func (db *DB) AdmitBulk(ctx context.Context) error {
+	return db.admit(&db.bulkTurns, patienceOf(ctx))
 }
 
 // Reader reads committed rows outside any transaction.

@@ -156,6 +156,27 @@ func TestTrackingIsThrottled(t *testing.T) {
 	}
 }
 
+// unread counts how much is read of a body.
+type unread struct{ n int }
+
+func (u *unread) Read(p []byte) (int, error) { u.n += len(p); return len(p), nil }
+
+// TestTrackingRefusesBeforeItReads: when more comes in than can be stored, calls
+// are sent away for a while and cost no reading.
+func TestTrackingRefusesBeforeItReads(t *testing.T) {
+	h := build(t, testkit.Open(t, store.SQLite))
+	key := h.newKey("server")
+	h.db.Behind(func() time.Duration { return time.Minute })
+	body := &unread{}
+	r := httptest.NewRequest("POST", "http://localhost/v1/batch", body)
+	r.Header = http.Header{"Authorization": {basic(key)["Authorization"]}}
+	w := httptest.NewRecorder()
+	h.server.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") != "5" || body.n != 0 {
+		t.Errorf("%d %s %v, %d bytes read", w.Code, w.Body, w.Header(), body.n)
+	}
+}
+
 // TestSandboxKeysStayAtHome: the sandbox's own keys work for this machine only,
 // and only while there is a sandbox.
 func TestSandboxKeysStayAtHome(t *testing.T) {

@@ -129,6 +129,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, kind string) ([]c
 	if err := h.o.Throttle(r); err != nil {
 		return nil, err
 	}
+	if err := h.o.Customers.AdmitCalls(r.Context()); err != nil {
+		return nil, err
+	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)) // a test's recorder has none
 	body, err := readBody(r)
 	if err != nil {
