@@ -114,13 +114,23 @@ bench-growth: build ## What grows with the data, with PEOPLE customers (10000, 1
 	for n in $(or $(PEOPLE),10000 100000 1000000); do $(GO) run ./bench -bin $(BIN) -only segments,journeys -people $$n -nodes $(or $(NODES),0); done
 
 .PHONY: soak
-soak: build ## The long runs: crashes, faults, the browser stories again and again, fuzzing
-	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./internal/crashtest/... ./internal/faulttest/... ./internal/store/... ./segments/...
+soak: setup build ## The long runs, about an hour and a half: crashes, faults, the browser stories again and again, the cluster, fuzzing
+	@$(MAKE) --no-print-directory soak-go & go=$$!; ended=0; \
+	$(MAKE) --no-print-directory soak-web || ended=1; \
+	wait $$go || ended=1; exit $$ended
+
+.PHONY: soak-go
+soak-go: ## The half of soak that needs no browser
+	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./customers ./internal/crashtest/... ./internal/faulttest/... ./internal/store/... ./segments/...
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 60m $(RACE) ./customers ./inbox ./segments ./journeys
-	cd web/e2e && FANWARD_SOAK=1 FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
-	.ci/walk
-	FANWARD_SOAK=1 $(MAKE) test-cluster
 	.ci/fuzz 60s
+
+.PHONY: soak-web
+soak-web: build ## The half of soak in a browser
+	cd web/e2e && FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --repeat-each 3
+	cd web/e2e && FANWARD_SOAK=1 FANWARD_SDK_CALLS=10000 FANWARD_BIN=$(CURDIR)/$(BIN) npx playwright test --grep '@long|@segment|@rudderstack'
+	$(MAKE) --no-print-directory test-cluster
+	.ci/walk
 
 .PHONY: fmt
 fmt: ## Format the Go code

@@ -42,7 +42,7 @@ func TestKilledOverAllChannels(t *testing.T) {
 	lin := &outside.Teammate{T: t, URL: outside.One(p.URL), Token: token, Stop: stop, Backlog: 4096, ByBody: true}
 	lin.Listen()
 	lin.Answer()
-	testkit.Eventually(t, 10*time.Second, "the teammate is connected", lin.Connected)
+	testkit.Eventually(t, time.Minute, "the teammate is connected", lin.Connected)
 	writers := make([]*outside.Writer, writerCount)
 	for i := range writers {
 		writers[i] = &outside.Writer{Name: fmt.Sprint("w", i), Addr: outside.One(smtpAddr), Quiet: quiet}

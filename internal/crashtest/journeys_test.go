@@ -53,7 +53,7 @@ func TestKilledAmidAJourney(t *testing.T) {
 	}}}, &segment))
 	// Who comes into a segment while it is being built comes by its definition,
 	// and starts nothing.
-	testkit.Eventually(t, 10*time.Second, "the segment is built", func() bool {
+	testkit.Eventually(t, time.Minute, "the segment is built", func() bool {
 		var s struct {
 			State string `json:"state"`
 		}
@@ -90,7 +90,10 @@ func TestKilledAmidAJourney(t *testing.T) {
 			t.Logf("%d of %d people and %d followers have come, %d are members", len(come), people, len(followers), outside.Total(t, p.URL+"/api/v1/segments/"+segment.ID+"/members", header))
 		}
 	})
-	testkit.Eventually(t, 60*time.Second, "everybody waits or has come through", func() bool {
+	testkit.Eventually(t, 5*time.Minute, "everybody waits or has come through", func() bool {
+		if outside.Total(t, p.URL+"/api/v1/journeys/"+journey.ID+"/enrollments", header) < people+len(followers) {
+			return false
+		}
 		come = outside.List[outside.Enrollment](t, p.URL+"/api/v1/journeys/"+journey.ID+"/enrollments", header)
 		for _, e := range come {
 			if e.State == "active" && e.Node != "g" {

@@ -65,7 +65,7 @@ func open(t *testing.T, n int) *world {
 	w.header = http.Header{"Authorization": {"Bearer " + token}}
 	w.lin = &outside.Teammate{T: t, URL: outside.Any(w.processes, ""), Token: token, Stop: w.stop, Backlog: 1 << 14, ByBody: true, Patience: patience}
 	w.lin.Listen()
-	testkit.Eventually(t, 10*time.Second, "the teammate is connected", w.lin.Connected)
+	testkit.Eventually(t, time.Minute, "the teammate is connected", w.lin.Connected)
 	w.lin.Answer()
 	w.channels()
 	key := outside.Command(t, w.nodes[0].Process, "writekey", "create", "--name", "fault test", "--kind", "server")

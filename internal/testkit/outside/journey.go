@@ -92,7 +92,7 @@ func JudgeJourney(t *testing.T, p *testkit.Process, header http.Header, r Run, w
 			t.Logf("of %d: %v", want, stand)
 		}
 	})
-	testkit.Eventually(t, 120*time.Second, fmt.Sprintf("all %d have come through", want), func() bool {
+	testkit.Eventually(t, 5*time.Minute, fmt.Sprintf("all %d have come through", want), func() bool {
 		all = List[Enrollment](t, p.URL+"/api/v1/journeys/"+journey+"/enrollments", header)
 		for _, e := range all {
 			if e.State == "active" {

@@ -129,7 +129,7 @@ func JudgeChannels(t *testing.T, p *testkit.Process, header http.Header, lin *Te
 		}
 		return open
 	}
-	testkit.Eventually(t, 90*time.Second, "everything that was acknowledged is there and answered", func() bool {
+	testkit.Eventually(t, 5*time.Minute, "everything that was acknowledged is there and answered", func() bool {
 		open := read()
 		for body := range want {
 			if in[body] == 0 {
