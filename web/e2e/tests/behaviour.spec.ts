@@ -28,6 +28,14 @@ class SandboxClock {
     await this.move(Math.max(0, (at - this.now()) / 1000));
   }
 
+  /** Moves to the next morning unless it is day: at night quiet hours hold marketing back. */
+  async toDaytime(): Promise<void> {
+    const at = new Date(this.now());
+    if (at.getHours() >= 9 && at.getHours() < 18) return;
+    at.setHours(10, 0, 0, 0);
+    await this.to(at.getTime() < this.now() ? at.getTime() + day * 1000 : at.getTime());
+  }
+
   now(): number {
     return Date.now() + this.moved * 1000;
   }
@@ -63,6 +71,7 @@ test("two orders make a regular, who is invited, becomes a member, and whom some
     const clock = new SandboxClock(hub);
     const owner = await Teammate.signIn(browser, hub.ownerLink(), { viewport: { width: 1440, height: 900 }, locale: "en" }, "Owner");
     const lin = await Teammate.signIn(browser, (await api.invite("Lin", "agent")).link, { viewport: { width: 1440, height: 900 }, locale: "en" });
+    await clock.toDaytime();
 
     // Ming on WeChat and in the shop is one customer.
     const phone = await Phone.at(browser, hub.phoneURL, "Ming");
