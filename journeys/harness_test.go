@@ -38,6 +38,8 @@ type world struct {
 	names     map[string]ids.ID
 	trouble   bool              // is expected
 	visitors  map[ids.ID]ids.ID // customer → identity
+	// asked, when set, runs when a condition is asked of everybody, or of one.
+	asked func(everybody bool)
 }
 
 // monday is when the worlds begin: 10:00 in Shanghai.
@@ -258,6 +260,9 @@ func (w *world) same(got []string, want ...string) {
 type segments struct{ w *world }
 
 func (s segments) Match(q store.Querier, n rule.Node, customer ids.ID, at time.Time) (bool, error) {
+	if s.w.asked != nil {
+		s.w.asked(false)
+	}
 	c, err := s.w.customers.GetTx(q, customer)
 	if err != nil {
 		return false, err
@@ -289,6 +294,9 @@ func (k known) Events(string) []rule.Event         { return nil }
 func (k known) Reach(string, string) (int64, bool) { return 0, false }
 
 func (s segments) People(ctx context.Context, n rule.Node, after ids.ID, limit int) ([]ids.ID, error) {
+	if s.w.asked != nil {
+		s.w.asked(true)
+	}
 	var b store.Builder
 	q, args := b.Add("SELECT id FROM customers WHERE merged_into = 0 AND id > ? ORDER BY id", after).Query()
 	rows, err := s.w.db.Reader(ctx).Query(q, args...)

@@ -138,21 +138,19 @@ func (s *Service) admit(ctx context.Context) (busy bool, err error) {
 
 func (s *Service) admitPage(ctx context.Context, t tickRow, page []ids.ID) error {
 	now := s.clk.Now()
-	admit := func(q store.Querier, b *book, people []ids.ID) ([]*turn, int, error) {
-		j := b.journeys[t.journey]
+	admit := func(q store.Querier, b *book, people []ids.ID) ([]*turn, error) {
 		w := &world{s: s, ctx: ctx, q: q, now: now, book: b}
-		if j == nil || j.state != Live || j.version != t.version || len(people) == 0 {
-			return nil, 0, nil
+		if j := b.journeys[t.journey]; t.asks(j) && len(people) > 0 {
+			return w.admit(t, j, people)
 		}
-		return w.admit(t, j, people)
+		return nil, nil
 	}
 	var b *book
-	var turns []*turn
-	entered := 0
+	var planned []*turn
 	if s.db.Engine() == store.SQLite {
 		err := s.db.Snapshot(ctx, func(q store.Querier) (err error) {
 			if b, err = readBook(q); err == nil {
-				turns, entered, err = admit(q, b, page)
+				planned, err = admit(q, b, page)
 			}
 			return err
 		})
@@ -168,30 +166,43 @@ func (s *Service) admitPage(ctx context.Context, t tickRow, page []ids.ID) error
 		if b != nil && !fresh.same(b) {
 			return errStale
 		}
+		j := fresh.journeys[t.journey]
+		if j != nil && j.version == t.version && j.state == Paused {
+			return nil // paused since the tick was found: whom it has not asked it asks later
+		}
 		held, err := lockAllTx(tx, page)
 		if err != nil {
 			return err
 		}
-		turns := slices.DeleteFunc(turns, func(t *turn) bool { return !slices.Contains(held, t.customer) })
+		turns := slices.DeleteFunc(slices.Clone(planned), func(t *turn) bool { return !slices.Contains(held, t.customer) })
 		if s.db.Engine() == store.Postgres {
-			if turns, entered, err = admit(tx, fresh, held); err != nil {
+			if turns, err = admit(tx, fresh, held); err != nil {
 				return err
 			}
 		}
-		after, done := t.after, len(page) < audiencePage
+		after := t.after
 		if len(page) > 0 {
 			after = page[len(page)-1]
 		}
-		if j := fresh.journeys[t.journey]; j == nil || j.version != t.version {
-			done = true // a new version has another audience
-		}
-		n, err := tx.Exec(queries.Get("advance-tick"), after, entered, done, t.id, t.after)
+		done := len(page) < audiencePage || !t.asks(j) // a new version has another audience
+		n, err := tx.Exec(queries.Get("advance-tick"), after, entered(turns), done, t.id, t.after)
 		if err != nil || n == 0 {
 			return err // another process has asked this page
 		}
 		tx.Hint(Topic)
 		return s.applyTx(tx, turns, now)
 	})
+}
+
+// asks tells whether a tick lets people into a journey as it stands.
+func (t tickRow) asks(j *journey) bool { return j != nil && j.state == Live && j.version == t.version }
+
+// entered is how many of the people of a tick have been let in.
+func entered(turns []*turn) (n int) {
+	for _, t := range turns {
+		n += len(t.all)
+	}
+	return n
 }
 
 // lockAllTx locks people, waiting for whoever holds one, and leaves out records
@@ -205,22 +216,22 @@ func lockAllTx(tx *store.Tx, people []ids.ID) ([]ids.ID, error) {
 }
 
 // admit lets people of a tick in.
-func (w *world) admit(t tickRow, j *journey, people []ids.ID) (turns []*turn, entered int, err error) {
+func (w *world) admit(t tickRow, j *journey, people []ids.ID) (turns []*turn, err error) {
 	f, err := w.s.flow(w.q, j.version)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	all, _, _, err := w.load(people)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for _, p := range all {
 		st, no, err := w.enter(p, j, f, entry{key: "tick/" + t.id.String(), at: t.at})
 		if err != nil {
-			w.s.o.Log.Error("somebody cannot be asked to a scheduled journey", slog.String("customer_id", p.customer.String()), slog.Any("error", err))
 			if temporary(err) {
-				return nil, 0, err
+				return nil, err
 			}
+			w.s.o.Log.Error("somebody cannot be asked to a scheduled journey", slog.String("customer_id", p.customer.String()), slog.Any("error", err))
 			continue
 		}
 		p.all = nil
@@ -228,12 +239,11 @@ func (w *world) admit(t tickRow, j *journey, people []ids.ID) (turns []*turn, en
 			p.refused = append(p.refused, *no)
 		} else {
 			p.all = []*standing{st}
-			entered++
 			if err := w.run(p, st); err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 		}
 		turns = append(turns, p)
 	}
-	return turns, entered, nil
+	return turns, nil
 }

@@ -225,6 +225,61 @@ func TestSchedules(t *testing.T) {
 	})
 }
 
+// A journey that is paused while a schedule asks whom it takes asks them when it
+// goes on.
+func TestAPauseInAScheduleLosesNobody(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"Ming", "Hong", "Lin"} {
+			_, err := w.customers.SetTags(w.ctx(), w.boss, w.person(name), []string{"vip"}, nil)
+			w.must(err)
+		}
+		j := w.publish(scheduled())
+		w.asked = func(everybody bool) {
+			w.asked = nil
+			_, err := w.s.Pause(w.ctx(), w.boss, j)
+			w.must(err)
+		}
+		w.later(23 * time.Hour)
+		if n := w.number("SELECT count(*) FROM enrollments"); n != 0 || w.asked != nil {
+			t.Fatalf("%d have entered a paused journey", n)
+		}
+		_, err := w.s.Resume(w.ctx(), w.boss, j)
+		w.must(err)
+		w.work()
+		if n := w.number("SELECT count(*) FROM enrollments"); n != 3 {
+			t.Errorf("%d have entered, want 3", n)
+		}
+	})
+}
+
+// Somebody who becomes part of another person while a schedule asks is not
+// counted. On PostgreSQL they are asked under their locks.
+func TestAMergeInASchedule(t *testing.T) {
+	w := newWorld(t, store.SQLite)
+	for _, name := range []string{"Ming", "Hong", "Lin"} {
+		_, err := w.customers.SetTags(w.ctx(), w.boss, w.person(name), []string{"vip"}, nil)
+		w.must(err)
+	}
+	g := scheduled()
+	g.Entry.Rule = tagged("vip")
+	j := w.publish(g)
+	all := false
+	w.asked = func(everybody bool) {
+		switch {
+		case everybody:
+			all = true
+		case all && w.number("SELECT count(*) FROM merges") == 0 && w.number("SELECT count(*) FROM journey_ticks") == 1:
+			w.merge("Ming", "Lin")
+		}
+	}
+	w.later(23 * time.Hour)
+	w.expect(j, "Hong", "@d")
+	w.expect(j, "Ming", "@d")
+	if n, let := w.number("SELECT count(*) FROM enrollments"), w.number("SELECT entered FROM journey_ticks"); n != 2 || let != n {
+		t.Errorf("%d have entered, %d are counted", n, let)
+	}
+}
+
 // The clock on the wall decides, whatever it does.
 func TestSchedulesThroughTheYear(t *testing.T) {
 	w := newWorld(t, store.SQLite)
