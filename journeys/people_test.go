@@ -1,6 +1,7 @@
 package journeys_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -295,6 +296,24 @@ func TestSeveralProcesses(t *testing.T) {
 	}
 	if sent, todo := w.number("SELECT count(*) FROM sent"), w.number("SELECT count(*) FROM todo"); sent != people || todo != people {
 		t.Errorf("%d messages and %d tasks for %d people", sent, todo, people)
+	}
+}
+
+// A test run needs one connection: whoever waited for a second one while holding
+// the first could wait for ever, with the others in the hands of who do the same.
+func TestTrialsTakeOneConnection(t *testing.T) {
+	w := newWorld(t, store.Postgres)
+	w.did("Ming", "Order Completed", map[string]any{"amount": 7}, time.Hour)
+	g := onOrder(message("m", "", "{{ event.amount }}"))
+	j, err := w.s.Create(w.ctx(), w.boss, "Draft", g)
+	w.must(err)
+	w.db.SQL().SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(w.ctx(), 20*time.Second)
+	defer cancel()
+	out, err := w.s.Try(ctx, w.boss, j.ID, w.person("Ming"), g, []journeys.Move{{Reply: true}})
+	w.must(err)
+	if len(out.Steps) != 1 || out.Steps[0].Message == nil || out.Steps[0].Message.Body != "7" {
+		t.Errorf("%+v", out.Steps)
 	}
 }
 

@@ -114,13 +114,21 @@ func (s *Service) Try(ctx context.Context, p auth.Principal, id, customer ids.ID
 	if !flow.Fit(problems) {
 		return nil, unfit(problems)
 	}
+	c, err := s.o.Customers.Get(ctx, customer)
+	if err != nil {
+		return nil, err
+	}
+	event, err := s.lastEvent(ctx, c.ID, g.Trigger)
+	if err != nil {
+		return nil, err
+	}
 	var out *Trial
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
 		r, err := readRow(tx, "journey", id)
 		if err != nil {
 			return err
 		}
-		t, err := s.newTrial(ctx, tx, r, customer, flow.Compile(g))
+		t, err := s.newTrial(ctx, tx, r, c.ID, flow.Compile(g), event)
 		if err != nil {
 			return err
 		}
@@ -176,11 +184,8 @@ type trial struct {
 	written int
 }
 
-func (s *Service) newTrial(ctx context.Context, tx *store.Tx, r row, customer ids.ID, f *flow.Flow) (*trial, error) {
-	c, err := s.o.Customers.GetTx(tx, customer)
-	if err != nil {
-		return nil, err
-	}
+// newTrial begins a test run; event is what would have started it, nil for none.
+func (s *Service) newTrial(ctx context.Context, tx *store.Tx, r row, customer ids.ID, f *flow.Flow, event *eventPayload) (*trial, error) {
 	dry := &Service{o: s.o, db: s.db, clk: s.clk, ids: s.ids, telling: newTelling()}
 	dry.o.Sender, dry.o.Tasks = drySender{s.o.Sender}, dryTasks{}
 	number := s.ids.Next()
@@ -191,12 +196,8 @@ func (s *Service) newTrial(ctx context.Context, tx *store.Tx, r row, customer id
 	w := &world{s: dry, ctx: ctx, q: tx, now: now, book: &book{
 		journeys: map[ids.ID]*journey{j.id: &j}, versions: map[ids.ID]*version{number: {id: number, journey: j.id}}, order: []ids.ID{j.id},
 	}}
-	t := &trial{s: dry, tx: tx, w: w, t: &turn{customer: c.ID}}
+	t := &trial{s: dry, tx: tx, w: w, t: &turn{customer: customer}}
 	t.out.Steps, t.out.Objections = []TrialStep{}, []Reason{}
-	event, err := s.lastEvent(ctx, c.ID, f.Graph.Trigger)
-	if err != nil {
-		return nil, err
-	}
 	code, params, err := w.objection(t.t, &j, f, entry{at: w.millis()})
 	if err != nil {
 		return nil, err
@@ -209,7 +210,7 @@ func (s *Service) newTrial(ctx context.Context, tx *store.Tx, r row, customer id
 		return nil, err
 	}
 	ms := w.millis()
-	t.st = &standing{fresh: true, arrived: true, e: enrollment{id: s.ids.Next(), journey: j.id, version: number, customer: c.ID, state: Active,
+	t.st = &standing{fresh: true, arrived: true, e: enrollment{id: s.ids.Next(), journey: j.id, version: number, customer: customer, state: Active,
 		node: f.Graph.Start, visit: 1, entered: ms, wake: ms, context: context, started: ms}}
 	t.t.all = []*standing{t.st}
 	return t, nil
