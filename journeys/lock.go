@@ -75,7 +75,7 @@ func (s *Service) repair(ctx context.Context, people []ids.ID) error {
 // fail, their signals are dropped.
 func (s *Service) giveUp(ctx context.Context, customer ids.ID, cause error) error {
 	s.o.Log.Error("a customer's turn cannot be taken; their journeys under way have failed", slog.String("customer_id", customer.String()), slog.Any("error", cause))
-	now := clock.Millis(s.clk.Now())
+	now := s.clk.Now()
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		if _, err := s.openBookTx(tx); err != nil {
 			return err
@@ -83,10 +83,15 @@ func (s *Service) giveUp(ctx context.Context, customer ids.ID, cause error) erro
 		if held, err := s.lockPeopleTx(tx, []ids.ID{customer}); err != nil || len(held) == 0 {
 			return err
 		}
-		if _, err := tx.Exec(queries.Get("give-up"), now, fault.CodeOf(cause), customer, now); err != nil {
+		rows, err := tx.Query(queries.Get("give-up"), clock.Millis(now), fault.CodeOf(cause), customer, clock.Millis(now))
+		failed, err := store.Collect(rows, err, scanID)
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(queries.Get("drop-signals"), customer)
+		for _, journey := range failed {
+			s.telling.note(journey, now)
+		}
+		_, err = tx.Exec(queries.Get("drop-signals"), customer)
 		return err
 	})
 }

@@ -49,6 +49,7 @@ func (s *Service) activeTx(tx *store.Tx, journey, customer ids.ID) ([]enrollment
 // keeps its place and its time.
 func (s *Service) yieldTx(tx *store.Tx, e enrollment, rival ids.ID, now time.Time) error {
 	at := clock.Millis(now)
+	s.telling.note(e.journey, now)
 	if _, err := tx.Exec(queries.Get("yield"), at, rival, e.id); err != nil {
 		return err
 	}
@@ -84,6 +85,7 @@ func (s *Service) partedTx(tx *store.Tx, one, other ids.ID) error {
 			if _, err := tx.Exec(queries.Get("drop-step"), e.id, e.visit, endMerged); err != nil {
 				return err
 			}
+			s.telling.note(e.journey, s.clk.Now())
 			tx.Hint(Topic)
 		}
 	}

@@ -61,7 +61,7 @@ UPDATE journey_signals SET customer_id = ? WHERE customer_id = ?
 DELETE FROM journey_signals WHERE customer_id = ? AND NOT held
 
 -- name: give-up
-UPDATE enrollments SET state = 'failed', ended_at = ?, end_reason = ?, wake_at = 0 WHERE customer_id = ? AND state = 'active' AND wake_at <= ?
+UPDATE enrollments SET state = 'failed', ended_at = ?, end_reason = ?, wake_at = 0 WHERE customer_id = ? AND state = 'active' AND wake_at <= ? RETURNING journey_id
 
 -- name: delivery-outcome
 UPDATE enrollment_steps SET outcome = ?, detail = COALESCE(NULLIF(?, ''), detail) WHERE delivery_id = ? AND delivery_id > 0 AND outcome <> ?
@@ -185,11 +185,14 @@ SELECT j.id, j.name, j.state, j.draft_version, COALESCE(v.number, 0), j.updated_
 -- name: tallies
 SELECT journey_id, state, count(*) FROM enrollments GROUP BY journey_id, state
 
--- name: tally
+-- name: tallies-of
 SELECT journey_id, state, count(*) FROM enrollments WHERE journey_id = ? GROUP BY journey_id, state
 
 -- name: goals
 SELECT journey_id, count(*) FROM enrollments WHERE goal_at > 0 GROUP BY journey_id
+
+-- name: goals-of
+SELECT journey_id, count(*) FROM enrollments WHERE journey_id = ? AND goal_at > 0 GROUP BY journey_id
 
 -- name: at-nodes
 SELECT node, count(*) FROM enrollments WHERE journey_id = ? AND state = 'active' GROUP BY node

@@ -64,8 +64,7 @@ func (s *Service) Get(ctx context.Context, id ids.ID) (*Journey, error) {
 		return nil, err
 	}
 	all := map[ids.ID]*Summary{id: &j.Summary}
-	rows, err := q.Query(queries.Get("tally"), id)
-	return j, tally(q, rows, err, all)
+	return j, tally(all, func(query string) (*store.Rows, error) { return q.Query(queries.Get(query+"-of"), id) })
 }
 
 // Exists is nil for a journey that is there, and not_found otherwise.
@@ -93,17 +92,17 @@ func (s *Service) List(ctx context.Context) ([]*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err = q.Query(queries.Get("tallies"))
-	return list, tally(q, rows, err, all)
+	return list, tally(all, func(query string) (*store.Rows, error) { return q.Query(queries.Get(query)) })
 }
 
-// tally counts people into summaries.
-func tally(q store.Querier, rows *store.Rows, err error, all map[ids.ID]*Summary) error {
+// tally counts people into summaries: tallies by state, and goals.
+func tally(all map[ids.ID]*Summary, ask func(query string) (*store.Rows, error)) error {
 	type count struct {
 		journey ids.ID
 		state   string
 		n       int64
 	}
+	rows, err := ask("tallies")
 	counts, err := store.Collect(rows, err, func(r store.Row) (c count, err error) {
 		return c, r.Scan(&c.journey, &c.state, &c.n)
 	})
@@ -123,7 +122,7 @@ func tally(q store.Querier, rows *store.Rows, err error, all map[ids.ID]*Summary
 			j.Completed = c.n
 		}
 	}
-	rows, err = q.Query(queries.Get("goals"))
+	rows, err = ask("goals")
 	goals, err := store.Collect(rows, err, func(r store.Row) (c count, err error) {
 		return c, r.Scan(&c.journey, &c.n)
 	})

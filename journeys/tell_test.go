@@ -11,6 +11,8 @@ import (
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // Whoever looks at a journey hears that its people, its numbers or its draft are
@@ -49,11 +51,29 @@ func TestJourneysTellThatTheyLookDifferent(t *testing.T) {
 		w.write(func(tx *store.Tx) error { return w.s.DeliveryChangedTx(tx, delivery, channels.SentState, "") })
 		w.clk.Advance(time.Second)
 		some(0, "one that had been sent")
-		_, err := w.s.Stop(w.ctx(), w.boss, j)
+		merge := w.merge("p0", "p1")
+		w.clk.Advance(time.Second)
+		some(1, "two who became one person")
+		_, err := w.customers.Undo(w.ctx(), w.boss, merge)
+		w.must(err)
+		w.clk.Advance(time.Second)
+		some(1, "who are two again")
+		_, err = w.s.Stop(w.ctx(), w.boss, j)
 		w.must(err)
 		w.work()
 		w.clk.Advance(time.Second)
 		some(1, "stopped")
+		broken := w.publish(onOrder(delay("wait", "b", "1h"), flow.Node{ID: "b", Kind: flow.Branch, Ways: []flow.Way{{Rule: &rule.Node{Kind: rule.Attribute, Name: "broken", Op: rule.Exists}}}}))
+		w.did("p2", "Order Completed", nil, 0)
+		w.work()
+		w.clk.Advance(time.Second)
+		some(1, "somebody who waits")
+		w.trouble = true
+		w.later(time.Hour)
+		w.trouble = false
+		w.expect(broken, "p2", "failed(rule_broken)")
+		w.clk.Advance(time.Second)
+		some(1, "somebody who failed")
 
 		// A process that starts tells of what an earlier one may have left untold, and
 		// tells by itself.
