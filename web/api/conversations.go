@@ -58,7 +58,7 @@ type listConversationsInput struct {
 	PageInput
 }
 
-// activityPlace is a place in a list ordered by an instant and an id.
+// instantPlace is a place in a list ordered by an instant and an id.
 type instantPlace struct {
 	At int64  `json:"t"`
 	ID ids.ID `json:"i"`

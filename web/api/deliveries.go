@@ -8,18 +8,11 @@ import (
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
-	"github.com/fanward/fanward/internal/ids"
 )
 
 type listDeliveriesInput struct {
 	State string `query:"state" enum:"failed,unknown,all" default:"all"`
 	PageInput
-}
-
-// troublePlace is where a page of deliveries ended.
-type troublePlace struct {
-	At int64  `json:"a"`
-	ID ids.ID `json:"i"`
 }
 
 const troubleKind = "deliveries"
@@ -40,7 +33,7 @@ func (s *Server) addDeliveries() {
 }
 
 func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*answer[Page[inbox.Trouble]], error) {
-	at, err := decodeCursor[troublePlace](troubleKind, in.Cursor)
+	at, err := decodeCursor[instantPlace](troubleKind, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +49,8 @@ func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*
 	if err != nil {
 		return nil, err
 	}
-	page := paged(list, in.Limit, troubleKind, func(t inbox.Trouble) troublePlace {
-		return troublePlace{clock.Millis(t.Delivery.UpdatedAt), t.Delivery.ID}
+	page := paged(list, in.Limit, troubleKind, func(t inbox.Trouble) instantPlace {
+		return instantPlace{clock.Millis(t.Delivery.UpdatedAt), t.Delivery.ID}
 	})
 	return counted(page, in.PageInput, func() (int64, error) { return s.o.Inbox.CountTroubles(ctx, p, f) })
 }

@@ -26,17 +26,23 @@ func TestDocument(t *testing.T) {
 		OpenAPI string
 		Paths   map[string]map[string]struct {
 			OperationID, Summary string
+			Tags                 []string
 			Security             []map[string][]string
 			Responses            map[string]struct{ Content map[string]any }
 			XPermission          string `json:"x-permission"`
 		}
 		Components struct{ SecuritySchemes map[string]any }
+		Tags       []struct{ Name, Description string }
 	}
 	if err := json.Unmarshal(one, &doc); err != nil {
 		t.Fatal(err)
 	}
 	if doc.OpenAPI != "3.1.0" || len(doc.Components.SecuritySchemes) != 3 || len(doc.Paths) < 25 {
 		t.Errorf("%s, %d paths, %v", doc.OpenAPI, len(doc.Paths), doc.Components.SecuritySchemes)
+	}
+	tags := map[string]bool{}
+	for _, tag := range doc.Tags {
+		tags[tag.Name] = tag.Description != ""
 	}
 	seen := map[string]bool{}
 	for path, methods := range doc.Paths {
@@ -47,6 +53,9 @@ func TestDocument(t *testing.T) {
 			seen[op.OperationID] = true
 			if want := promised[op.OperationID]; strings.Contains(want, ".") && op.XPermission != want {
 				t.Errorf("%s names the permission %q", op.OperationID, op.XPermission)
+			}
+			if len(op.Tags) != 1 || !tags[op.Tags[0]] {
+				t.Errorf("%s stands under %v, which the document does not describe", op.OperationID, op.Tags)
 			}
 			if (len(op.Security) == 0) != (promised[op.OperationID] == "public") {
 				t.Errorf("%s: security %v", op.OperationID, op.Security)

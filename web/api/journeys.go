@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/journeys"
 	"github.com/fanward/fanward/journeys/flow"
@@ -200,6 +201,9 @@ func (s *Server) listEnrollments(ctx context.Context, in *listEnrollmentsInput) 
 	const kind = "enrollments"
 	if err := principal(ctx).Require(auth.CustomersRead); err != nil {
 		return nil, err
+	}
+	if in.Outcome != "" && in.Node == "" {
+		return nil, fault.AtField("node", "required", nil)
 	}
 	at, err := decodeCursor[idPlace](kind, in.Cursor)
 	if err != nil {

@@ -130,6 +130,7 @@ func TestJourneys(t *testing.T) {
 		h.run(t, []scenario{
 			{name: "nodes", call: call{method: http.MethodGet, path: one + "/nodes", as: "viewer"}, status: 200, has: []string{`"waiting":1`, `"queued":1`}},
 			{name: "passed", call: call{method: http.MethodGet, path: one + "/enrollments?node=ask&outcome=queued&total=true", as: "viewer"}, status: 200, has: []string{`"total":1`}},
+			{name: "passed what", call: call{method: http.MethodGet, path: one + "/enrollments?outcome=queued", as: "viewer"}, status: 422, has: []string{`{"field":"node","code":"required"}`}},
 			{name: "the way", call: call{method: http.MethodGet, path: one + "/enrollments/" + item["id"].(string), as: "viewer"}, status: 200, has: []string{`"outcome":"queued"`, `"detail":"webchat"`, `"delivery_id":"7"`}},
 			{name: "why", call: call{method: http.MethodGet, path: one + "/why/" + who.String(), as: "viewer"}, status: 200, has: []string{"entry_inside"}},
 			{name: "listed", call: call{method: http.MethodGet, path: "/api/v1/journeys", as: "viewer"}, status: 200, has: []string{`"active":1`, `"entered":1`}},

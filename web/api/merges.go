@@ -16,7 +16,7 @@ type mergeRequest struct {
 	Despite   []string `json:"despite,omitempty" doc:"Codes of serious objections that the teammate has seen and overrules"`
 }
 
-// MergePreview is what a merge would do, with what the caller sees of the inbox.
+// mergePreview is what a merge would do, with what the caller sees of the inbox.
 type mergePreview struct {
 	customers.Preview
 	Conversations mergedConversations `json:"conversations" doc:"Those that the caller sees"`

@@ -63,6 +63,7 @@ type listMessagesInput struct {
 	PageInput
 }
 
+// MessagePage is a stretch of a thread, and whether it goes on at either end.
 type MessagePage struct {
 	Page[inbox.Message]
 	HasMoreBefore bool `json:"has_more_before"`

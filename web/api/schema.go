@@ -60,6 +60,8 @@ var tags = []*huma.Tag{
 	{Name: "segments", Description: "Who does what: people sorted by rules, exact at every instant"},
 	{Name: "journeys", Description: "What moves people: graphs, who is on the way, and what became of it"},
 	{Name: "tracking", Description: "Write keys, and what is done with them"},
+	{Name: "tasks", Description: "What somebody has promised to do, and by when"},
+	{Name: "sending", Description: "What holds marketing back: quiet hours and the cap"},
 	{Name: "files", Description: "Attachments"},
 	{Name: "tokens", Description: "Tokens of programs"},
 	{Name: "visitors", Description: "The browser of a customer on a company's website"},

@@ -120,8 +120,5 @@ func (s *Server) showUnsubscribe(c *gin.Context, status int, state customers.Con
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Vary", "Accept-Language")
 	c.Status(status)
-	if c.Request.Method == http.MethodHead {
-		return
-	}
 	_ = unsubscribePage.Execute(c.Writer, v) // the reader may have gone
 }

@@ -23,7 +23,7 @@ const visitorRoot = "/channels/webchat/{key}"
 
 const visitorRoute = "/channels/webchat/:key"
 
-// MaxFiles is how many files one message carries.
+// maxFiles is how many files one message carries.
 const maxFiles = 10
 
 // site is the account that a visitor's page belongs to.
