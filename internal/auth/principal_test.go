@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/fanward/fanward/internal/auth"
@@ -23,6 +25,43 @@ func TestPermissionsOfRoles(t *testing.T) {
 			if err := p.Require(perm); (err == nil) != allowed || err != nil && fault.KindOf(err) != fault.Forbidden {
 				t.Errorf("%s require %s: %v", role, perm, err)
 			}
+		}
+	}
+}
+
+// TestPermissionsInTheDocument: docs/protocol.md says of every role what it may
+// do, and no more.
+func TestPermissionsInTheDocument(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(raw), "| role | permissions |\n|---|---|\n")
+	if !found {
+		t.Fatal("the table is not there")
+	}
+	said := map[auth.Role]string{}
+	for _, line := range strings.Split(table, "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 {
+			break
+		}
+		for _, role := range strings.Split(cells[1], ",") {
+			said[auth.Role(strings.TrimSpace(role))] = strings.TrimSpace(cells[2])
+		}
+	}
+	all := auth.PermissionsOf(auth.Owner)
+	for _, role := range auth.Roles {
+		var want []string
+		for _, p := range auth.PermissionsOf(role) {
+			want = append(want, "`"+string(p)+"`")
+		}
+		line := strings.Join(want, ", ")
+		if len(want) == len(all) {
+			line = "everything"
+		}
+		if said[role] != line {
+			t.Errorf("%s may do %s; the document says %q", role, line, said[role])
 		}
 	}
 }
