@@ -21,12 +21,14 @@ import (
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/jobs"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
 	"github.com/fanward/fanward/journeys"
 	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/web/api"
@@ -364,12 +366,23 @@ func (a *app) url() string {
 	return siteURL(a.config, a.listener.Addr().String())
 }
 
+// What is kept of a page, in characters: its address and title come from
+// browsers, whatever their length.
+const (
+	maxPageURL   = 2000
+	maxPageTitle = 300
+)
+
+func seenPage(url, title string) map[string]any {
+	return map[string]any{"url": text.Preview(url, maxPageURL), "title": text.Preview(title, maxPageTitle)}
+}
+
 // pageViewed stores that a known customer looked at a page.
 func (a *app) pageViewed(ctx context.Context, customer, identity ids.ID, url, title string) {
 	err := a.customers.Track(ctx, customers.Track{
-		Customer: customer, Identity: identity, Name: customers.EventPageViewed, At: a.db.clk.Now(), Properties: map[string]any{"url": url, "title": title},
+		Customer: customer, Identity: identity, Name: customers.EventPageViewed, At: a.db.clk.Now(), Properties: seenPage(url, title),
 	})
-	if err != nil {
+	if err != nil && fault.KindOf(err) != fault.Unavailable { // overload is counted, and says so itself
 		a.log.Error("store a page view", "error", err)
 	}
 }
