@@ -2,7 +2,6 @@ package segments
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -188,8 +187,5 @@ func (s *Service) OfCustomer(ctx context.Context, customer ids.ID) ([]CustomerSe
 // exists is an error unless teammates see the segment.
 func exists(q store.Querier, segment ids.ID) error {
 	_, err := scanSegment(q.QueryRow(queries.Get("segment"), segment))
-	if errors.Is(err, store.ErrNoRows) {
-		return fault.Missing("segment")
-	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/config"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/store"
 )
@@ -97,8 +98,8 @@ func newMigrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cmd.PrintErrln("The schema is up to date.")
-			return errors.Join(d.Close())
+			cmd.PrintErrln(locale.Sentence(terminalLanguage(), "cli.migrated", nil))
+			return d.Close()
 		},
 	}
 }

@@ -46,7 +46,7 @@ func NewMetrics() *Metrics {
 		socketCloses: counter("socket_closes_total", "Sockets closed by the server, by close code.", "kind", "code"),
 		deliveries:   counter("outbox_deliveries_total", "Deliveries that entered a state.", "channel", "state"),
 		sendSeconds:  histogram("outbox_send_seconds", "Time a provider took to accept or refuse.", seconds, "channel"),
-		jobs:         counter("jobs_total", "Job attempts, by outcome: done, retry, discarded or rescued.", "kind", "outcome"),
+		jobs:         counter("jobs_total", "Job attempts, by outcome: done, retry, snoozed, discarded, interrupted or rescued.", "kind", "outcome"),
 		jobSeconds:   histogram("job_seconds", "Time of one job attempt.", seconds, "kind"),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "fanward_build_info", Help: "Always 1; the label names the build."}, []string{"version"})
@@ -109,7 +109,7 @@ func (m *Metrics) Send(channel string, took time.Duration) {
 	m.sendSeconds.WithLabelValues(channel).Observe(took.Seconds())
 }
 
-// Job counts a job attempt; outcome is done, retry, discarded or rescued.
+// Job counts a job attempt; outcome is done, retry, snoozed, discarded, interrupted or rescued.
 func (m *Metrics) Job(kind, outcome string, took time.Duration) {
 	m.jobs.WithLabelValues(kind, outcome).Inc()
 	m.jobSeconds.WithLabelValues(kind).Observe(took.Seconds())

@@ -62,9 +62,9 @@ type Event struct {
 type Index struct {
 	mu   sync.RWMutex
 	base *base
-	// changed are the people who are not what the columns say; nil: nobody any
-	// changed are the people who are not what the columns say, away the places
-	// of everybody whom the columns do not speak of any more.
+	// changed are the people who are not what the columns say, nil for who is
+	// nobody any more; away the places of everybody whom the columns do not
+	// speak of any more.
 	changed map[int64]*person
 	away    bits
 }

@@ -54,7 +54,7 @@ const (
 	// Inbox: teammates who see the conversation before or after the change,
 	// and, when VisitorPayload is set, the conversation's customer.
 	Inbox Audience = "inbox"
-	// Own: the teammate TeammateID alone (read cursors, drafts).
+	// Own: the teammate Teammate alone (read cursors, drafts).
 	Own Audience = "own"
 	// Staff: every teammate.
 	Staff Audience = "staff"
