@@ -112,6 +112,10 @@ func TestCommandsRefuseNonsense(t *testing.T) {
 		{"token create --role king", "invalid_value", "role:"},
 		{"agent add --email nobody --name Lin", "invalid_email", "email:"},
 		{"agent add --email a@example.com --name Lin --role king", "invalid_value", "role:"},
+		{"demo --people 99", "too_small", "people:"},
+		{"demo --until tomorrow", "wrong_type", "until:"},
+		{"demo --language fr", "not_one_of", "language:"},
+		{"backup --to a --rate -1", "too_small", "rate:"},
 		{"token create", "internal", `"role"`},
 		{"agent add --name Lin", "internal", `"email"`},
 	} {

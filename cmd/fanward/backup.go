@@ -18,6 +18,7 @@ import (
 	"github.com/fanward/fanward/internal/backup"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/obs"
@@ -42,6 +43,9 @@ func newBackup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backup --to FILE|-", Short: "Write everything but the secret key into one archive, while serving", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if mib < 0 {
+				return fault.AtField("rate", "too_small", fault.Params{"min": 0})
+			}
 			s, err := settings(cmd)
 			if err != nil {
 				return err

@@ -35,7 +35,7 @@ func newDemo() *cobra.Command {
 			if o.Now = time.Now(); until != "" {
 				at, err := time.Parse(time.RFC3339, until)
 				if err != nil {
-					return fmt.Errorf("--until: %w", err)
+					return fault.AtField("until", "wrong_type", fault.Params{"expected": "date-time"})
 				}
 				o.Now = at
 			}
@@ -44,7 +44,7 @@ func newDemo() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.Language, "language", "", "of the shop and its people: en or zh-CN (default: the installation's)")
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "another number makes another year")
-	cmd.Flags().IntVar(&o.People, "people", demo.DefaultPeople, "how many customers the year brings, about")
+	cmd.Flags().IntVar(&o.People, "people", demo.DefaultPeople, "how many customers the year brings, about; at least 100")
 	cmd.Flags().StringVar(&until, "until", "", "when the year ends, such as 2026-11-22T10:00:00Z (default: now)")
 	return cmd
 }
@@ -62,7 +62,9 @@ func runDemo(cmd *cobra.Command, o demo.Options) (err error) {
 	if o.Language != locale.English && o.Language != locale.Chinese {
 		return fault.AtField("language", "not_one_of", fault.Params{"allowed": "en, zh-CN"})
 	}
-	o.People = max(o.People, fewest)
+	if o.People < fewest {
+		return fault.AtField("people", "too_small", fault.Params{"min": fewest})
+	}
 	ctx := cmd.Context()
 	platform, post := new(demo.Pretender), new(demo.Pretender)
 	a, err := newApp(ctx, s.Config, obs.NewLogger(cmd.ErrOrStderr(), "error", "text"), func(a *app) {

@@ -97,13 +97,18 @@ func newDoctor() *cobra.Command {
 	}
 }
 
+// problems are settings that keep the program from starting.
+func (x *examination) problems(ps config.Problems) {
+	for _, p := range ps {
+		x.findings = append(x.findings, finding{Severity: broken, Text: p.Sentence(x.lang)})
+	}
+}
+
 func (x *examination) all(cmd *cobra.Command) {
 	s, err := settings(cmd)
 	var problems config.Problems
 	if errors.As(err, &problems) {
-		for _, p := range problems {
-			x.findings = append(x.findings, finding{Severity: broken, Text: p.Sentence(x.lang)})
-		}
+		x.problems(problems)
 		return // everything else depends on them
 	}
 	if err != nil {
@@ -130,13 +135,17 @@ func (x *examination) all(cmd *cobra.Command) {
 		x.note(fine, "clock", map[string]any{"now": x.now.Format(time.RFC3339)})
 	}
 	x.exposedSecrets(s)
+	if _, err := c.SandboxOn(false); errors.As(err, &problems) {
+		x.problems(problems)
+	}
 	x.addresses(c)
 	x.openFiles(hardLimit)
-	x.folder(c.DataDir)
+	usable := x.folder(c.DataDir)
 	x.ground(c)
-	key := x.key(c)
-	x.database(ctx, c, key)
-	x.place(ctx, c, x.newest)
+	if usable || c.Database.URL != "" {
+		x.database(ctx, c, x.key(c))
+		x.place(ctx, c, x.newest)
+	}
 	x.redis(ctx, c)
 	x.ports(c)
 	x.mailServer(c)
@@ -153,18 +162,18 @@ func (x *examination) ground(c *config.Config) {
 	}
 }
 
-// folder checks the data folder.
-func (x *examination) folder(dir string) {
+// folder checks the data folder, and tells whether there can be anything in it.
+func (x *examination) folder(dir string) bool {
 	p := map[string]any{"dir": dir}
 	st, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		x.note(fine, "folder_new", p)
 		x.disk(nearest(dir))
-		return
+		return true
 	case err != nil || !st.IsDir():
 		x.note(broken, "folder_bad", p)
-		return
+		return false
 	case st.Mode().Perm()&0o077 != 0:
 		x.note(warning, "folder_open", map[string]any{"dir": dir, "mode": fmt.Sprintf("%04o", st.Mode().Perm())})
 	}
@@ -172,11 +181,12 @@ func (x *examination) folder(dir string) {
 	f, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {
 		x.note(broken, "folder_unwritable", map[string]any{"dir": dir, "reason": cause(err)})
-		return
+		return true
 	}
 	_ = errors.Join(f.Close(), os.Remove(f.Name()))
 	x.note(fine, "folder", p)
 	x.disk(dir)
+	return true
 }
 
 // nearest is the closest folder above dir that exists.
@@ -261,8 +271,9 @@ func (x *examination) database(ctx context.Context, c *config.Config, key string
 		}
 		return
 	}
+	path := filepath.Join(c.DataDir, store.FileName)
 	if c.Database.URL == "" {
-		if !present(filepath.Join(c.DataDir, store.FileName)) {
+		if !present(path) {
 			x.note(fine, "database_new", nil)
 			return
 		}
@@ -276,10 +287,15 @@ func (x *examination) database(ctx context.Context, c *config.Config, key string
 	ctx, cancel := context.WithTimeout(ctx, 4*dialWait)
 	defer cancel()
 	db, err := store.Open(ctx, store.Options{Dir: c.DataDir, URL: c.Database.URL, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		if !x.durability(err) {
-			x.note(broken, "database_unreachable", map[string]any{"reason": err})
-		}
+	switch {
+	case err == nil:
+	case x.durability(err):
+		return
+	case c.Database.URL == "":
+		x.note(broken, "database_unopened", map[string]any{"path": path, "reason": err})
+		return
+	default:
+		x.note(broken, "database_unreachable", map[string]any{"reason": err})
 		return
 	}
 	defer func() { _ = db.Close() }()
@@ -348,39 +364,4 @@ func (x *examination) redis(ctx context.Context, c *config.Config) {
 	if c.Database.URL == "" {
 		x.note(warning, "redis_alone", nil)
 	}
-}
-
-// ports checks that the server could listen.
-func (x *examination) ports(c *config.Config) {
-	if x.running {
-		return // it does
-	}
-	addrs := []struct{ key, addr string }{{"http.addr", c.HTTP.Addr}}
-	if on, _ := c.SandboxOn(false); on {
-		addrs = append(addrs, struct{ key, addr string }{"sandbox.shop_addr", c.Sandbox.ShopAddr},
-			struct{ key, addr string }{"sandbox.phone_addr", c.Sandbox.PhoneAddr}, struct{ key, addr string }{"sandbox.mail_addr", c.Sandbox.MailAddr})
-	}
-	if c.Email.SMTPAddr != "" {
-		addrs = append(addrs, struct{ key, addr string }{"email.smtp_addr", c.Email.SMTPAddr})
-	}
-	for _, a := range addrs {
-		l, err := net.Listen("tcp", a.addr)
-		if err != nil {
-			x.note(broken, "port_taken", map[string]any{"key": a.key, "addr": a.addr, "reason": opCause(err)})
-			continue
-		}
-		_ = l.Close()
-		x.note(fine, "port", map[string]any{"key": a.key, "addr": a.addr})
-	}
-	if !config.Loopback(c.HTTP.Addr) && c.PublicURL == "" {
-		x.note(warning, "no_public_url", nil)
-	}
-}
-
-func opCause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
 }

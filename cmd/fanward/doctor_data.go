@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -77,18 +79,19 @@ func (x *examination) sealed(ctx context.Context, db *store.DB, key string) {
 	}
 }
 
-// sandboxInEarnest finds a sandbox that would refuse the next start.
+// sandboxInEarnest finds a sandbox that would refuse the next start, if it is not
+// the settings already.
 func (x *examination) sandboxInEarnest(ctx context.Context, db *store.DB, c *config.Config) error {
 	var real int64
 	if err := db.Reader(ctx).QueryRow(qRealAccounts).Scan(&real); err != nil {
 		return err
 	}
-	_, err := c.SandboxOn(real > 0)
+	if _, err := c.SandboxOn(false); err != nil {
+		return nil //nolint:nilerr // said of the settings
+	}
 	var problems config.Problems
-	if errors.As(err, &problems) {
-		for _, p := range problems {
-			x.findings = append(x.findings, finding{Severity: broken, Text: p.Sentence(x.lang)})
-		}
+	if _, err := c.SandboxOn(real > 0); errors.As(err, &problems) {
+		x.problems(problems)
 	}
 	return nil
 }
@@ -164,8 +167,11 @@ func (x *examination) place(ctx context.Context, c *config.Config, newest string
 	if c.Database.URL != "" && c.Files.URL == "" {
 		x.note(warning, "files_local", nil)
 	}
-	if c.Files.URL == "" && !present(c.DataDir) {
-		return
+	if dir := files.Folder(c.Files.URL, c.DataDir); dir != "" {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			x.newPlace(c, dir, newest)
+			return // opening it would make it
+		}
 	}
 	kept, err := files.OpenURL(ctx, c.Files.URL, c.DataDir)
 	if err == nil {
@@ -191,10 +197,23 @@ func (x *examination) place(ctx context.Context, c *config.Config, newest string
 	}
 }
 
+// newPlace judges a folder for files that is not there yet.
+func (x *examination) newPlace(c *config.Config, dir, newest string) {
+	switch {
+	case newest != "":
+		x.note(broken, "files_elsewhere", nil)
+	case c.Files.URL != "": // else it is made together with the data folder
+		x.note(fine, "files_new", map[string]any{"dir": dir})
+	}
+}
+
 // unusable is what is said of a place that refuses a file.
 func unusable(c *config.Config, err error) error {
-	if fault.CodeOf(err) == "files_unreachable" {
+	if code := fault.CodeOf(err); code == "files_unreachable" || code == "files_folder_unusable" {
 		return err
+	}
+	if dir := files.Folder(c.Files.URL, c.DataDir); dir != "" {
+		return files.Unusable(dir, err)
 	}
 	return fault.New(fault.Unavailable, "files_unreachable", fault.Params{"bucket": c.Files.URL, "reason": err.Error()})
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -152,4 +154,39 @@ func (x *examination) mailServer(c *config.Config) {
 	default:
 		x.note(fine, "certificate", p)
 	}
+}
+
+// ports checks that the server could listen.
+func (x *examination) ports(c *config.Config) {
+	if x.running {
+		return // it does
+	}
+	addrs := []struct{ key, addr string }{{"http.addr", c.HTTP.Addr}}
+	if on, _ := c.SandboxOn(false); on {
+		addrs = append(addrs, struct{ key, addr string }{"sandbox.shop_addr", c.Sandbox.ShopAddr},
+			struct{ key, addr string }{"sandbox.phone_addr", c.Sandbox.PhoneAddr}, struct{ key, addr string }{"sandbox.mail_addr", c.Sandbox.MailAddr})
+	}
+	if c.Email.SMTPAddr != "" {
+		addrs = append(addrs, struct{ key, addr string }{"email.smtp_addr", c.Email.SMTPAddr})
+	}
+	for _, a := range addrs {
+		l, err := net.Listen("tcp", a.addr)
+		if err != nil {
+			x.note(broken, "port_taken", map[string]any{"key": a.key, "addr": a.addr, "reason": opCause(err)})
+			continue
+		}
+		defer func() { _ = l.Close() }() // held to the end: two keys may name one address
+		x.note(fine, "port", map[string]any{"key": a.key, "addr": a.addr})
+	}
+	if !config.Loopback(c.HTTP.Addr) && c.PublicURL == "" {
+		x.note(warning, "no_public_url", nil)
+	}
+}
+
+func opCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,11 +16,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fanward/fanward/internal/config"
+	"github.com/fanward/fanward/internal/files"
 	"github.com/fanward/fanward/internal/locale"
 	"github.com/fanward/fanward/internal/seal"
 	"github.com/fanward/fanward/internal/store"
@@ -95,6 +98,38 @@ func TestDoctorOfAnInstallation(t *testing.T) {
 			sealed(t, dir)
 			rows(t, dir, account("wechat", "{}", "secret:s1.0123456789ab.xyz"))
 		}, "doctor.sealed_elsewhere", true},
+		{"a sandbox that is demanded of a public server", func(t *testing.T, _ string) {
+			t.Setenv("FANWARD_SANDBOX_MODE", "on")
+			t.Setenv("FANWARD_PUBLIC_URL", "https://chat.example.com")
+		}, "config.sandbox_public_url", true},
+		{"one address for two", func(t *testing.T, _ string) {
+			port, err := testkit.FreePort()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("FANWARD_HTTP_ADDR", "127.0.0.1:"+strconv.Itoa(port))
+			t.Setenv("FANWARD_SANDBOX_MAIL_ADDR", "127.0.0.1:"+strconv.Itoa(port))
+		}, "doctor.port_taken", true},
+		{"a database that is none", func(t *testing.T, dir string) {
+			mkdir(t, dir, 0o700)
+			if err := os.WriteFile(filepath.Join(dir, store.FileName), bytes.Repeat([]byte("odd"), 4096), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "doctor.database_unopened", true},
+		{"a folder for files that is not there yet", func(t *testing.T, dir string) {
+			mkdir(t, dir, 0o700)
+			place := filepath.Join(t.TempDir(), "files")
+			t.Setenv("FANWARD_FILES_URL", "file://"+place)
+			t.Cleanup(func() {
+				if present(place) {
+					t.Error("the doctor made it")
+				}
+			})
+		}, "doctor.files_new", false},
+		{"a folder for files that cannot be", func(t *testing.T, dir string) {
+			mkdir(t, dir, 0o700)
+			write(t, filepath.Join(dir, files.FolderName), 0o600)
+		}, "doctor.files_folder_unusable", true},
 		{"a bucket that is not there", func(t *testing.T, _ string) {
 			t.Setenv("FANWARD_FILES_URL", testkit.Bucket(t).Address("elsewhere"))
 		}, "doctor.files_unreachable", true},
@@ -133,8 +168,8 @@ func TestDoctorOfAnInstallation(t *testing.T) {
 func said(t *testing.T, lang, code, out string) {
 	t.Helper()
 	key := "cli." + code
-	if code == "doctor.files_unreachable" {
-		key = "errors.files_unreachable"
+	if rest, ok := strings.CutPrefix(code, "doctor."); ok && locale.Has(lang, "errors."+rest) {
+		key = "errors." + rest
 	}
 	for i, part := range strings.Split(locale.Sentence(lang, key, nil), "{{") {
 		if i > 0 {

@@ -41,29 +41,43 @@ type folder struct {
 func Open(dataDir string) (*Store, error) { return openFolder(filepath.Join(dataDir, FolderName)) }
 
 // OpenURL opens the store at address: "" is Open(dataDir), file:///folder a
-// folder that several machines may share, s3://bucket?endpoint=… a bucket. One
-// that does not answer, or refuses, is the error files_unreachable. The
-// credentials of a bucket come from where the tools of AWS look for them.
+// folder that several machines may share, s3://bucket?endpoint=… a bucket. A
+// bucket that does not answer, or refuses, is the error files_unreachable, a
+// folder that cannot be made or flushed files_folder_unusable. The credentials of
+// a bucket come from where the tools of AWS look for them.
 func OpenURL(ctx context.Context, address, dataDir string) (*Store, error) {
-	if address == "" {
-		return Open(dataDir)
+	if dir := Folder(address, dataDir); dir != "" {
+		return openFolder(dir)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("files.url: %w", err)
 	}
-	if u.Scheme == "file" {
-		return openFolder(filepath.FromSlash(u.Path))
-	}
 	return openBucket(ctx, u)
+}
+
+// Folder is where OpenURL keeps files, "" where that is a bucket. Nothing is made.
+func Folder(address, dataDir string) string {
+	if address == "" {
+		return filepath.Join(dataDir, FolderName)
+	}
+	if u, err := url.Parse(address); err == nil && u.Scheme == "file" {
+		return filepath.FromSlash(u.Path)
+	}
+	return ""
+}
+
+// Unusable is the error of a folder in which no files can be kept.
+func Unusable(dir string, err error) error {
+	return fault.Wrap(err, fault.Unavailable, "files_folder_unusable", fault.Params{"folder": dir, "reason": err.Error()})
 }
 
 func openFolder(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of files: %w", err)
+		return nil, Unusable(dir, err)
 	}
 	if err := errors.Join(syncDir(filepath.Dir(dir)), syncDir(dir)); err != nil {
-		return nil, err
+		return nil, Unusable(dir, err)
 	}
 	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{
 		// Temporary files lie beside the final ones: a rename cannot cross

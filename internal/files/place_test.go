@@ -192,7 +192,10 @@ func TestWrongPlace(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := files.OpenURL(ctx, "file://"+file, t.TempDir()); err == nil {
-		t.Error("a file was taken for a folder")
+	if _, err := files.OpenURL(ctx, "file://"+file, t.TempDir()); fault.CodeOf(err) != "files_folder_unusable" {
+		t.Errorf("a file for a folder: %v", err)
+	}
+	if _, err := files.OpenURL(ctx, "", file); fault.CodeOf(err) != "files_folder_unusable" {
+		t.Errorf("a file for the data folder: %v", err)
 	}
 }
