@@ -54,11 +54,11 @@ func (s Sending) check() error {
 	var bad []fault.Field
 	from, err := minuteOf(s.Quiet.From)
 	if err != nil {
-		bad = append(bad, fault.Field{Field: "quiet.from", Code: "time_invalid"})
+		bad = append(bad, fault.Field{Field: "quiet.from", Code: "time_invalid", Params: fault.Params{"value": s.Quiet.From}})
 	}
 	to, err2 := minuteOf(s.Quiet.To)
 	if err2 != nil {
-		bad = append(bad, fault.Field{Field: "quiet.to", Code: "time_invalid"})
+		bad = append(bad, fault.Field{Field: "quiet.to", Code: "time_invalid", Params: fault.Params{"value": s.Quiet.To}})
 	}
 	if s.Quiet.Enabled && err == nil && err2 == nil && from == to {
 		bad = append(bad, fault.Field{Field: "quiet.to", Code: "quiet_always"})

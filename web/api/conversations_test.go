@@ -39,5 +39,10 @@ func TestConversations(t *testing.T) {
 			{name: "not another's draft", call: call{method: "GET", path: one + "/draft", as: "owner"}, status: 200, has: []string{`"body":""`}},
 			{name: "no draft", call: call{method: "DELETE", path: one + "/draft", as: "agent"}, status: 204, changes: []string{"draft"}},
 		})
+		other := h.write(h.visit(), "k2", "Hello")
+		h.run(t, []scenario{
+			{name: "the key of another conversation's reply", call: call{method: "POST", path: "/api/v1/conversations/" + other + "/messages", body: `{"client_key":"r1","body":"Hello"}`, as: "agent"}, status: 409, has: []string{`"code":"client_key_reused"`}},
+			{name: "hours that are none", call: call{method: "PUT", path: "/api/v1/sending", body: `{"quiet":{"enabled":true,"from":"22:00","to":"25:00"},"cap":{"enabled":true,"max":3,"days":7}}`, as: "owner"}, status: 422, has: []string{"25:00 is not a time of day"}},
+		})
 	})
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -181,6 +182,9 @@ func (h *house) conforms(c call, w *httptest.ResponseRecorder) {
 		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 			h.t.Errorf("%s %s: not JSON: %v", c.method, c.path, err)
 		}
+	}
+	if problem, ok := body.(map[string]any); ok && kind == "application/problem+json" && strings.Contains(fmt.Sprint(problem["detail"]), "{{") {
+		h.t.Errorf("%s %s %d: a sentence with a gap: %v", c.method, c.path, w.Code, problem["detail"])
 	}
 	for _, err := range h.server.Conforms(c.method, c.path, w.Code, body) {
 		h.t.Errorf("%s %s %d: %v", c.method, c.path, w.Code, err)

@@ -55,7 +55,7 @@ func (s *Server) addMe() {
 		return answered(meOf(t), err)
 	})
 	add(s, operation{
-		id: "setPassword", method: http.MethodPut, path: root + "/me/password", tag: "session", access: signedIn, limit: s.limits.signIn,
+		id: "setPassword", method: http.MethodPut, path: root + "/me/password", tag: "session", access: signedIn, limit: s.limits.signIn, errors: []int{http.StatusConflict},
 		summary: "Set one's own password", description: "Ends one's other sessions. The current password is needed when there is one, unless this session was opened by a link a short while ago.",
 	}, func(ctx context.Context, in *struct {
 		Body struct {

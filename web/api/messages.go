@@ -21,8 +21,8 @@ func (s *Server) addMessages() {
 	}, s.listMessages)
 	add(s, operation{
 		id: "createMessage", method: http.MethodPost, path: root + "/conversations/{id}/messages", tag: "inbox", access: needs(auth.InboxReply),
-		status: http.StatusCreated, summary: "Answer the customer or leave a note",
-		description: "The message is durable when this returns. The same client_key returns the first message.",
+		status: http.StatusCreated, errors: []int{http.StatusConflict}, summary: "Answer the customer or leave a note",
+		description: "The message is durable when this returns. The same client_key returns the first message; in another conversation: 409 client_key_reused.",
 	}, s.createMessage)
 	add(s, operation{
 		id: "retryDelivery", method: http.MethodPost, path: root + "/deliveries/{id}/retry", tag: "inbox", access: needs(auth.InboxReply),

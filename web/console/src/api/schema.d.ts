@@ -206,7 +206,7 @@ export interface paths {
         put?: never;
         /**
          * Answer the customer or leave a note
-         * @description The message is durable when this returns. The same client_key returns the first message.
+         * @description The message is durable when this returns. The same client_key returns the first message; in another conversation: 409 client_key_reused.
          */
         post: operations["createMessage"];
         delete?: never;
@@ -5514,6 +5514,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -9559,6 +9568,15 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,12 +9,18 @@ const untyped = i18n as unknown as {
   t(key: string, options: Record<string, unknown>): unknown;
 };
 
-/** The catalogue's sentence for a code of the API, or undefined. */
+/**
+ * The catalogue's sentence for a code of the API, or undefined. A code without
+ * values is one that was kept for later, as the reason of a delivery is: it has
+ * sentences of its own under `stored`, and one that needs values is not said.
+ */
 export function sentenceFor({ code, params }: Named): string | undefined {
-  for (const [ns, key] of [["errors", code], ["errors", `errors.${code}`], ["console", `problem.${code}`]] as const) {
+  const places = [["errors", code], ["errors", `errors.${code}`], ["console", `problem.${code}`]];
+  if (!params) places.unshift(["console", `stored.${code}`]);
+  for (const [ns = "", key = ""] of places) {
     if (!untyped.exists(key, { ns })) continue;
-    const sentence = untyped.t(key, { ns, ...params });
-    if (typeof sentence === "string") return sentence;
+    const sentence = untyped.t(key, params ? { ns, ...params } : { ns, skipInterpolation: true });
+    if (typeof sentence === "string" && (params || !sentence.includes("{{"))) return sentence;
   }
   return undefined;
 }
