@@ -55,17 +55,25 @@ type examination struct {
 	lang     string
 	findings []finding
 	running  bool // a server answers on the admin socket
-	now      time.Time
-	lookupMX func(ctx context.Context, domain string) ([]*net.MX, error)
+	// now is this machine's time when the examination began.
+	now, began time.Time
+	lookupMX   func(ctx context.Context, domain string) ([]*net.MX, error)
 	// newest is the key of the newest file that a row refers to.
 	newest string
 }
 
 func newExamination(lang string) *examination {
-	return &examination{lang: lang, now: clock.NewSystem().Now(), lookupMX: net.DefaultResolver.LookupMX}
+	return &examination{lang: lang, now: clock.NewSystem().Now(), began: time.Now(), lookupMX: net.DefaultResolver.LookupMX}
 }
 
+// note adds a finding. Errors among its params become what they say: a running
+// server tells its findings as JSON.
 func (x *examination) note(s severity, code string, params map[string]any) {
+	for name, value := range params {
+		if err, ok := value.(error); ok {
+			params[name] = err.Error()
+		}
+	}
 	x.findings = append(x.findings, finding{Severity: s, Code: code, Params: params})
 }
 

@@ -103,7 +103,7 @@ func (x *examination) clocks(ctx context.Context, db *store.DB) {
 	if err := db.Reader(ctx).QueryRow(qDatabaseClock).Scan(&ms); err != nil {
 		return
 	}
-	here := x.now.Add(time.Since(before) / 2)
+	here := x.now.Add(before.Sub(x.began) + time.Since(before)/2)
 	if apart := here.Sub(time.UnixMilli(ms)); apart.Abs() > clocksApart {
 		x.note(warning, "clocks_apart", map[string]any{"seconds": fmt.Sprintf("%.0f", apart.Abs().Seconds())})
 	}

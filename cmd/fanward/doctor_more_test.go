@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,6 +265,15 @@ func TestDoctorOfAMachine(t *testing.T) {
 			x.openFiles(func() (uint64, error) { return enoughFiles, nil })
 			x.addresses(&config.Config{PublicURL: "http://localhost:8080", TrustedProxies: []string{"10.0.0.0/8"}})
 			x.clocks(ctx, pg)
+			x.now, x.began = x.now.Add(-time.Minute), x.began.Add(-time.Minute) // what was looked at before took long
+			x.clocks(ctx, pg)
+		},
+		"warning disk_unknown": func(x *examination) {
+			x.disk("\x00")
+			// A running server tells its findings as JSON.
+			if reason := x.findings[0].Params["reason"]; reason != syscall.EINVAL.Error() {
+				t.Errorf("the reason is %v", reason)
+			}
 		},
 		"warning open_files":        func(x *examination) { x.openFiles(func() (uint64, error) { return 1024, nil }) },
 		"warning clocks_apart":      func(x *examination) { x.now = x.now.Add(time.Minute); x.clocks(ctx, pg) },
