@@ -211,6 +211,29 @@ func TestServerEndsConnections(t *testing.T) {
 	}
 }
 
+// A connection that ends between two rows is a failure of the storage, as one
+// that ends before the first.
+func TestServerEndsConnectionsBetweenRows(t *testing.T) {
+	db := testkit.Open(t, store.Postgres)
+	var q store.Builder
+	query, args := q.Add("SELECT pg_backend_pid(), repeat('x', 1000) FROM generate_series(1, 100000)").Query()
+	rows, err := db.Reader(background).Query(query, args...)
+	ended := false
+	list, err := store.Collect(rows, err, func(r store.Row) (int, error) {
+		var pid int
+		var text string
+		if err := r.Scan(&pid, &text); err != nil || ended {
+			return len(text), err
+		}
+		ended = true
+		_, err := db.SQL().Exec("SELECT pg_terminate_backend($1)", pid)
+		return len(text), err
+	})
+	if !ended || fault.CodeOf(err) != "storage_unavailable" {
+		t.Errorf("%d rows, then %v", len(list), err)
+	}
+}
+
 // A server or role that acknowledges before it has flushed is refused.
 func TestWeakServerIsRefused(t *testing.T) {
 	url := testkit.PostgresURL(t)

@@ -262,17 +262,29 @@ func (q *Query) Text(e Engine) string {
 // wrap gives storage failures their codes; everything else keeps its cause
 // under what was being done.
 func (db *DB) wrap(doing string, err error) error {
-	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !connecting(err) {
-		return err
-	}
-	if _, ok := fault.As(err); ok {
+	if plain(err) {
 		return err
 	}
 	if db.closed.Load() {
 		return fault.Wrap(fmt.Errorf("%s: %w", doing, err), errShuttingDown.Kind, errShuttingDown.Code, nil).RetryIn(errShuttingDown.RetryAfter)
 	}
-	if code := storageCode(err); code != "" {
-		return fault.Wrap(fmt.Errorf("%s: %w", doing, err), fault.Unavailable, code, nil).RetryIn(5 * time.Second)
+	return failed(doing, err)
+}
+
+// plain tells whether callers know an error as it is.
+func plain(err error) bool {
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !connecting(err) {
+		return true
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	_, ok := fault.As(err)
+	return ok
+}
+
+// failed says what failed, and of the storage's own failures that they pass.
+func failed(doing string, err error) error {
+	err = fmt.Errorf("%s: %w", doing, err)
+	if code := storageCode(err); code != "" {
+		return fault.Wrap(err, fault.Unavailable, code, nil).RetryIn(5 * time.Second)
+	}
+	return err
 }

@@ -273,6 +273,9 @@ func Collect[T any](rows *Rows, err error, scan func(Row) (T, error)) ([]T, erro
 		}
 		out = append(out, v)
 	}
+	if err := rows.Err(); !plain(err) {
+		return out, failed("read rows", err)
+	}
 	return out, rows.Err()
 }
 
