@@ -39,6 +39,7 @@ type Program struct {
 	log bytes.Buffer
 }
 
+// FreePort is a loopback address that nobody listened on a moment ago.
 func FreePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -207,8 +208,11 @@ func (p *Program) CPU() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, err
 }
 
+// Client keeps enough connections open for every call of a benchmark.
 var Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 512}}
 
+// Call sends body as JSON and reads the answer into out; either may be nil. Any
+// status but 2xx is an error.
 func Call(method, url string, header http.Header, body, out any) error {
 	var r io.Reader
 	if body != nil {
@@ -246,6 +250,7 @@ func Call(method, url string, header http.Header, body, out any) error {
 	return json.Unmarshal(b, out)
 }
 
+// Bearer signs API calls with a token.
 func Bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
 // Basic signs tracking calls with a write key.
