@@ -54,7 +54,7 @@ func strict() *bluemonday.Policy {
 	p.AllowAttrs("align", "valign").Matching(regexp.MustCompile(`(?i)^(left|right|center|justify|top|middle|bottom)$`)).Globally()
 	p.AllowAttrs("dir").Matching(regexp.MustCompile(`(?i)^(ltr|rtl|auto)$`)).Globally()
 	p.AllowAttrs("lang").Matching(regexp.MustCompile(`^[a-zA-Z0-9-]{1,20}$`)).Globally()
-	p.AllowAttrs("color").Matching(regexp.MustCompile(`(?i)^(#[0-9a-f]{3,6}|[a-z]{3,20})$`)).OnElements("font")
+	p.AllowAttrs("color").Matching(fontColor).OnElements("font")
 	p.AllowAttrs("face", "size").Matching(regexp.MustCompile(`^[\pL0-9 ,+-]{1,60}$`)).OnElements("font")
 	p.AllowAttrs("bgcolor").Matching(regexp.MustCompile(`(?i)^(#[0-9a-f]{3,6}|[a-z]{3,20})$`)).OnElements("table", "tr", "td", "th")
 	p.AllowStyles("color", "background-color", "font-size", "font-style", "font-weight", "font-family", "text-align", "text-decoration", "line-height", "vertical-align",

@@ -19,11 +19,12 @@ type Limits struct {
 	Bytes int64
 	// Header is the largest header block of the mail, in bytes.
 	Header int
-	// Parts is how many parts are read; the rest is left out.
+	// Parts is how many parts are read, and how many containers; the rest is left
+	// out.
 	Parts int
 	// Depth is how deeply containers may be nested; what lies deeper is left out.
 	Depth int
-	// Text is how many bytes of text, and of HTML, are kept.
+	// Text is how many bytes of text, and of HTML, are kept of all parts together.
 	Text int
 }
 

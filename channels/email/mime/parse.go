@@ -19,7 +19,7 @@ var errTooLarge = errors.New("the mail is too large")
 func Parse(r io.Reader, limits Limits) (*Mail, error) {
 	in := &counted{r: r, left: limits.Bytes}
 	br := bufio.NewReaderSize(in, 16<<10)
-	p := &parser{limits: limits, mail: &Mail{}, parts: limits.Parts}
+	p := &parser{limits: limits, mail: &Mail{}, parts: limits.Parts, containers: limits.Parts, text: limits.Text, html: limits.Text}
 	block, err := p.headerBlock(br)
 	if err != nil {
 		return nil, p.fail(in, err)
@@ -44,8 +44,11 @@ func Parse(r io.Reader, limits Limits) (*Mail, error) {
 type parser struct {
 	limits Limits
 	mail   *Mail
-	// parts is how many more may be read.
-	parts int
+	// parts is how many more may be read, containers how many of those that hold
+	// them.
+	parts, containers int
+	// text and html are how many bytes more are kept.
+	text, html int
 	// original is the returned mail of a bounce, its header only.
 	original *textproto.Header
 	// delivery are the fields of a delivery report.

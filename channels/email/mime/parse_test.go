@@ -221,3 +221,33 @@ func FuzzSanitise(f *testing.F) {
 		mime.Fold(source)
 	})
 }
+
+// What a mail takes grows with it, and no faster, however its lines and parts are
+// arranged.
+func TestMailsThatGrow(t *testing.T) {
+	mixed := "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n"
+	page := "--o\r\nContent-Type: text/html\r\n\r\n" + strings.Repeat("<p>words</p>\r\n", 2000) + "\r\n"
+	words := "--o\r\nContent-Type: text/plain\r\n\r\n" + strings.Repeat("words\r\n", 5000) + "\r\n"
+	limits := mime.DefaultLimits()
+	limits.Text = 64 << 10
+	for name, raw := range map[string]string{
+		"a paragraph of many lines": "From: a@b.example\r\nContent-Type: text/plain; format=flowed\r\n\r\n" + strings.Repeat("a \r\n", 16<<10),
+		"many pages":                mixed + strings.Repeat(page, 100) + "--o--\r\n",
+		"many texts":                mixed + strings.Repeat(words, 100) + "--o--\r\n",
+		"boxes in a box":            mixed + strings.Repeat("--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i--\r\n", 20_000) + "--o--\r\n",
+	} {
+		var m *mime.Mail
+		used := allocated(func() {
+			var err error
+			if m, err = mime.Parse(strings.NewReader(raw), limits); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		})
+		if most := 20<<20 + 4*len(raw); used > most || len(m.Body)+len(m.Quoted) > 2*limits.Text || len(m.HTML) > 4*limits.Text {
+			t.Errorf("%s: %d KB take %d KB and become %d of text and %d of HTML", name, len(raw)>>10, used>>10, len(m.Body)+len(m.Quoted), len(m.HTML))
+		}
+		if name != "a paragraph of many lines" && len(m.Defects) == 0 {
+			t.Errorf("%s: nothing tells that something was left out", name)
+		}
+	}
+}

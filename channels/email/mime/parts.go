@@ -100,10 +100,15 @@ func (p *parser) readable(kind media, data []byte) content {
 	if !sure {
 		p.mail.defect(DefectCharset)
 	}
-	if len(s) > p.limits.Text {
-		p.mail.defect(DefectText)
-		s = strings.ToValidUTF8(s[:p.limits.Text], "")
+	room := &p.text
+	if kind.name == "text/html" {
+		room = &p.html
 	}
+	if len(s) > *room {
+		p.mail.defect(DefectText)
+		s = strings.ToValidUTF8(s[:*room], "")
+	}
+	*room -= len(s)
 	switch kind.name {
 	case "text/html":
 		return content{html: s}
@@ -119,6 +124,11 @@ func (p *parser) readable(kind media, data []byte) content {
 
 // container reads the parts of a multipart and joins what they say.
 func (p *parser) container(kind media, body io.Reader, depth int) content {
+	if p.containers--; p.containers < 0 {
+		p.mail.defect(DefectParts)
+		_, _ = io.Copy(io.Discard, body)
+		return content{}
+	}
 	if depth >= p.limits.Depth {
 		p.mail.defect(DefectDepth)
 		_, _ = io.Copy(io.Discard, body)
@@ -126,7 +136,7 @@ func (p *parser) container(kind media, body io.Reader, depth int) content {
 	}
 	mr := textproto.NewMultipartReader(body, kind.params["boundary"])
 	var all []content
-	for p.parts > 0 {
+	for p.parts > 0 && p.containers >= 0 {
 		part, err := mr.NextPart()
 		if errors.Is(err, io.EOF) {
 			break
@@ -247,27 +257,27 @@ func fieldsOf(data []byte) (out []textproto.Header) {
 
 // unflow joins the soft line breaks of RFC 3676.
 func unflow(s string, delsp bool) string {
-	var out []string
+	var out strings.Builder
 	open, depth := false, 0
-	for _, line := range strings.Split(s, "\n") {
+	for i, line := range strings.Split(s, "\n") {
 		d := 0
 		for d < len(line) && line[d] == '>' {
 			d++
 		}
 		rest := strings.TrimPrefix(line[d:], " ")
-		if open && d == depth && rest != "-- " {
-			out[len(out)-1] += rest
-		} else {
-			prefix := strings.Repeat(">", d)
-			if d > 0 {
-				prefix += " "
+		if !open || d != depth || rest == "-- " {
+			if i > 0 {
+				out.WriteByte('\n')
 			}
-			out = append(out, prefix+rest)
+			if d > 0 {
+				out.WriteString(line[:d] + " ")
+			}
 		}
-		open = strings.HasSuffix(rest, " ") && rest != "-- "
-		if depth = d; open && delsp {
-			out[len(out)-1] = strings.TrimSuffix(out[len(out)-1], " ")
+		depth, open = d, strings.HasSuffix(rest, " ") && rest != "-- "
+		if open && delsp {
+			rest = strings.TrimSuffix(rest, " ")
 		}
+		out.WriteString(rest)
 	}
-	return strings.Join(out, "\n")
+	return out.String()
 }

@@ -52,7 +52,7 @@ var (
 	hidden    = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all`)
 )
 
-// tokenText reads HTML too tangled for a tree.
+// tokenText reads HTML too deep for a tree.
 func tokenText(source string) string {
 	z := html.NewTokenizer(strings.NewReader(source))
 	var out strings.Builder
