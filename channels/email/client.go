@@ -225,7 +225,7 @@ func sendError(at stage, err error) error {
 		e.Outcome, e.Code = channels.Temporary, "mail_server_busy"
 	case errors.As(err, &said) && said.Code/100 == 5:
 		e.Outcome, e.Code = channels.Refused, refusal(at, said)
-		e.Suppress = at == naming && said.EnhancedCode[1] == 1 // the address, says its own server
+		e.Suppress = at == naming && addressGone(said.EnhancedCode) // says its own server
 	case at == ending:
 		e.Outcome, e.Code = channels.Ambiguous, "send_unknown"
 	case at == securing:
@@ -246,8 +246,29 @@ func refusal(at stage, said *smtp.SMTPError) string {
 		return "mail_login_refused"
 	case said.Code == 552 || said.EnhancedCode[1] == 3 && said.EnhancedCode[2] == 4:
 		return "mail_too_large_for_server"
+	case at == sender || aboutSender(said.EnhancedCode):
+		return "mail_refused"
 	case said.EnhancedCode[1] == 1 || said.Code == 550 && at == naming && said.EnhancedCode[1] != 7:
 		return "mail_address_unknown"
 	}
 	return "mail_refused"
+}
+
+// addressGone tells whether a status means that mail can never reach the
+// recipient's address (RFC 3463, section 3.2; RFC 7505). Others of the same
+// subject speak of any address, or of the sender's, which is ours.
+func addressGone(status smtp.EnhancedCode) bool {
+	if status[0] != 5 || status[1] != 1 {
+		return false
+	}
+	switch status[2] {
+	case 1, 2, 3, 6, 10:
+		return true
+	}
+	return false
+}
+
+// aboutSender tells whether a status speaks of the sender's address.
+func aboutSender(status smtp.EnhancedCode) bool {
+	return status[1] == 1 && (status[2] == 7 || status[2] == 8)
 }

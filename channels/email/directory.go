@@ -2,13 +2,13 @@ package email
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/text"
 )
 
 // Lister lists the channel accounts; channels.Accounts is one.
@@ -48,7 +48,7 @@ func NewDirectory(l Lister, s Signer, clk clock.Clock) *Directory {
 // addresses. Case does not matter. The sandbox's account has a mailbox only for
 // peers on this machine.
 func (d *Directory) Mailbox(ctx context.Context, address string, local bool) (ids.ID, bool, error) {
-	address = strings.ToLower(address)
+	address = text.FoldEmail(address)
 	d.mu.Lock()
 	boxes, fresh := d.boxes, d.clk.Now().Sub(d.loaded) < directoryLife
 	d.mu.Unlock()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/email/mime"
 	"github.com/fanward/fanward/channels/intake"
@@ -160,7 +162,7 @@ func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.
 	switch m.Report.Action {
 	case "failed", "":
 		r = outbox.Receipt{State: channels.Failed, Code: "mail_bounced"}
-		if strings.HasPrefix(m.Report.Status, "5.1.") {
+		if addressGone(statusOf(m.Report.Status)) {
 			r.Code, r.Suppress = "mail_address_unknown", true
 		}
 	case "delivered":
@@ -175,6 +177,14 @@ func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.
 		h.o.Log.Warn("a report names a mail that is not known here", "account_id", account.ID)
 	}
 	return true, err
+}
+
+// statusOf reads a status; what is none is all zeros.
+func statusOf(s string) (status smtp.EnhancedCode) {
+	if _, err := fmt.Sscanf(s, "%d.%d.%d", &status[0], &status[1], &status[2]); err != nil {
+		return smtp.EnhancedCode{}
+	}
+	return status
 }
 
 // inbound is the mail as the inbox takes it.
@@ -287,6 +297,9 @@ func (h *Handler) fill(ctx context.Context, raw intake.Raw, m *mime.Mail, in *ch
 	in.Body = m.Body
 	if text.Length(in.Body) > h.o.MaxBody {
 		in.Body, whole = string([]rune(in.Body)[:h.o.MaxBody-1])+"…", true
+	}
+	if text.Length(in.Quoted) > MaxBody {
+		in.Quoted, whole = text.Cut(in.Quoted, MaxBody), true
 	}
 	place := maxFiles
 	if whole || len(m.Attachments) > maxFiles {

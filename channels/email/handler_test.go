@@ -172,6 +172,11 @@ func TestMachines(t *testing.T) {
 			t.Errorf("a forged bounce: %s", s)
 		}
 		forged := o.h.Number("SELECT count(*) FROM messages") - before
+		o.bring("", "help@tea.example", report("Action: failed\nStatus: 5.1.8", sent.MessageID))
+		if s := o.h.Words("SELECT state || ' ' || error_code FROM deliveries"); s != "failed mail_bounced" || o.h.Number("SELECT count(*) FROM identities WHERE suppressed <> ''") != 0 {
+			t.Errorf("our own address was refused: %s", s)
+		}
+		o.h.Run("UPDATE deliveries SET state = 'sent'")
 		o.bring("", "help@tea.example", report("Action: failed\nStatus: 5.1.1", sent.MessageID))
 		if s := o.h.Words("SELECT state || ' ' || error_code FROM deliveries"); s != "failed mail_address_unknown" {
 			t.Errorf("bounced: %s", s)
@@ -289,6 +294,21 @@ func TestFilesOfAMail(t *testing.T) {
 	})
 }
 
+// What an answer quotes is shown as far as a message goes; all of it is in the file.
+func TestLongQuote(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		o.account(office1)
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m1@x", "Re: hi", "", "yes\n\nOn 20 Nov 2026, Lin <lin@tea.example> wrote:\n"+strings.Repeat("> what was said before\n", 6000)))
+		c := o.conversationOf("yes")
+		if n := o.h.Number("SELECT length(payload) FROM messages WHERE conversation_id = ? AND direction = 'in'", c); n > email.MaxBody*3/2 {
+			t.Errorf("%d are quoted", n)
+		}
+		if n := o.h.Number("SELECT count(*) FROM attachments WHERE name = 'mail.eml' AND message_id > 0"); n != 1 {
+			t.Errorf("%d whole mails", n)
+		}
+	})
+}
+
 // A mailbox that is switched off takes nothing, at the latest when the list is
 // old.
 func TestDirectory(t *testing.T) {
@@ -303,6 +323,14 @@ func TestDirectory(t *testing.T) {
 		} {
 			if id, ok, err := d.Mailbox(o.h.Ctx(), address, false); err != nil || ok != want || ok && id != acc.ID {
 				t.Errorf("%q: %v %v %v", address, id, ok, err)
+			}
+		}
+		if _, err := o.h.Accounts.Create(o.h.Ctx(), channels.New{Channel: email.Channel, Name: "例子", Config: json.RawMessage(strings.Replace(office1, "tea.example", "例子.中国", 1))}); err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range []string{"help@例子.中国", "help@xn--fsqu00a.xn--fiqs8s"} { // as programs write it that may, and those that may not
+			if _, ok, err := d.Mailbox(o.h.Ctx(), address, false); !ok || err != nil {
+				t.Errorf("%s: %v %v", address, ok, err)
 			}
 		}
 		if _, err := o.h.Accounts.Create(o.h.Ctx(), channels.New{Channel: email.Channel, Name: "Sandbox", Sandbox: true, Config: json.RawMessage(strings.Replace(office1, "help@", "try@", 1))}); err != nil {

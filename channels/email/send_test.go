@@ -124,6 +124,8 @@ func TestSendOutcomes(t *testing.T) {
 		{"RCPT", "550 5.1.1 no such user", channels.Refused, "mail_address_unknown"},
 		{"RCPT", "550 no such user", channels.Refused, "mail_address_unknown"},
 		{"RCPT", "550 5.7.1 blocked", channels.Refused, "mail_refused"},
+		{"RCPT", "550 5.1.8 your domain is not found", channels.Refused, "mail_refused"},
+		{"MAIL", "550 5.1.0 not this sender", channels.Refused, "mail_refused"},
 		{"RCPT", "cut", channels.Temporary, "mail_server_unreachable"},
 		{"DATA", "554 5.5.1 no", channels.Refused, "mail_refused"},
 		{"DATA", "cut", channels.Temporary, "mail_server_unreachable"},
@@ -256,6 +258,22 @@ func TestSendRefusesBeforeItConnects(t *testing.T) {
 	failed(t, err, channels.Refused, "sandbox_local_only")
 	if len(f.lines) != 0 {
 		t.Errorf("%q", f.lines)
+	}
+}
+
+// An address is given up for what its server says of it, not for what is said of
+// ours.
+func TestWhatSuppresses(t *testing.T) {
+	for answer, suppress := range map[string]bool{
+		"550 5.1.1 no such user": true, "550 5.1.2 no such host": true, "556 5.1.10 no mail here": true,
+		"550 5.1.0 sender rejected": false, "553 5.1.7 your address is none": false, "550 5.1.8 your domain is not found": false, "550 no such user": false,
+	} {
+		f := newFar(t, map[string]string{"RCPT": answer}, nil, false)
+		_, err := newAdapter(t, &desk{}).Send(context.Background(), outbound(accountAt(t, f, "", email.TLSNone)))
+		var e *channels.SendError
+		if !errors.As(err, &e) || e.Suppress != suppress {
+			t.Errorf("%s: %+v", answer, e)
+		}
 	}
 }
 
