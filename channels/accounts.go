@@ -116,6 +116,7 @@ type New struct {
 	Channel string
 	Name    string
 	Config  json.RawMessage
+	// Secrets are its credentials; an empty value is none.
 	Secrets Secrets
 	Sandbox bool
 	// By is who connects it; the zero value is the program itself.
@@ -133,7 +134,9 @@ func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := adapter.Configure(n.Config, n.Secrets)
+	secrets := maps.Clone(n.Secrets)
+	maps.DeleteFunc(secrets, func(_, value string) bool { return value == "" })
+	config, err := adapter.Configure(n.Config, secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +144,7 @@ func (a *Accounts) Create(ctx context.Context, n New) (*Account, error) {
 		ID: a.ids.Next(), Channel: n.Channel, Name: name, Key: randomKey(), Status: Active,
 		Sandbox: n.Sandbox, Config: config, Health: Health{OK: true}, CreatedAt: a.clk.Now(),
 	}
-	if err := a.seal(acc, n.Secrets); err != nil {
+	if err := a.seal(acc, secrets); err != nil {
 		return nil, err
 	}
 	err = a.db.Write(ctx, func(tx *store.Tx) error {

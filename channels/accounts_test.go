@@ -149,6 +149,10 @@ func TestTheCacheIsNeverStale(t *testing.T) {
 // A secret is shown once, opens for its own account only and ends the old one.
 func TestSecrets(t *testing.T) {
 	each(t, func(t *testing.T, h *house.House) {
+		empty, err := h.Accounts.Create(h.Ctx(), channels.New{Channel: channelstest.ProviderChannel, Name: "Post", Secrets: channels.Secrets{"key": ""}})
+		if err != nil || len(empty.SecretNames) != 0 {
+			t.Errorf("an empty credential: %+v %v", empty, err)
+		}
 		if _, ok, err := h.Accounts.Secret(h.Account); ok || err != nil {
 			t.Errorf("%v %v", ok, err)
 		}
