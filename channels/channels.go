@@ -168,6 +168,15 @@ type Content struct {
 	References []string
 }
 
+// Messages is how many messages a provider that counts them makes of one of ours:
+// its text is one, and so is each of its files.
+func Messages(body string, files int) int {
+	if body == "" {
+		return files
+	}
+	return files + 1
+}
+
 // OutFile is a file of an outbound message.
 type OutFile struct {
 	Name, ContentType string
@@ -231,8 +240,8 @@ type Capabilities struct {
 	Deduplicates bool
 	// MaxBody is the longest text in characters.
 	MaxBody int
-	// Allowance is true when every send spends one of the grants that the
-	// person's own acts have given; without one nothing can be sent.
+	// Allowance is true when every message spends one of the grants that the
+	// person's own acts have given (see Messages); without one nothing can be sent.
 	Allowance bool
 	// PerIdentity keeps one conversation for each identity instead of one for
 	// each customer on the account.

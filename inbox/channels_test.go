@@ -317,6 +317,8 @@ func TestErasure(t *testing.T) {
 		} {
 			same(t, what+" that are left", n, 0)
 		}
+		_, err := h.Inbox.Write(h.Ctx(), h.Boss, r.Conversation, inbox.Write{ClientKey: "late", Kind: inbox.KindText, Body: "are you there?"})
+		house.Refused(t, err, allowance.Closed, "")
 		same(t, "somebody else's words", bodies(thread(t, h.House, other.Conversation))[1], "你好")
 		back := h.fan("o1", "4")
 		back.Identity.Tombstone = "erased:1"

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/channels"
-	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
@@ -81,8 +80,10 @@ func (b *Inbox) writeTx(tx *store.Tx, p auth.Principal, id ids.ID, w Write) (*Me
 	}
 	counted := c.place()
 	if w.Kind == KindText {
-		if caps := adapter.Capabilities(); caps.Allowance && c.Allowance.Left(now) == 0 {
-			return nil, closed(c, now)
+		if adapter.Capabilities().Allowance {
+			if err := c.Allowance.Allows(channels.Messages(body, len(w.Attachments)), now); err != nil {
+				return nil, err
+			}
 		}
 		if err := b.sendTx(tx, c, e, adapter.Capabilities(), now); err != nil {
 			return nil, err
@@ -137,16 +138,6 @@ func (b *Inbox) sendTx(tx *store.Tx, c *Conversation, e *entry, caps channels.Ca
 }
 
 var qAnswerTo = queries.Get("answer-identity")
-
-// closed is why nothing can be sent now.
-func closed(c *Conversation, now time.Time) error {
-	for _, g := range c.Allowance.Grants {
-		if g.Until.After(now) {
-			return fault.New(fault.Conflict, allowance.Spent, nil)
-		}
-	}
-	return fault.New(fault.Conflict, allowance.Closed, nil)
-}
 
 // afterWritingTx: who writes has read; their draft is done with.
 func (b *Inbox) afterWritingTx(tx *store.Tx, p auth.Principal, c *Conversation, was Status, now time.Time) error {

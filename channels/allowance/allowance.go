@@ -36,7 +36,7 @@ var (
 // people can still answer.
 const MaxAutomated = 2
 
-// Codes of the refusals of SpendTx.
+// Codes of the refusals of SpendTx and Allows.
 const (
 	// Closed: nothing is granted at present; only the person can change that.
 	Closed = "reply_window_closed"
@@ -44,6 +44,8 @@ const (
 	Spent = "reply_allowance_spent"
 	// Reserved: what is left is kept for people.
 	Reserved = "reply_allowance_reserved"
+	// Short: something is left, but less than is to be sent at once.
+	Short = "reply_allowance_short"
 )
 
 // held is a grant as an identity's row keeps it.
@@ -102,6 +104,21 @@ func (s *State) Left(now time.Time) (n int) {
 	return n
 }
 
+// Allows tells why n messages cannot be sent at an instant, a coded fault; nil when
+// they can. s may be nil.
+func (s *State) Allows(n int, now time.Time) error {
+	left := s.Left(now)
+	switch {
+	case left >= n:
+		return nil
+	case left > 0:
+		return fault.New(fault.Conflict, Short, nil)
+	case s != nil && slices.ContainsFunc(s.Grants, func(g Running) bool { return g.Until.After(now) }):
+		return fault.New(fault.Conflict, Spent, nil)
+	}
+	return fault.New(fault.Conflict, Closed, nil)
+}
+
 // Until is when the last grant ends that still runs and has something left; nil
 // when none does.
 func (s *State) Until(now time.Time) *time.Time {
@@ -140,10 +157,10 @@ func GrantTx(tx *store.Tx, identity ids.ID, grants []channels.Grant, at, now tim
 	return stateOf(all), saveTx(tx, identity, all)
 }
 
-// SpendTx takes one message from the grant that ends first and returns a note
-// with which RefundTx gives it back. A refusal is a coded fault and changes
-// nothing.
-func SpendTx(tx *store.Tx, identity ids.ID, automated bool, now time.Time) (note string, err error) {
+// SpendTx takes n messages from the grants, of that first which ends first, and
+// returns a note with which RefundTx gives them back. A refusal is a coded fault
+// and changes nothing.
+func SpendTx(tx *store.Tx, identity ids.ID, n int, automated bool, now time.Time) (note string, err error) {
 	all, err := lockTx(tx, identity)
 	if err != nil {
 		return "", err
@@ -152,53 +169,69 @@ func SpendTx(tx *store.Tx, identity ids.ID, automated bool, now time.Time) (note
 	if len(all) == 0 {
 		return "", fault.New(fault.Conflict, Closed, nil)
 	}
+	var notes []string
 	refusal := Spent
 	for i := range all {
-		g := &all[i]
-		if g.Left == 0 {
-			continue
+		for g := &all[i]; g.Left > 0 && len(notes) < n; {
+			if automated && g.Trigger == channels.TriggerMessage && g.Automated >= MaxAutomated {
+				refusal = Reserved
+				break
+			}
+			notes = append(notes, g.spend(automated))
 		}
-		if automated && g.Trigger == channels.TriggerMessage && g.Automated >= MaxAutomated {
-			refusal = Reserved
-			continue
-		}
-		g.Left--
-		note = fmt.Sprintf("%s@%d", g.Trigger, g.At)
-		if automated {
-			g.Automated++
-			note += "+"
-		}
-		return note, saveTx(tx, identity, all)
+	}
+	switch {
+	case len(notes) == n:
+		return strings.Join(notes, ","), saveTx(tx, identity, all)
+	case len(notes) > 0:
+		refusal = Short
 	}
 	return "", fault.New(fault.Conflict, refusal, nil)
+}
+
+// spend takes one message and notes of which grant it was.
+func (g *held) spend(automated bool) (note string) {
+	g.Left--
+	note = fmt.Sprintf("%s@%d", g.Trigger, g.At)
+	if automated {
+		g.Automated++
+		note += "+"
+	}
+	return note
 }
 
 // RefundTx gives back what a send has spent that certainly reached nobody. A
 // grant that has been replaced or has ended meanwhile is left alone.
 func RefundTx(tx *store.Tx, identity ids.ID, note string, now time.Time) error {
-	trigger, rest, found := strings.Cut(note, "@")
-	if !found {
+	if note == "" {
 		return nil
-	}
-	rest, automated := strings.CutSuffix(rest, "+")
-	at, err := strconv.ParseInt(rest, 10, 64)
-	if err != nil {
-		return fmt.Errorf("allowance: the note %q: %w", note, err)
 	}
 	all, err := lockTx(tx, identity)
 	if err != nil {
 		return err
 	}
 	all = running(all, now)
-	for i := range all {
-		if g := &all[i]; g.Trigger == trigger && g.At == at && g.Left < g.Count {
-			if g.Left++; automated {
-				g.Automated--
-			}
-			return saveTx(tx, identity, all)
+	changed := false
+	for _, one := range strings.Split(note, ",") {
+		trigger, rest, _ := strings.Cut(one, "@")
+		rest, automated := strings.CutSuffix(rest, "+")
+		at, err := strconv.ParseInt(rest, 10, 64)
+		if err != nil {
+			return fmt.Errorf("allowance: the note %q: %w", note, err)
 		}
+		i := slices.IndexFunc(all, func(g held) bool { return g.Trigger == trigger && g.At == at && g.Left < g.Count })
+		if i < 0 {
+			continue
+		}
+		if all[i].Left++; automated {
+			all[i].Automated--
+		}
+		changed = true
 	}
-	return nil
+	if !changed {
+		return nil
+	}
+	return saveTx(tx, identity, all)
 }
 
 // ExhaustTx empties every grant: the provider says that nothing is left,

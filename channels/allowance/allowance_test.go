@@ -44,7 +44,7 @@ func (p *purse) do(fn func(tx *store.Tx) error) {
 func (p *purse) spend(automated bool) (note, code string) {
 	p.T.Helper()
 	err := p.DB.Write(p.Ctx(), func(tx *store.Tx) (err error) {
-		note, err = allowance.SpendTx(tx, p.who.Identity, automated, p.Clock.Now())
+		note, err = allowance.SpendTx(tx, p.who.Identity, 1, automated, p.Clock.Now())
 		return err
 	})
 	if err != nil && fault.KindOf(err) != fault.Conflict {
@@ -148,6 +148,36 @@ func TestRefunds(t *testing.T) {
 		p.do(func(tx *store.Tx) error { return allowance.ExhaustTx(tx, p.who.Identity, p.Clock.Now()) })
 		p.wants(0)
 		p.refused(false, allowance.Spent)
+	})
+}
+
+// What is sent at once is taken whole or not at all, and given back whole.
+func TestSeveralAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, p *purse) {
+		p.grant(channels.TriggerMessage, 5, 48*time.Hour)
+		p.grant("menu", 3, time.Minute)
+		spend := func(n int, automated bool, want string) (note string) {
+			t.Helper()
+			err := p.DB.Write(p.Ctx(), func(tx *store.Tx) (err error) {
+				note, err = allowance.SpendTx(tx, p.who.Identity, n, automated, p.Clock.Now())
+				return err
+			})
+			if fault.CodeOf(err) != want {
+				t.Errorf("%d at once: %v, want %q", n, err, want)
+			}
+			return note
+		}
+		spend(9, false, allowance.Short)
+		p.wants(8)
+		note := spend(4, false, "")
+		p.wants(4)
+		p.do(func(tx *store.Tx) error { return allowance.RefundTx(tx, p.who.Identity, note, p.Clock.Now()) })
+		p.wants(8)
+		p.Clock.Advance(time.Minute)
+		spend(allowance.MaxAutomated+1, true, allowance.Short)
+		spend(allowance.MaxAutomated, true, "")
+		spend(1, true, allowance.Reserved)
+		p.wants(5 - allowance.MaxAutomated)
 	})
 }
 

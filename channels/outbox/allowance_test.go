@@ -10,8 +10,10 @@ import (
 	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/channels/channelstest"
 	"github.com/fanward/fanward/channels/outbox"
+	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/testkit"
+	"github.com/fanward/fanward/internal/testkit/house"
 )
 
 func metered(script **gate) func() *channelstest.Provider {
@@ -58,6 +60,35 @@ func TestSendsAreCounted(t *testing.T) {
 		same(t, "sent", h.provider.Bodies("lin"), []string{"0", "1"})
 		same(t, "left", h.left(c), 0)
 		same(t, "told", h.Number(`SELECT count(*) FROM changes WHERE kind = 'delivery' AND payload LIKE '%"left":0%' AND conversation_id = ?`, c) > 0, true)
+	})
+}
+
+// A text is one message and each picture another, as the provider counts them.
+func TestPicturesAreCounted(t *testing.T) {
+	var g *gate
+	each(t, metered(&g), func(t *testing.T, h *post) {
+		c := h.allowed("lin", 5)
+		pictures := func(n int) (list []ids.ID) {
+			for range n {
+				list = append(list, h.Upload(inbox.OwnerOf(h.Boss)))
+			}
+			return list
+		}
+		h.start("one", false)
+		m, err := h.Inbox.Write(h.Ctx(), h.Boss, c, inbox.Write{ClientKey: "two", Kind: inbox.KindText, Body: "look", Attachments: pictures(2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.becomes(m.Delivery.ID, channels.SentState)
+		same(t, "left", h.left(c), 2)
+		_, err = h.Inbox.Write(h.Ctx(), h.Boss, c, inbox.Write{ClientKey: "three", Kind: inbox.KindText, Attachments: pictures(3)})
+		house.Refused(t, err, allowance.Short, "")
+		g.answer("refused", &channels.SendError{Outcome: channels.Refused, Code: "send_failed"})
+		if m, err = h.Inbox.Write(h.Ctx(), h.Boss, c, inbox.Write{ClientKey: "four", Kind: inbox.KindText, Body: "refused", Attachments: pictures(1)}); err != nil {
+			t.Fatal(err)
+		}
+		h.becomes(m.Delivery.ID, channels.Failed)
+		same(t, "left of what was given back", h.left(c), 2)
 	})
 }
 

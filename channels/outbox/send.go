@@ -54,7 +54,7 @@ func (o *Outbox) process(ctx context.Context, j job, t turns) error {
 		return nil
 	}
 	claim, began := j, o.machine.Now()
-	mine, err := o.begin(ctx, &j, caps)
+	mine, err := o.begin(ctx, &j, caps, channels.Messages(out.Body, len(out.Files)))
 	var waits *held
 	if errors.As(err, &waits) {
 		return o.settle(ctx, j, channels.Queued, waits.code, "", waits.until)
@@ -131,9 +131,9 @@ func hopeless(err error) error {
 }
 
 // begin makes "sending" durable; false when the claim has been lost or another
-// delivery of the lane is on its way. Where sends are counted it spends one; a
-// conflict says that nothing may be sent.
-func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) (mine bool, err error) {
+// delivery of the lane is on its way. Where messages are counted it spends as many;
+// a conflict says that nothing may be sent.
+func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities, messages int) (mine bool, err error) {
 	next := *j
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
@@ -164,7 +164,7 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities) 
 			return err
 		}
 		if caps.Allowance {
-			if next.spent, err = allowance.SpendTx(tx, j.identity, j.automated, now); err != nil {
+			if next.spent, err = allowance.SpendTx(tx, j.identity, messages, j.automated, now); err != nil {
 				return err
 			}
 			if _, err := tx.Exec(qSpent, next.spent, j.id); err != nil {

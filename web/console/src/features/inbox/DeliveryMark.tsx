@@ -10,7 +10,7 @@ import { patchDelivery } from "@/realtime/thread";
 import { BusyIcon, Button, DeliveredIcon, Modal, ReadIcon, SentIcon, SnoozeIcon, toastError } from "@/ui";
 
 /** Refusals that only the customer can lift, by writing again. */
-const waitsForCustomer = new Set(["reply_window_closed", "reply_allowance_spent"]);
+const waitsForCustomer = new Set(["reply_window_closed", "reply_allowance_spent", "reply_allowance_short"]);
 
 /** A delivery's reason in words; null when there is none. */
 export function reasonOf(delivery: Pick<Delivery, "error_code">): string | null {
