@@ -334,6 +334,9 @@ func scanTask(r store.Row) (*Task, error) {
 	t.Outcome, t.CreatedBy.Name = optionalString(outcome), optionalString(createdName)
 	if t.CompletedAt != nil && byName != "" {
 		t.CompletedBy = &Author{Kind: ByTeammate, ID: by, Name: &byName}
+		if by == 0 {
+			t.CompletedBy.Kind = BySystem // a program
+		}
 	}
 	if source != "" {
 		s, err := t.sourceOf(source)

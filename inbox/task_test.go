@@ -130,6 +130,16 @@ func TestTaskLife(t *testing.T) {
 		if err != nil || open.State != inbox.TaskOpen || open.Outcome != nil || open.CompletedBy != nil {
 			t.Errorf("%+v %v", open, err)
 		}
+		// A program is not shown as a teammate, then or later.
+		program := auth.Principal{ID: 7, Token: true, Name: "Till", Role: auth.Agent, Scope: auth.ScopeAll}
+		done, err := h.Inbox.CompleteTask(h.Ctx(), program, made.ID, inbox.Completion{Outcome: "sold", ClientKey: "c"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := h.Inbox.Task(h.Ctx(), agent, made.ID)
+		if err != nil || again.CompletedBy.Kind != done.CompletedBy.Kind || again.CompletedBy.Kind != inbox.BySystem || *again.CompletedBy.Name != "Till" {
+			t.Errorf("%+v, then %+v %v", done.CompletedBy, again.CompletedBy, err)
+		}
 	})
 }
 
