@@ -77,11 +77,14 @@ WHERE d.state IN ('failed', 'unknown')`)
 	if f.State != "" {
 		s.Add("AND d.state = ?", f.State)
 	}
-	s.Add("AND (c.status <> 'resolved'")
+	// Of these a mailing to many leaves very many behind: they are left out before
+	// anything else is asked of them.
+	s.Add("AND (d.message_id > 0 OR NOT")
+	store.AddIn(s, "d.error_code", byRule)
+	s.Add(") AND (c.status <> 'resolved'")
 	whereVisible(s, p)
 	if p.SeesEverything() || p.Scope == auth.ScopeAll {
-		s.Add("OR d.message_id = 0 AND x.settled_at = 0 AND NOT")
-		store.AddIn(s, "d.error_code", byRule)
+		s.Add("OR d.message_id = 0 AND x.settled_at = 0")
 		if !p.SeesEverything() && len(p.AccountIDs) > 0 {
 			s.Add("AND")
 			store.AddIn(s, "d.account_id", p.AccountIDs)
