@@ -97,6 +97,23 @@ func TestNodesShareTheToken(t *testing.T) {
 	}
 }
 
+// A token that was refused is not taken again from the others, who may not have
+// heard of it yet: of calls that go on side by side one asks while another still
+// tells them.
+func TestARefusedTokenIsNotTakenAgain(t *testing.T) {
+	w := newWorld(t)
+	clients, _ := w.nodes(testkit.Redis(t).URL(), 2)
+	before, err := clients[0].token(context.Background(), w.login)
+	w.must(err)
+	w.must(w.sim.RotateToken(testApp))
+	clients[0].tokens.drop(w.login.key(), before)
+	after, err := clients[0].token(context.Background(), w.login)
+	if err != nil || after == before {
+		t.Errorf("it is taken again: %v", err)
+	}
+	w.asks(clients...)
+}
+
 // A node that was to fetch the token and died keeps the others waiting for a
 // moment only.
 func TestWhoWasToFetchHasDied(t *testing.T) {

@@ -24,6 +24,8 @@ type token struct {
 	turn  chan struct{}
 	value string
 	until time.Time
+	// dead is the value that was refused last: another node may still share it.
+	dead string
 }
 
 func (t *tokens) entry(key string) *token {
@@ -38,13 +40,35 @@ func (t *tokens) entry(key string) *token {
 	return t.byKey[key]
 }
 
-// drop forgets a token unless another has replaced it meanwhile.
+// drop forgets a token, unless another has replaced it meanwhile, and does not take
+// it from another node again.
 func (t *tokens) drop(key, value string) {
 	e := t.entry(key)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e.value == value {
+	if e.dead = value; e.value == value {
 		e.value = ""
+	}
+}
+
+// take remembers another node's token; false when it has been refused already.
+func (t *tokens) take(e *token, value string, until time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if value == e.dead {
+		return false
+	}
+	e.value, e.until = value, until
+	return true
+}
+
+// set remembers a token that WeChat has just given, even if it is one that it had
+// refused.
+func (t *tokens) set(e *token, value string, until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.value, e.until = value, until; e.dead == value {
+		e.dead = ""
 	}
 }
 
@@ -69,31 +93,25 @@ func (c *Client) token(ctx context.Context, l Login) (string, error) {
 	if value, ok := c.tokens.read(e, c.clk.Now()); ok {
 		return value, nil
 	}
-	value, until, err := c.newToken(ctx, l)
-	if err != nil {
-		return "", err
-	}
-	c.tokens.mu.Lock()
-	e.value, e.until = value, until
-	c.tokens.mu.Unlock()
-	return value, nil
+	return c.newToken(ctx, l, e)
 }
 
 // newToken takes the token that another node has fetched, or fetches one.
-func (c *Client) newToken(ctx context.Context, l Login) (value string, until time.Time, err error) {
+func (c *Client) newToken(ctx context.Context, l Login, e *token) (string, error) {
 	key := l.key()
-	if value, until, ok := c.common.await(ctx, c.clk, key); ok {
-		return value, until, nil
+	if value, until, ok := c.common.await(ctx, c.clk, key); ok && c.tokens.take(e, value, until) {
+		return value, nil
 	}
 	defer c.common.settled(ctx, key)
 	value, life, err := c.fetchToken(ctx, l)
 	if err != nil {
-		return "", until, err
+		return "", err
 	}
 	life = max(life-tokenMargin, life/2)
-	until = c.clk.Now().Add(life)
+	until := c.clk.Now().Add(life)
+	c.tokens.set(e, value, until)
 	c.common.put(ctx, key, value, until, life)
-	return value, until, nil
+	return value, nil
 }
 
 const stablePath = "/cgi-bin/stable_token"
