@@ -16,6 +16,7 @@ import (
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/text"
 )
 
 // What a follower's acts allow us to send, and the names under which they
@@ -71,11 +72,13 @@ type Handler struct {
 	people  People // nil: nobody is joined
 	clk     clock.Clock
 	log     *slog.Logger
-	// fileBytes is the largest file that is fetched.
+	// fileBytes is the largest file that is fetched, maxBody the longest text.
 	fileBytes int64
+	maxBody   int
 }
 
-// HandlerOptions are what a Handler needs. All are required but People and Log.
+// HandlerOptions are what a Handler needs. All are required but People, Log and
+// MaxBody.
 type HandlerOptions struct {
 	Adapter *Adapter
 	Sink    channels.Sink
@@ -87,6 +90,9 @@ type HandlerOptions struct {
 	Clock     clock.Clock
 	Log       *slog.Logger
 	FileBytes int64
+	// MaxBody is the longest message in characters, of whatever channel; 0: the
+	// channel's own MaxBody.
+	MaxBody int
 }
 
 // NewHandler returns a handler.
@@ -94,7 +100,13 @@ func NewHandler(o HandlerOptions) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{adapter: o.Adapter, sink: o.Sink, files: o.Files, eraser: o.Eraser, hash: o.Hash, people: o.People, clk: o.Clock, log: o.Log, fileBytes: o.FileBytes}
+	if o.MaxBody == 0 {
+		o.MaxBody = MaxBody
+	}
+	return &Handler{
+		adapter: o.Adapter, sink: o.Sink, files: o.Files, eraser: o.Eraser, hash: o.Hash, people: o.People, clk: o.Clock, log: o.Log,
+		fileBytes: o.FileBytes, maxBody: min(o.MaxBody, MaxBody),
+	}
 }
 
 // Handle implements intake.Handler.
@@ -160,7 +172,13 @@ func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, a
 	payload := map[string]any{"type": p.Type}
 	switch p.Type {
 	case TypeText:
-		in.Body, payload = p.Content, nil
+		payload = nil
+		if err := h.write(ctx, p.Content, &in); err != nil {
+			return err
+		}
+		if in.Body == "" && len(in.Attachments) == 0 {
+			payload = map[string]any{"type": p.Type} // that something was said
+		}
 		if p.MenuItem != "" {
 			trigger = "menu" // tapping a line of a menu message counts as a tap
 		}
@@ -198,6 +216,23 @@ func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, a
 	}
 	_, err := h.sink.Receive(ctx, in)
 	return err
+}
+
+// write puts a text into a message. Nobody would read a refusal: what cannot stand
+// there, because it is too long or nothing is left of it, is kept whole in a file.
+func (h *Handler) write(ctx context.Context, written string, in *channels.Inbound) error {
+	if in.Body = text.Clean(written); in.Body != "" && text.Length(in.Body) <= h.maxBody {
+		return nil
+	}
+	in.Body = text.Cut(in.Body, h.maxBody)
+	id, err := h.files.KeepFile(ctx, in.AttachmentOwner, "message.txt", strings.NewReader(written), h.fileBytes)
+	if k := fault.KindOf(err); err != nil && k != fault.TooLarge && k != fault.Invalid {
+		return err
+	}
+	if err == nil {
+		in.Attachments = []ids.ID{id}
+	}
+	return nil
 }
 
 func owner(acc *channels.Account, openID string) string { return acc.ID.String() + ":" + openID }

@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	p := parsed(t, `<MsgType>event</MsgType><Event>something_new</Event><Odd><List><A>1</A></List><List><A>2</A></List></Odd>`)
-	if lists := p.Root.Child("Odd").All("List"); len(lists) != 2 || lists[1].Get("A") != "2" {
+	if lists := p.Root.Child("Odd").Children; len(lists) != 2 || lists[1].Get("A") != "2" {
 		t.Errorf("what is not known is kept: %+v", lists)
 	}
 	p = parsed(t, `<MsgType>event</MsgType><Event>LOCATION</Event><Latitude>23.1</Latitude><Longitude>113.3</Longitude><Precision>119.3</Precision>`)
@@ -149,6 +150,23 @@ func TestHostileXML(t *testing.T) {
 	p.At = seconds("99999999999999999999")
 	if !p.At.IsZero() || !seconds("-5").IsZero() || !seconds("soon").IsZero() {
 		t.Error("what is no time is taken for one")
+	}
+}
+
+// A push is read before anybody knows whose it is: what it takes grows with it, and
+// no faster.
+func TestPushesThatGrow(t *testing.T) {
+	for name, raw := range map[string][]byte{
+		"comments": push("<MsgType>text</MsgType><Content>" + strings.Repeat("a<!---->", 20_000) + "</Content>"),
+		"sections": push("<MsgType>text</MsgType><Content>" + strings.Repeat("<![CDATA[a]]>", 20_000) + "</Content>"),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		p, err := ParsePush(raw)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; err != nil || len(p.Content) != 20_000 || used > 16<<20 {
+			t.Errorf("%s: %d KB take %d KB, %v", name, len(raw)>>10, used>>10, err)
+		}
 	}
 }
 

@@ -254,6 +254,13 @@ func TestWhatIsNotKnown(t *testing.T) {
 			`in  {"description":"D","title":"T","type":"link","url":"https://a.example/"}`, "in tapped",
 			`in  {"media_id":"gone","state":"failed","type":"image"}`, `in  {"media_id":"later","state":"failed","type":"image"}`,
 		})
+		// A text is never too long to arrive.
+		f.ok(give("<MsgType>text</MsgType><Content>"+strings.Repeat("长", wechat.MaxBody+1)+"</Content><MsgId>6</MsgId>", 1))
+		thread := f.thread()
+		long := thread[len(thread)-1]
+		if len([]rune(long.Body)) != wechat.MaxBody || len(long.Attachments) != 1 || long.Attachments[0].Name != "message.txt" || long.Attachments[0].Size != 3*(wechat.MaxBody+1) {
+			t.Errorf("a long text: %d characters, %+v", len([]rune(long.Body)), long.Attachments)
+		}
 		if err := handler.Handle(f.Ctx(), f.account, intake.Raw{Body: []byte("<xml>")}); err == nil {
 			t.Error("what is no push is understood")
 		}

@@ -192,7 +192,7 @@ func TestContract(t *testing.T) {
 	_, _, ming := platform(t, simulator.Options{})
 	a := newAdapter()
 	channelstest.Run(t, channelstest.Subject{
-		Adapter: a, Configs: configs, Refused: refused, Secrets: secrets,
+		Adapter: a, Configs: configs, Refused: refused, Secrets: secrets, KeepsAll: true,
 		Inlet: func(_ *testing.T, h *house.House, account *channels.Account, sink channels.Sink) channelstest.Inlet {
 			a.SetAccounts(h.Accounts)
 			handler := wechat.NewHandler(wechat.HandlerOptions{Adapter: a, Sink: sink, Files: h.Inbox, Eraser: h.Inbox, Hash: h.Keys.MAC, Clock: h.Clock, FileBytes: 1 << 20})

@@ -40,14 +40,10 @@ func (n *Node) Child(name string) *Node {
 // Get is the text of the first child of a name, "" without one.
 func (n *Node) Get(name string) string { return n.Child(name).Text }
 
-// All are the children of a name.
-func (n *Node) All(name string) (out []*Node) {
-	for _, c := range n.Children {
-		if c.Name == name {
-			out = append(out, c)
-		}
-	}
-	return out
+// element is a node that has begun and not ended.
+type element struct {
+	*Node
+	text strings.Builder
 }
 
 // parseXML reads one <xml> element. Document types, processing instructions
@@ -59,7 +55,7 @@ func parseXML(raw []byte) (*Node, error) {
 	d := xml.NewDecoder(bytes.NewReader(legible(raw)))
 	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errXML } // always UTF-8
 	top := &Node{}
-	stack, elements := []*Node{top}, 0
+	stack, elements := []*element{{Node: top}}, 0
 	for {
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
@@ -76,17 +72,18 @@ func parseXML(raw []byte) (*Node, error) {
 			}
 			child := &Node{Name: t.Name.Local}
 			at.Children = append(at.Children, child)
-			stack = append(stack, child)
+			stack = append(stack, &element{Node: child})
 		case xml.EndElement:
 			if len(stack) == 1 || at.Name != t.Name.Local {
 				return nil, errXML
 			}
+			at.Text = at.text.String()
 			stack = stack[:len(stack)-1]
 		case xml.CharData:
 			if len(stack) == 1 && len(bytes.TrimSpace(t)) > 0 {
 				return nil, errXML
 			}
-			at.Text += string(t)
+			at.text.Write(t)
 		case xml.Comment:
 		case xml.ProcInst:
 			if t.Target != "xml" || len(top.Children) > 0 {
