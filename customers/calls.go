@@ -11,6 +11,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
 )
 
 // What became of a tracking call.
@@ -116,9 +117,12 @@ func mostTelling(calls []CallRecord) []CallRecord {
 // RecordCall keeps a call that was refused before it was read: by an unknown
 // key, say. id and time are given here.
 func (s *Service) RecordCall(c CallRecord) {
-	c.ID, c.At = s.ids.Next(), s.clk.Now()
+	c.ID, c.At, c.Body = s.ids.Next(), s.clk.Now(), shownBody(c.Body)
 	s.log.add([]CallRecord{c})
 }
+
+// shownBody is what is shown of a call's body, which may be any bytes.
+func shownBody(body string) string { return head(text.Clean(body), maxCallBody) }
 
 // KeepCalls writes tracking calls down for those who look at them, until ctx
 // ends.

@@ -174,22 +174,6 @@ func (s *Service) Consents(ctx context.Context, customer ids.ID) (*Consents, err
 	return out, nil
 }
 
-// AllowsTx is what holds of a purpose on a channel; "" where nothing was said.
-// Whoever sends asks it in the transaction that makes sending durable.
-func (s *Service) AllowsTx(q store.Querier, customer ids.ID, channel, purpose string) (ConsentState, error) {
-	rep, err := whose(q, customer)
-	if err != nil {
-		return "", err
-	}
-	current, _, err := consentsOf(q, rep)
-	for _, c := range current {
-		if c.Channel == channel && c.Purpose == purpose {
-			return c.State, err
-		}
-	}
-	return "", err
-}
-
 // consentsOf goes through what was said and the merges that hold, in the order
 // in which they came. What is said is true of everybody it was said for by then;
 // a merge keeps the stricter of two. So an undo, after which the merge is not

@@ -33,7 +33,7 @@ func TestConsents(t *testing.T) {
 			for _, x := range c.Current {
 				got += x.Channel + ":" + string(x.State) + " "
 				if err := h.DB.Snapshot(h.Ctx(), func(q store.Querier) error {
-					state, err := h.Customers.AllowsTx(q, id, x.Channel, x.Purpose)
+					state, err := customers.ConsentNow(q, id, x.Channel, x.Purpose)
 					same(t, "allows", state, x.State)
 					return err
 				}); err != nil {

@@ -126,13 +126,17 @@ type passing struct {
 }
 
 // RunMoves lets events follow their identities until ctx ends. wake is hinted by
-// TopicMoves; it may run in several processes.
-func (s *Service) RunMoves(ctx context.Context, wake <-chan []byte) {
+// TopicMoves; it may run in several processes. What goes wrong is told to failed,
+// and tried again.
+func (s *Service) RunMoves(ctx context.Context, wake <-chan []byte, failed func(error)) {
 	var p passing
 	for ctx.Err() == nil {
 		more, err := s.moveSome(ctx, &p)
 		if more && err == nil {
 			continue
+		}
+		if err != nil && ctx.Err() == nil {
+			failed(err)
 		}
 		due, stop := s.clk.After(movesPoll)
 		select {

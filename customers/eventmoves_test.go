@@ -144,6 +144,19 @@ func TestEventsFollowInPages(t *testing.T) {
 	})
 }
 
+// What keeps events from following is heard of.
+func TestMovesThatFail(t *testing.T) {
+	house.Each(t, house.Options{}, func(t *testing.T, h *house.House) {
+		h.Run("ALTER TABLE event_moves RENAME TO gone")
+		ctx, cancel := context.WithCancel(context.Background())
+		var heard error
+		h.Customers.RunMoves(ctx, nil, func(err error) { heard = err; cancel() })
+		if heard == nil {
+			t.Error("nothing was heard of")
+		}
+	})
+}
+
 // Several processes let events follow at once, hinted or not.
 func TestEventsFollowByThemselves(t *testing.T) {
 	house.Each(t, house.Options{}, func(t *testing.T, h *house.House) {
@@ -154,7 +167,7 @@ func TestEventsFollowByThemselves(t *testing.T) {
 		for range 2 {
 			wake, unsubscribe := h.Bus.Subscribe(customers.TopicMoves, 1)
 			defer unsubscribe()
-			running.Go(func() { h.Customers.RunMoves(ctx, wake) })
+			running.Go(func() { h.Customers.RunMoves(ctx, wake, func(err error) { t.Error(err) }) })
 		}
 		merge(t, h, one.Customer, other.Customer)
 		testkit.Eventually(t, 20*time.Second, "all have followed", func() bool {

@@ -100,7 +100,7 @@ func (s *Service) Ingest(ctx context.Context, key WriteKey, calls []Call) ([]Cal
 	for i, c := range calls {
 		o := b.out[i]
 		records[i] = CallRecord{ID: s.ids.Next(), At: b.now, WriteKeyID: key.ID, Type: c.Type, MessageID: text.Preview(c.MessageID, maxCallID), UserID: c.UserID, AnonymousID: c.AnonymousID,
-			Event: c.Event, Status: o.status, Reasons: append([]fault.Field{}, o.reasons...), CustomerID: o.customer, Body: head(c.Body, maxCallBody)}
+			Event: c.Event, Status: o.status, Reasons: append([]fault.Field{}, o.reasons...), CustomerID: o.customer, Body: shownBody(c.Body)}
 	}
 	s.log.add(records)
 	return records, nil

@@ -368,6 +368,15 @@ func TestTheLatestCallsAreKept(t *testing.T) {
 		if first, err := h.Customers.Calls(h.Ctx(), customers.CallFilter{Limit: 1}); err != nil || first[0].CustomerID != owner(h, person("u1")) || first[0].Event != "A" {
 			t.Errorf("%+v %v", first, err)
 		}
+		// Anybody can send any bytes; they keep no other call from being shown.
+		calls = []customers.Call{did("u1", "", "B")}
+		calls[0].Body = "{\"a\":\"\xff\"}"
+		ingest(t, h, k, calls...)
+		h.Customers.RecordCall(customers.CallRecord{Type: customers.CallTrack, Status: customers.CallRefused, Body: "{\x00" + strings.Repeat("x", 9<<10)})
+		list, err = h.Customers.Calls(h.Ctx(), customers.CallFilter{Limit: 2})
+		if err != nil || len(list) != 2 || list[1].Body != "{\"a\":\"\uFFFD\"}" || len(list[0].Body) != 8<<10 || !strings.HasPrefix(list[0].Body, "{x") {
+			t.Errorf("%+v %v", list, err)
+		}
 	})
 }
 

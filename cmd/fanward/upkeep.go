@@ -61,7 +61,7 @@ func (a *app) upkeep() error {
 func (a *app) moveEvents(ctx context.Context) {
 	wake, unsubscribe := a.db.bus.Subscribe(customers.TopicMoves, 1)
 	defer unsubscribe()
-	a.customers.RunMoves(ctx, wake)
+	a.customers.RunMoves(ctx, wake, func(err error) { a.log.Error("let events follow their identities", "error", err) })
 }
 
 // pruneChanges forgets changes that no client may resume from any more.
