@@ -315,6 +315,35 @@ func TestWokenAtTheEdge(t *testing.T) {
 	})
 }
 
+// TestAnEdgeComesWhileSomethingElseHappens: whoever has just done what their
+// segment does not ask for still leaves it when the time has come.
+func TestAnEdgeComesWhileSomethingElseHappens(t *testing.T) {
+	each(t, func(s *shop) {
+		key, err := s.Customers.CreateWriteKey(s.Ctx(), s.Boss, "Shop", customers.ServerKey)
+		s.must(err)
+		calls := func(events ...string) {
+			t.Helper()
+			for _, event := range events {
+				_, err := s.Customers.Ingest(s.Ctx(), key, []customers.Call{{Type: customers.CallTrack, UserID: "ming", Event: event, MessageID: s.IDs.Next().String(), At: s.Clock.Now()}})
+				s.must(err)
+			}
+		}
+		ordered := s.segment("Ordered today", rule.Node{Kind: rule.Events, Name: "Order Completed", Op: rule.AtLeast, Value: 1.0, Window: &rule.Window{Last: "1d"}})
+		absent := s.segment("No order today", rule.Node{Kind: rule.Time, Name: "Order Completed", Which: "last", Op: rule.MoreThanAgo, Duration: "1d"})
+		calls("Order Completed", "Signed In")
+		s.Settle()
+		if len(s.members(ordered)) != 1 || len(s.members(absent)) != 0 {
+			t.Fatal(s.members(ordered), s.members(absent))
+		}
+		s.Clock.Advance(24 * time.Hour)
+		calls("Signed In")
+		s.Settle()
+		if len(s.members(ordered)) != 0 || len(s.members(absent)) != 1 {
+			t.Error(s.members(ordered), s.members(absent))
+		}
+	})
+}
+
 // Whoever has a list open hears at once that a teammate has made, renamed or
 // deleted a segment.
 func TestDefinitionsAreTold(t *testing.T) {

@@ -21,6 +21,8 @@ var (
 
 // edges marks the people whose answers may have changed by time alone, so that
 // they are evaluated like everybody who is marked. What says so stays until then.
+// A mark that says what happened is made one that says nothing: it would have only
+// the rules asked that this concerns.
 func (s *Service) edges(ctx context.Context) (more bool, err error) {
 	now := clock.Millis(s.clk.Now())
 	rows, err := s.db.Reader(ctx).Query(qDue, now, now, dueBatch)
