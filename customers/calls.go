@@ -14,6 +14,9 @@ import (
 	"github.com/fanward/fanward/internal/text"
 )
 
+// TopicCalls is hinted when tracking calls have been written down to be looked at.
+const TopicCalls = "tracking-calls"
+
 // What became of a tracking call.
 const (
 	CallAccepted = "accepted"
@@ -169,8 +172,19 @@ func (s *Service) FlushCalls(ctx context.Context) error {
 			}
 		}
 		_, err := tx.Exec(queries.Get("trim-calls"), keptCalls)
+		tx.Hint(TopicCalls)
 		return err
 	})
+}
+
+// NewestCalls are the ids of the newest tracking calls that have been written
+// down.
+func (s *Service) NewestCalls(ctx context.Context, limit int) ([]ids.ID, error) {
+	var b store.Builder
+	b.Add("SELECT id FROM tracking_calls ORDER BY id DESC LIMIT ?", limit)
+	query, args := b.Query()
+	rows, err := s.db.Reader(ctx).Query(query, args...)
+	return store.Collect(rows, err, scanID)
 }
 
 // CallFilter narrows Calls; zero fields do not.

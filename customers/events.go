@@ -223,6 +223,27 @@ func (s *Service) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	})
 }
 
+// NewestEvents are the ids of the newest events of a customer, or of everybody
+// when customer is 0: they are others once there is something new to show.
+func (s *Service) NewestEvents(ctx context.Context, customer ids.ID, limit int) ([]ids.ID, error) {
+	moves, err := movesOf(s.db.Reader(ctx), customer)
+	if err != nil {
+		return nil, err
+	}
+	var b store.Builder
+	b.Add("SELECT e.id FROM events e WHERE TRUE")
+	if customer != 0 {
+		b.Add("AND")
+		ownedBy(&b, customer, moves)
+	}
+	b.Add("ORDER BY e.at DESC, e.id DESC LIMIT ?", limit)
+	query, args := b.Query()
+	rows, err := s.db.Reader(ctx).Query(query, args...)
+	return store.Collect(rows, err, scanID)
+}
+
+func scanID(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) }
+
 // CountEvents is the exact number behind a filter, without its page.
 func (s *Service) CountEvents(ctx context.Context, f EventFilter) (int64, error) {
 	return f.count(s.db.Reader(ctx))

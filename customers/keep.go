@@ -306,7 +306,7 @@ func (k *keeper) lockAll(group []int) error {
 		owners = append(owners, r.Customer.String())
 	}
 	rows, err := k.tx.Query(qLockMany, strings.Join(owners, ","))
-	if _, err := store.Collect(rows, err, func(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) }); err != nil {
+	if _, err := store.Collect(rows, err, scanID); err != nil {
 		return err
 	}
 	before := k.known

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
-	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 )
 
@@ -17,7 +16,7 @@ const pruneChunk = 1000
 func (s *Service) PruneStageChanges(ctx context.Context, before time.Time) error {
 	for {
 		rows, err := s.db.Reader(ctx).Query(queries.Get("old-stage-changes"), clock.Millis(before), pruneChunk)
-		old, err := store.Collect(rows, err, func(r store.Row) (id ids.ID, err error) { return id, r.Scan(&id) })
+		old, err := store.Collect(rows, err, scanID)
 		if err != nil || len(old) == 0 {
 			return err
 		}

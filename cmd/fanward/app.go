@@ -175,7 +175,7 @@ func (a *app) join(ctx context.Context) error {
 	a.visitors = webchat.NewVisitors(d.DB, a.accounts, a.customers, a.keys, a.inbox, clk.Now)
 	a.hub = realtime.New(realtime.Options{
 		DB: d.DB, Clock: clk, Bus: d.bus, Log: obs.Component(a.log, "realtime"), Inbox: a.inbox, Visitors: a.visitors, Node: d.node.Name,
-		PageViewed: a.pageViewed, AccountChanged: a.accountChanged, Standing: a.auth.Standing, Opened: a.metrics.SocketOpened, Refused: a.metrics.Refused,
+		PageViewed: a.pageViewed, AccountChanged: a.accountChanged, Standing: a.auth.Standing, Shown: a.shown, Opened: a.metrics.SocketOpened, Refused: a.metrics.Refused,
 	})
 	if err := a.hub.Start(ctx); err != nil {
 		return err

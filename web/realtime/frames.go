@@ -17,6 +17,9 @@ type clientFrame struct {
 	After          *string  `json:"after"`
 	Visitor        string   `json:"visitor"`
 	ConversationID *ids.ID  `json:"conversation_id"`
+	CustomerIDs    []ids.ID `json:"customer_ids"`
+	Events         bool     `json:"events"`
+	Calls          bool     `json:"calls"`
 	Mode           string   `json:"mode"`
 	On             bool     `json:"on"`
 	ClientKey      string   `json:"client_key"`
@@ -29,7 +32,7 @@ type clientFrame struct {
 
 // allowedFields are the fields of each kind, beside t.
 var (
-	staffFields   = fields("hello:after", "view:conversation_id,mode", "typing:conversation_id,on", "ping:")
+	staffFields   = fields("hello:after", "view:conversation_id,mode", "typing:conversation_id,on", "watch:customer_ids,events,calls", "ping:")
 	visitorFields = fields("hello:visitor,after", "send:client_key,body,attachment_ids", "typing:on", "read:conversation_id,seq", "page:url,title", "ping:")
 )
 
@@ -132,4 +135,13 @@ func conversationOnly(payload []byte) []byte {
 		return nil
 	}
 	return encode(whole)
+}
+
+// wakeFrame tells that there is more of what a page shows.
+func wakeFrame(w Watched) *frame {
+	text := map[string]any{"t": "wake", "of": w.Of}
+	if w.Customer != 0 {
+		text["customer_id"] = w.Customer
+	}
+	return newFrame(encode(text))
 }

@@ -55,6 +55,9 @@ type Options struct {
 	// Refused counts what was refused because of overload, by where it waited; may
 	// be nil.
 	Refused func(where string)
+	// Shown answers the ids of the newest of what pages show, for those who watch
+	// it. nil = nothing ever changes there.
+	Shown func(ctx context.Context, w Watched) ([]ids.ID, error)
 	// Opened counts a new socket of a kind ("teammate", "visitor"); the
 	// returned function is called with its close code. May be nil.
 	Opened func(kind string) func(code int)
@@ -71,6 +74,7 @@ type Hub struct {
 	position feed.Position
 	groups   map[groupKey]*group
 	visitors visitorIndex
+	watched  watchIndex
 	hints    hints
 	open     map[*conn]struct{} // every socket, greeted or not
 	draining bool
@@ -118,6 +122,9 @@ func New(o Options) *Hub {
 	if o.Standing == nil {
 		o.Standing = func(context.Context, auth.Principal, string) (auth.Standing, error) { return auth.Stands, nil }
 	}
+	if o.Shown == nil {
+		o.Shown = func(context.Context, Watched) ([]ids.ID, error) { return nil, nil }
+	}
 	if o.Machine == nil {
 		o.Machine = clock.NewSystem()
 	}
@@ -130,7 +137,7 @@ func New(o Options) *Hub {
 	if o.WriteTimeout == 0 {
 		o.WriteTimeout = writeTimeout
 	}
-	h := &Hub{o: o, log: o.Log, groups: map[groupKey]*group{}, visitors: newVisitorIndex(), open: map[*conn]struct{}{}}
+	h := &Hub{o: o, log: o.Log, groups: map[groupKey]*group{}, visitors: newVisitorIndex(), watched: newWatchIndex(), open: map[*conn]struct{}{}}
 	h.hints = newHints(h)
 	return h
 }
@@ -158,6 +165,7 @@ func (h *Hub) Run(ctx context.Context) {
 	var background sync.WaitGroup
 	background.Go(func() { h.hints.run(ctx, hinted, joined) })
 	background.Go(func() { h.sweeps(ctx) })
+	background.Go(func() { h.tellWatchers(ctx) })
 	for ctx.Err() == nil {
 		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
 			h.log.Error("follow the change feed", "error", err)
@@ -220,6 +228,9 @@ func (h *Hub) dispatch(ctx context.Context, c *feed.Change) error {
 	defer h.mu.Unlock()
 	h.position = c.Position
 	h.toStaff(c)
+	if c.Kind == kindSegment {
+		h.watched.stir()
+	}
 	if c.Kind == inbox.KindThread {
 		h.visitors.startAnew(c)
 	}

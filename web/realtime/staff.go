@@ -118,6 +118,8 @@ func (s *staffSocket) handle(text []byte) {
 		s.view(ctx, f)
 	case "typing":
 		s.typing(ctx, f)
+	case "watch":
+		s.watch(f)
 	default: // a second hello
 		s.shut(closeFrameInvalid)
 	}
@@ -224,6 +226,7 @@ func (h *Hub) leave(s *staffSocket) {
 			delete(h.groups, key)
 		}
 	}
+	h.watched.set(s, nil)
 	h.mu.Unlock()
 	h.hints.left(s)
 }

@@ -97,12 +97,21 @@ test("two orders make a regular, who is invited, becomes a member, and whom some
     const journey = await api.call<{ id: string }>("POST", "/journeys", { name: "Invite to membership", graph: invite });
     await api.call("POST", `/journeys/${journey.id}/publish`, { people: "follow" });
 
+    // What Ming does shows at once where it is looked at, on pages in which nothing is asked again by the clock.
+    for (const { page } of [owner, lin]) await page.addInitScript(() => (window.setInterval = (() => 0) as never));
+    await owner.goto(`${hub.url}/customers/${ming.id}`);
+    await expect(owner.page.getByTestId("timeline")).toBeVisible();
+    await lin.goto(`${hub.url}/events`);
+    await expect(lin.page.getByTestId("event-row").first()).toBeVisible();
+
     // One order is not enough, the second is, at once.
     const members = async () => (await api.call<{ items: { customer: { id: string } }[] }>("GET", `/segments/${segment.id}/members`)).items.map((m) => m.customer.id);
     await orders(shop.page);
     const placed = async () => (await api.call<Events>("GET", `/events?name=Order+Completed&customer_id=${ming.id}`)).items;
     await expect.poll(async () => (await placed()).length).toBe(1);
     expect(await members()).toEqual([]);
+    await expect(owner.page.getByTestId("timeline")).toContainText("Order Completed");
+    await expect(lin.page.locator("[data-testid=event-row][data-event='Order Completed']")).toBeVisible();
     await owner.goto(`${hub.url}/segments/${segment.id}`);
     await orders(shop.page);
     await expect.poll(members, { intervals: [50, 100] }).toEqual([ming.id]);

@@ -47,7 +47,10 @@ export const keys = {
   tags: ["tags"] as const,
   eventNames: ["event-names"] as const,
   attributeNames: ["attribute-names"] as const,
-  events: (filter: object) => ["events", filter] as const,
+  /** Of one customer, or of everybody. */
+  eventsOf: (customer: string | null) => ["events", customer ?? ""] as const,
+  events: (customer: string | null, filter: object) => ["events", customer ?? "", filter] as const,
+  allTrackingCalls: ["tracking-calls"] as const,
   trackingCalls: (filter: object) => ["tracking-calls", filter] as const,
   writeKeys: ["write-keys"] as const,
   sending: ["sending"] as const,

@@ -1,16 +1,16 @@
 import { keys } from "@/api/keys";
-import type { Change } from "./frames";
+import type { Change, Wake } from "./frames";
 
 /**
  * Whether an answer may be older than a change that arrived while it was on its
  * way, by its query's key: such an answer is asked for once more. Conversations,
  * threads and counts are not here; changes are applied to those.
  */
-export function concerns(change: Change, key: readonly unknown[]): boolean {
+export function concerns(change: Change | Wake, key: readonly unknown[]): boolean {
   return prefixes(change).some((prefix) => prefix.every((part, i) => key[i] === part));
 }
 
-function prefixes(change: Change): (readonly string[])[] {
+function prefixes(change: Change | Wake): (readonly string[])[] {
   switch (change.kind) {
     case "message":
       return ofCustomer(change.data.conversation.customer.id);
@@ -34,9 +34,19 @@ function prefixes(change: Change): (readonly string[])[] {
     }
     case "journey":
       return ofJourney(change.data.journey_id);
+    case "wake":
+      return ofWake(change);
     default:
       return [];
   }
+}
+
+/** What is shown of behaviour. */
+export function ofWake({ data }: Wake): (readonly string[])[] {
+  if (data.of === "events") return [keys.eventsOf(null)];
+  if (data.of === "calls") return [keys.allTrackingCalls];
+  const id = data.customer_id;
+  return [keys.timeline(id), keys.eventsOf(id), keys.segmentsOf(id), keys.customer(id)];
 }
 
 /** What hangs on a customer. */

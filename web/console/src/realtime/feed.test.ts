@@ -224,6 +224,35 @@ describe("answers overtaken by changes", () => {
     stop();
   });
 
+  test("more of what is watched is asked for, and asked for again when it overtakes an answer", async () => {
+    const stop = feed.watch();
+    const answers: ((list: { items: unknown[] }) => void)[] = [];
+    const observer = new QueryObserver(cache, { queryKey: keys.events(null, { name: "Bought" }), queryFn: () => new Promise<{ items: unknown[] }>((resolve) => answers.push(resolve)) });
+    const leave = observer.subscribe(() => {});
+    feed.wake({ kind: "wake", data: { of: "events" } });
+    expect(answers).toHaveLength(1); // the first is not given up
+    answers[0]!({ items: [] });
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    answers[1]!({ items: [1] });
+    await vi.waitFor(() => expect(observer.getCurrentResult().data?.items).toEqual([1]));
+    feed.wake({ kind: "wake", data: { of: "calls" } });
+    feed.wake({ kind: "wake", data: { of: "customer", customer_id: "7" } });
+    expect(answers).toHaveLength(2);
+    leave();
+    stop();
+  });
+
+  test.each([
+    [{ of: "events" }, [keys.events(null, {})]],
+    [{ of: "calls" }, [keys.trackingCalls({ status: "refused" })]],
+    [{ of: "customer", customer_id: "7" }, [[...keys.timeline("7"), 30], keys.events("7", {}), keys.segmentsOf("7"), keys.customer("7")]],
+  ] as const)("%o wakes what shows it, and nothing else", (data, woken) => {
+    const all = [keys.events(null, {}), keys.trackingCalls({ status: "refused" }), [...keys.timeline("7"), 30], keys.events("7", {}), keys.segmentsOf("7"), keys.customer("7"), keys.timeline("8"), keys.events("8", {})];
+    for (const key of all) cache.setQueryData(key, {});
+    feed.wake({ kind: "wake", data });
+    expect(all.filter((key) => cache.getQueryState(key)?.isInvalidated)).toEqual(all.filter((key) => woken.some((one) => JSON.stringify(one) === JSON.stringify(key))));
+  });
+
   test("who was invited while the first list was on its way is asked for once more", async () => {
     const stop = feed.watch();
     const answers: ((list: { items: { id: string }[] }) => void)[] = [];

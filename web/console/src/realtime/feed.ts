@@ -19,8 +19,8 @@ import type {
   Teammate,
 } from "@/api/types";
 import type { Segment } from "@/api/segments";
-import { concerns, ofCustomer, ofJourney } from "./concerns";
-import type { Change } from "./frames";
+import { concerns, ofCustomer, ofJourney, ofWake } from "./concerns";
+import type { Change, Wake } from "./frames";
 import { mergeConversation, placeConversation, removeConversation, shiftCounts, type ConversationPages } from "./lists";
 import { insertMessage, joinPage, patchDelivery, type Thread } from "./thread";
 
@@ -54,7 +54,7 @@ export interface FeedEvents {
  * that was overtaken by a change cannot undo it.
  */
 export class Feed {
-  private readonly recent: Change[] = [];
+  private readonly recent: (Change | Wake)[] = [];
   private total = 0;
   private readonly touched = new Set<string>();
   private touchTimer: ReturnType<typeof setTimeout> | null = null;
@@ -89,7 +89,7 @@ export class Feed {
     });
   }
 
-  private replay(key: readonly unknown[], since: Change[]): void {
+  private replay(key: readonly unknown[], since: (Change | Wake)[]): void {
     switch (key[0]) {
       case keys.lists[0]:
         this.cache.setQueryData<ConversationPages>(key, (data) => data && this.replayList(data, key[1] as Partial<InboxFilter>, since));
@@ -105,7 +105,7 @@ export class Feed {
     }
   }
 
-  private replayList(data: ConversationPages, filter: Partial<InboxFilter>, since: Change[]): ConversationPages {
+  private replayList(data: ConversationPages, filter: Partial<InboxFilter>, since: (Change | Wake)[]): ConversationPages {
     let pages = data;
     for (const change of since) {
       if (change.kind === "removed") {
@@ -118,10 +118,20 @@ export class Feed {
     return pages;
   }
 
-  apply(change: Change): void {
+  private remember(change: Change | Wake): void {
     this.total++;
     this.recent.push(change);
     if (this.recent.length > REMEMBERED) this.recent.shift();
+  }
+
+  /** There is more of what a page shows. An answer on its way is not given up: it is asked for again. */
+  wake(wake: Wake): void {
+    this.remember(wake);
+    for (const queryKey of ofWake(wake)) void this.cache.invalidateQueries({ queryKey }, { cancelRefetch: false });
+  }
+
+  apply(change: Change): void {
+    this.remember(change);
     switch (change.kind) {
       case "message": {
         const c = this.putConversation(change.data.conversation);
@@ -437,7 +447,7 @@ export class Feed {
   }
 }
 
-function replayThread(thread: Thread, id: string, since: Change[]): Thread {
+function replayThread(thread: Thread, id: string, since: (Change | Wake)[]): Thread {
   let held = thread;
   for (const change of since) {
     if (change.kind === "message" && change.data.message.conversation_id === id) {

@@ -18,6 +18,8 @@ export type ClientFrame =
   | { t: "hello"; after: string | null }
   | { t: "view"; conversation_id: string | null; mode: ViewMode }
   | { t: "typing"; conversation_id: string; on: boolean }
+  /** All that is watched from here on. */
+  | { t: "watch"; customer_ids: string[]; events: boolean; calls: boolean }
   | { t: "ping" };
 
 export interface Viewer {
@@ -52,6 +54,12 @@ export type Change =
   | { kind: "journey"; data: { journey_id: string } }
   | { kind: "removed"; data: { conversation_id: string } };
 
+/** There is more of something that is watched: a hint, to be asked for like what a change tells of. */
+export interface Wake {
+  kind: "wake";
+  data: { of: "customer"; customer_id: string } | { of: "events" } | { of: "calls" };
+}
+
 /** What the server says. */
 export type ServerFrame =
   | { t: "hello"; position: string; resumed: boolean; server_time: string; node: string; online: string[] }
@@ -61,6 +69,7 @@ export type ServerFrame =
   | { t: "typing"; conversation_id: string; from: "customer"; on: boolean }
   | { t: "presence"; online: string[] }
   | { t: "customer_presence"; customer_id: string; online: boolean }
+  | ({ t: "wake" } & Wake["data"])
   | { t: "pong"; server_time: string };
 
 export const closeCode = {

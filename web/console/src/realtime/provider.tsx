@@ -7,11 +7,14 @@ import { Feed } from "./feed";
 import type { ClientFrame, ServerFrame } from "./frames";
 import { clearHints, hear, stopTyping } from "./hints";
 import { createStore, useStore } from "./store";
+import { Watches, type Watched } from "./watches";
 
 interface Realtime {
   feed: Feed;
   send: (frame: ClientFrame) => boolean;
   nudge: () => void;
+  /** Has the server say when there is more of something, until the function that it answers is called. */
+  watch: (watched: Watched) => () => void;
 }
 
 const RealtimeContext = createContext<Realtime | null>(null);
@@ -37,18 +40,29 @@ export function RealtimeProvider({ onSignedOut, children }: Props) {
     const feed = new Feed(cache);
     const receive = (frame: ServerFrame) => {
       if (hear(frame)) return;
-      if (frame.t === "hello" && !frame.resumed) void feed.snapshot();
+      if (frame.t === "hello") {
+        if (frame.resumed) watches.missed();
+        else void feed.snapshot();
+      }
+      if (frame.t === "wake") feed.wake({ kind: "wake", data: frame });
       if (frame.t !== "change") return;
       if (frame.kind === "message" && frame.data.message.direction === "in") stopTyping(frame.data.message.conversation_id);
       feed.apply(frame);
     };
     const connection = new Connection(openSocket, {
       frame: receive,
-      state: (state) => connectionState.set(state),
+      state: (state) => {
+        connectionState.set(state);
+        if (state.name === "connected") watches.connected();
+      },
       signedOut: onSignedOut,
       rightsChanged: () => void cache.invalidateQueries({ queryKey: keys.me }),
     });
-    const value: Realtime = { feed, send: (frame) => connection.send(frame), nudge: () => connection.nudge() };
+    const watches = new Watches(
+      (frame) => connection.send(frame),
+      (data) => feed.wake({ kind: "wake", data }),
+    );
+    const value: Realtime = { feed, send: (frame) => connection.send(frame), nudge: () => connection.nudge(), watch: (watched) => watches.add(watched) };
     return { value, connection };
     // The handler of the first render is stable: it only navigates.
   }, [cache]);

@@ -75,6 +75,28 @@ export function FormProblem({ error }: { error: unknown }) {
   );
 }
 
+interface Paged {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  isFetchNextPageError: boolean;
+  error: unknown;
+  fetchNextPage: () => Promise<unknown>;
+}
+
+/** The way to the rest of a list, page by page. */
+export function More({ of, small = false }: { of: Paged; small?: boolean }) {
+  const { t } = useTranslation();
+  if (!of.hasNextPage) return null;
+  return (
+    <div className="more">
+      {of.isFetchNextPageError && <FormProblem error={of.error} />}
+      <Button size={small ? "small" : "middle"} loading={of.isFetchingNextPage} onClick={() => void of.fetchNextPage()}>
+        {t(of.isFetchNextPageError ? "common.retry" : "common.loadMore")}
+      </Button>
+    </div>
+  );
+}
+
 /** Grey lines that appear only when loading takes longer than 200 ms. */
 export function Skeleton({ lines = 5 }: { lines?: number }) {
   const { t } = useTranslation();

@@ -15,7 +15,7 @@ export function AccountPage({ id }: { id: string }) {
   const { t } = useTranslation();
   const query = useQuery({ queryKey: keys.accounts, queryFn: ({ signal }) => api.accounts(signal) });
   if (query.isPending) return <Skeleton lines={8} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const account = query.data.items.find((a) => a.id === id);
   if (!account) {
     return (

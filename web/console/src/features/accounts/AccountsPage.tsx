@@ -78,7 +78,7 @@ export function AccountsPage() {
     <Page narrow title={t("accounts.title")} lead={t("accounts.lead")} actions={accounts.length > 0 && create}>
       {query.isPending ? (
         <Skeleton />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : accounts.length === 0 ? (
         <EmptyState icon={<AccountsIcon />} title={t("accounts.emptyTitle")} actions={create}>

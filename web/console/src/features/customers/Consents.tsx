@@ -86,7 +86,7 @@ export function Consents({ customer }: { customer: Customer }) {
   const [history, setHistory] = useState(false);
   const query = useQuery({ queryKey: keys.consents(customer.id), queryFn: ({ signal }) => api.consents(customer.id, signal) });
   if (query.isPending) return <Skeleton lines={3} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const held = query.data;
   const of = (channel: string, purpose: ConsentPurpose) => held.current.find((c) => c.channel === channel && c.purpose === purpose);
   const ask = (channel: string, purpose: ConsentPurpose) => (allowed ? () => setAsked({ channel, purpose, state: of(channel, purpose)?.state === "granted" ? "withdrawn" : "granted" }) : null);

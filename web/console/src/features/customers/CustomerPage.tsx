@@ -30,7 +30,8 @@ function Conversations({ customerId }: { customerId: string }) {
   const now = useNow();
   const query = usePastConversations(customerId);
   if (query.isPending) return <Skeleton lines={3} />;
-  const items = query.data?.items ?? [];
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  const { items } = query.data;
   if (items.length === 0) return <p className="muted">{t("customers.noConversations")}</p>;
   return (
     <ul className="conversation-links">
@@ -75,7 +76,7 @@ export function CustomerPage({ id }: { id: string }) {
       </EmptyState>
     );
   }
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const customer = query.data;
   const online = heard ?? customer.online;
   const seen = online ? t("panel.online") : customer.last_seen_at ? t("panel.lastSeen", { time: ago(customer.last_seen_at, now) }) : t("panel.neverSeen");

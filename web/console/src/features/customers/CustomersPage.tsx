@@ -12,7 +12,7 @@ import type { CustomersSearch } from "@/routes/router";
 import { ago, date, full, languageName } from "@/i18n/format";
 import { useStore } from "@/realtime/store";
 import { hints } from "@/realtime/hints";
-import { Button, CustomersIcon, EmptyState, ErrorState, Input, Page, SearchIcon, Select, Skeleton, Tag, useNow } from "@/ui";
+import { Button, CustomersIcon, EmptyState, ErrorState, Input, More, Page, SearchIcon, Select, Skeleton, Tag, useNow } from "@/ui";
 import { DataTable, type Columns } from "@/ui/table";
 import { CustomerAvatar } from "./CustomerAvatar";
 import { customerName } from "./name";
@@ -141,13 +141,7 @@ export function CustomersPage({ search }: { search: CustomersSearch }) {
         ) : (
           <DataTable rows={rows} columns={columns} label={t("customers.title")} onOpen={(c) => void navigate({ to: "/customers/$customerId", params: { customerId: c.id } })} />
         )}
-        {query.hasNextPage && (
-          <div className="more">
-            <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              {t("common.loadMore")}
-            </Button>
-          </div>
-        )}
+        <More of={query} />
       </div>
     </Page>
   );

@@ -77,7 +77,7 @@ export function IdentityList({ customerId, dated = false }: { customerId: string
   const { t } = useTranslation();
   const query = useQuery({ queryKey: keys.identities(customerId), queryFn: ({ signal }) => api.identities(customerId, signal) });
   if (query.isPending) return <Skeleton lines={2} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const items = query.data.items;
   if (items.length === 0) return <p className="panel-muted">{t("customers.noIdentities")}</p>;
   return (

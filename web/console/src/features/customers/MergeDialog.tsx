@@ -33,7 +33,7 @@ function Choose({ self, onChoose }: { self: Customer; onChoose: (other: Customer
       <Input autoFocus allowClear prefix={<SearchIcon />} data-testid="merge-search" aria-label={t("merge.search")} placeholder={t("merge.search")} value={typed} onChange={(event) => setTyped(event.target.value)} />
       {query.isPending ? (
         <Skeleton lines={4} />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : found.length === 0 ? (
         <p className="muted">{wanted ? t("merge.noMatch", { query: wanted }) : t("merge.searchHint")}</p>
@@ -89,7 +89,7 @@ function Compare({ one, other, onBack, onMerged }: CompareProps) {
     onError: (error) => toastError(describe(error)),
   });
   if (query.isPending) return <Skeleton lines={7} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   return (
     <>
       <MergeSides

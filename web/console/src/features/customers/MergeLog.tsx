@@ -7,7 +7,7 @@ import { usePermission } from "@/features/session/me";
 import { ago, full } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
-import { Button, ErrorState, Skeleton, toast, toastError, useNow } from "@/ui";
+import { Button, ErrorState, More, Skeleton, toast, toastError, useNow } from "@/ui";
 import { useConfirm } from "@/ui/form-dialog";
 import { shortValue } from "./identity";
 import { mergeWords } from "./merge-words";
@@ -62,7 +62,7 @@ export function MergeLog({ customerId }: { customerId: string }) {
     getNextPageParam: (page) => page.next_cursor ?? null,
   });
   if (query.isPending) return <Skeleton lines={2} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const merges = query.data.pages.flatMap((page) => page.items);
   if (merges.length === 0) return <p className="muted">{t("merge.noLog")}</p>;
   return (
@@ -72,11 +72,7 @@ export function MergeLog({ customerId }: { customerId: string }) {
           <Entry key={merge.id} merge={merge} now={now} />
         ))}
       </ul>
-      {query.hasNextPage && (
-        <Button size="small" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-          {t("common.loadMore")}
-        </Button>
-      )}
+      <More of={query} small />
     </>
   );
 }

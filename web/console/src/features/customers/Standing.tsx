@@ -12,11 +12,9 @@ import { usePermission } from "@/features/session/me";
 import { ago, full } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
-import { Button, CloseIcon, PlusIcon, Select, Skeleton, StagesIcon, Tag, toastError, useNow } from "@/ui";
+import { useWatch } from "@/realtime/useWatch";
+import { Button, CloseIcon, ErrorState, PlusIcon, Select, Skeleton, StagesIcon, Tag, toastError, useNow } from "@/ui";
 import "./standing.css";
-
-/** Time alone moves people in and out of segments. */
-const ASK_EVERY = 15_000;
 
 /** Where a customer stands, and how to move them. */
 export function CustomerStage({ customer }: { customer: Customer }) {
@@ -137,9 +135,10 @@ export function CustomerTags({ customer }: { customer: Customer }) {
 export function CustomerSegments({ customerId }: { customerId: string }) {
   const { t } = useTranslation();
   const now = useNow();
-  const query = useQuery({ queryKey: keys.segmentsOf(customerId), queryFn: ({ signal }) => segmentsApi.ofCustomer(customerId, signal), refetchInterval: ASK_EVERY });
+  const query = useQuery({ queryKey: keys.segmentsOf(customerId), queryFn: ({ signal }) => segmentsApi.ofCustomer(customerId, signal), ...useWatch({ of: "customer", customer_id: customerId }) });
   if (query.isPending) return <Skeleton lines={2} />;
-  const items = query.data?.items ?? [];
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  const { items } = query.data;
   if (items.length === 0) return <p className="muted">{t("customers.noSegments")}</p>;
   return (
     <ul className="standing-history" data-testid="customer-segments">
@@ -167,7 +166,8 @@ export function StageHistory({ customerId }: { customerId: string }) {
   const query = useQuery({ queryKey: keys.stageChanges(customerId), queryFn: ({ signal }) => behaviourApi.stageChanges(customerId, signal) });
   const name = (key: string) => (key ? names.stage(key) : t("stages.none"));
   if (query.isPending) return <Skeleton lines={2} />;
-  const items = query.data?.items ?? [];
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  const { items } = query.data;
   if (items.length === 0) return <p className="muted">{t("stages.noHistory")}</p>;
   return (
     <ul className="standing-history" data-testid="stage-history">

@@ -10,7 +10,8 @@ import { channelName } from "@/features/channels/channels";
 import { reasonOf } from "@/features/inbox/DeliveryMark";
 import { useMe } from "@/features/session/me";
 import { clock, dayName, full } from "@/i18n/format";
-import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, NoteIcon, ReopenIcon, Skeleton, StageStepIcon, TaskDoneIcon, TaskOpenIcon, useNow } from "@/ui";
+import { useWatch } from "@/realtime/useWatch";
+import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, More, NoteIcon, ReopenIcon, Skeleton, StageStepIcon, TaskDoneIcon, TaskOpenIcon, useNow } from "@/ui";
 import { taskOutcomes } from "@/api/tasks";
 import { stageName, useStages } from "@/features/segments/rules/names";
 import { eventName } from "./events";
@@ -18,9 +19,6 @@ import { mergeWords } from "./merge-words";
 import { customerName } from "./name";
 import { groupTimeline, type Entry } from "./timeline";
 import "./customers.css";
-
-/** What people do is not all announced over the socket: the rest is asked for as often as this. */
-const ASK_EVERY = 15_000;
 
 function Row({ icon, at, children }: { icon: ReactNode; at: string; children: ReactNode }) {
   return (
@@ -197,7 +195,7 @@ export function Timeline({ customer, page, current }: Props) {
     queryFn: ({ pageParam, signal }) => api.timeline(id, pageParam, page, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor ?? null,
-    refetchInterval: ASK_EVERY,
+    ...useWatch({ of: "customer", customer_id: id }),
   });
   const days = useMemo(() => groupTimeline(query.data?.pages.flatMap((p) => p.items) ?? []), [query.data]);
   if (query.isPending) return <Skeleton lines={5} />;
@@ -215,13 +213,7 @@ export function Timeline({ customer, page, current }: Props) {
           </ul>
         </section>
       ))}
-      {query.hasNextPage && (
-        <div className="more">
-          <Button size="small" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} small />
     </div>
   );
 }

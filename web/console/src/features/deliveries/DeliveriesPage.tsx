@@ -13,7 +13,7 @@ import { useAccounts } from "@/features/inbox/queries";
 import { usePermission } from "@/features/session/me";
 import { ago, full } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
-import { Button, DeliveredIcon, EmptyState, ErrorState, Page, Section, Segmented, Skeleton, Tag, toast, toastError, useNow } from "@/ui";
+import { Button, DeliveredIcon, EmptyState, ErrorState, More, Page, Section, Segmented, Skeleton, Tag, toast, toastError, useNow } from "@/ui";
 import { NotUnderstood } from "./NotUnderstood";
 import { useTroubles } from "./queries";
 import "@/features/teammates/teammates.css";
@@ -97,7 +97,7 @@ function Troubles({ state }: { state: TroubleState }) {
   const cache = useQueryClient();
   const query = useTroubles(state);
   if (query.isPending) return <Skeleton lines={6} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const rows = query.data.pages.flatMap((page) => page.items);
   if (rows.length === 0) {
     return (
@@ -118,13 +118,7 @@ function Troubles({ state }: { state: TroubleState }) {
           <TroubleRow key={trouble.delivery.id} trouble={trouble} now={now} onRetried={retried} onDismissed={dismissed} />
         ))}
       </ul>
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} />
     </>
   );
 }

@@ -53,7 +53,7 @@ export function NotUnderstood() {
   const now = useNow();
   const query = useFailedInbound();
   if (query.isPending) return <Skeleton lines={2} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const rows = query.data.items;
   if (rows.length === 0) return <p className="muted">{t("notUnderstood.empty")}</p>;
   return (

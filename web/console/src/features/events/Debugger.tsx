@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -6,11 +6,9 @@ import { behaviourApi, type CallStatus, type TrackingCall } from "@/api/behaviou
 import { keys } from "@/api/keys";
 import { clockExact, full } from "@/i18n/format";
 import { sentenceFor } from "@/i18n/problem";
-import { Button, CopyBlock, Drawer, EmptyState, ErrorState, SearchIcon, Segmented, Select, Skeleton, Tag, WriteKeysIcon } from "@/ui";
-import { LIVE_EVERY, usePaused } from "./usePaused";
+import { Button, CopyBlock, Drawer, EmptyState, ErrorState, More, SearchIcon, Segmented, Select, Skeleton, Tag, WriteKeysIcon } from "@/ui";
+import { useLiveList } from "./useLiveList";
 
-const PAGE = 50;
-const LIVE_PAGES = 2;
 const statuses = ["accepted", "adjusted", "duplicate", "refused"] as const;
 const tones: Record<CallStatus, "ok" | "warn" | "danger" | undefined> = { accepted: "ok", adjusted: "warn", duplicate: undefined, refused: "danger" };
 
@@ -112,23 +110,13 @@ function Details({ call, keyName }: { call: TrackingCall; keyName: string }) {
 export function Debugger({ status, writeKey }: { status: string | undefined; writeKey: string | undefined }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const { paused, button } = usePaused();
   const [open, setOpen] = useState<TrackingCall | null>(null);
   const held = useQuery({ queryKey: keys.writeKeys, queryFn: ({ signal }) => behaviourApi.writeKeys(signal) });
   const writeKeys = held.data?.items ?? [];
   const keyName = (id: string | null) => writeKeys.find((k) => k.id === id)?.name ?? t("events.unknownKey");
   const filter = { ...(status ? { status } : {}), ...(writeKey ? { write_key_id: writeKey } : {}) };
-  const query = useInfiniteQuery({
-    queryKey: keys.trackingCalls(filter),
-    queryFn: ({ pageParam, signal }) => behaviourApi.trackingCalls({ ...filter, cursor: pageParam, limit: PAGE }, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor ?? null,
-    refetchInterval: ({ state }) => (paused || (state.data?.pages.length ?? 0) > LIVE_PAGES ? false : LIVE_EVERY),
-    placeholderData: (previous) => previous,
-  });
+  const { query, rows, button } = useLiveList({ of: "calls" }, keys.trackingCalls(filter), (page, signal) => behaviourApi.trackingCalls({ ...filter, ...page }, signal));
   const go = (next: { status?: string | undefined; key?: string | undefined }) => void navigate({ to: "/events", search: { tab: "debugger", ...(next.status ? { call: next.status } : {}), ...(next.key ? { key: next.key } : {}) }, replace: true });
-  const seen = new Set<string>();
-  const rows = (query.data?.pages.flatMap((page) => page.items) ?? []).filter((c) => !seen.has(c.id) && seen.add(c.id));
   const filtered = status !== undefined || writeKey !== undefined;
   return (
     <div className="stack">
@@ -156,13 +144,7 @@ export function Debugger({ status, writeKey }: { status: string | undefined; wri
           ))}
         </ul>
       )}
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} />
       <Drawer open={open !== null} title={open ? open.event || open.type : ""} size={520} onClose={() => setOpen(null)} destroyOnHidden>
         {open && <Details call={open} keyName={keyName(open.write_key_id)} />}
       </Drawer>

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { behaviourApi } from "@/api/behaviour";
@@ -10,13 +10,9 @@ import { eventName } from "@/features/customers/events";
 import { customerName } from "@/features/customers/name";
 import { useEventNames } from "@/features/segments/rules/names";
 import { ago, full } from "@/i18n/format";
-import { Button, EmptyState, ErrorState, EventsIcon, SearchIcon, Select, Skeleton, useNow } from "@/ui";
+import { Button, EmptyState, ErrorState, EventsIcon, More, SearchIcon, Select, Skeleton, useNow } from "@/ui";
 import { propertySummary } from "./summary";
-import { LIVE_EVERY, usePaused } from "./usePaused";
-
-const PAGE = 50;
-/** Who reads this far back does not want the list to move. */
-const LIVE_PAGES = 2;
+import { useLiveList } from "./useLiveList";
 
 function Who({ id }: { id: string }) {
   const query = useQuery({ queryKey: keys.customer(id), queryFn: ({ signal }) => api.customer(id, signal), staleTime: 60_000 });
@@ -59,20 +55,12 @@ export function EventList({ name, customerId }: { name: string | undefined; cust
   const now = useNow();
   const navigate = useNavigate();
   const names = useEventNames();
-  const { paused, button } = usePaused();
   const filter = { ...(name ? { name } : {}), ...(customerId ? { customer_id: customerId } : {}) };
   const chosen = useQuery({ queryKey: keys.customer(customerId ?? ""), queryFn: ({ signal }) => api.customer(customerId!, signal), enabled: customerId !== undefined });
-  const query = useInfiniteQuery({
-    queryKey: keys.events(filter),
-    queryFn: ({ pageParam, signal }) => behaviourApi.events({ ...filter, cursor: pageParam, limit: PAGE }, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor ?? null,
-    refetchInterval: ({ state }) => (paused || (state.data?.pages.length ?? 0) > LIVE_PAGES ? false : LIVE_EVERY),
-    placeholderData: (previous) => previous,
-  });
+  const { query, rows, button } = useLiveList(customerId ? { of: "customer", customer_id: customerId } : { of: "events" }, keys.events(customerId ?? null, filter), (page, signal) =>
+    behaviourApi.events({ ...filter, ...page }, signal),
+  );
   const go = (search: { name?: string; customer?: string }) => void navigate({ to: "/events", search, replace: true });
-  const seen = new Set<string>();
-  const rows = (query.data?.pages.flatMap((page) => page.items) ?? []).filter((e) => !seen.has(e.id) && seen.add(e.id));
   const filtered = name !== undefined || customerId !== undefined;
   const options = names.map((n) => ({ value: n.name, label: eventName(n.name) }));
   return (
@@ -99,13 +87,7 @@ export function EventList({ name, customerId }: { name: string | undefined; cust
           ))}
         </ul>
       )}
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} />
     </div>
   );
 }

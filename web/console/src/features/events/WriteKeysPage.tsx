@@ -149,7 +149,7 @@ export function WriteKeysPage() {
     >
       {query.isPending ? (
         <Skeleton />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : rows.length === 0 ? (
         <EmptyState icon={<WriteKeysIcon />} title={t("writeKeys.emptyTitle")} actions={create}>

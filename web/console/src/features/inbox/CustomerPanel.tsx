@@ -71,8 +71,9 @@ function Past({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();
   const now = useNow();
   const query = usePastConversations(conversation.customer.id);
-  const others = (query.data?.items ?? []).filter((c) => c.id !== conversation.id);
   if (query.isPending) return <Skeleton lines={2} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  const others = query.data.items.filter((c) => c.id !== conversation.id);
   if (others.length === 0) return <p className="panel-muted">{t("panel.noPast")}</p>;
   return (
     <ul>
@@ -174,7 +175,7 @@ export function CustomerPanel({ conversation }: { conversation: Conversation }) 
         </section>
       )}
       {query.isPending && <Skeleton lines={6} />}
-      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isLoadingError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
       {customer && (
         <section className="standing">
           <CustomerStage customer={customer} />

@@ -1,4 +1,4 @@
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
@@ -99,6 +99,5 @@ export function usePastConversations(customerId: string) {
   return useQuery({
     queryKey: keys.conversationsOf(customerId),
     queryFn: ({ signal }) => api.conversations({ customer_id: customerId, status: "all", view: "all" }, null, 20, signal),
-    placeholderData: keepPreviousData,
   });
 }

@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 import { api } from "@/api/calls";
 import type { Conversation } from "@/api/types";
 import { useRealtime } from "@/realtime/provider";
+import { useVisible } from "@/ui/visible";
 
 /** Conversations marked unread by hand: they stay so until one leaves them. */
 const held = new Set<string>();
@@ -21,17 +22,6 @@ export function followCursor(conversationId: string, from: number, to: number): 
   if (told.get(conversationId)?.delete(to)) return;
   if (to < from) held.add(conversationId);
   if (to > from) held.delete(conversationId);
-}
-
-/** True while this tab can be seen. */
-export function useVisible(): boolean {
-  const [visible, setVisible] = useState(() => document.visibilityState === "visible");
-  useEffect(() => {
-    const change = () => setVisible(document.visibilityState === "visible");
-    document.addEventListener("visibilitychange", change);
-    return () => document.removeEventListener("visibilitychange", change);
-  }, []);
-  return visible;
 }
 
 /** Marks a conversation read when its newest message is really before the reader's eyes. */

@@ -9,7 +9,7 @@ import { CustomerPicker, type PickedCustomer } from "@/features/customers/Custom
 import { customerName } from "@/features/customers/name";
 import { ago, full, soon } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
-import { Alert, Button, CustomersIcon, EmptyState, ErrorState, Field, Modal, Select, Skeleton, Tag, useNow } from "@/ui";
+import { Alert, Button, CustomersIcon, EmptyState, ErrorState, Field, Modal, More, Select, Skeleton, Tag, useNow } from "@/ui";
 import { DataTable, type Columns } from "@/ui/table";
 import { inOrder, nodeOf } from "./graph";
 import { outcomeName } from "./numbers";
@@ -37,7 +37,7 @@ function Details({ journey, enrollment, names, onClose }: { journey: Journey; en
           {held.holdout && <> · {t("journeys.holdout")}</>}
         </p>
         {held.end_reason && <p className="flow-help">{endText(held.end_reason)}</p>}
-        {query.isPending ? <Skeleton lines={4} /> : query.isError ? <ErrorState error={query.error} onRetry={() => void query.refetch()} /> : <Steps steps={query.data.steps ?? []} graph={graphOf(journey)} names={names} now={now} />}
+        {query.isPending ? <Skeleton lines={4} /> : query.isLoadingError ? <ErrorState error={query.error} onRetry={() => void query.refetch()} /> : <Steps steps={query.data.steps ?? []} graph={graphOf(journey)} names={names} now={now} />}
         {held.state === "active" && held.wake_at && <Alert tone="info">{t("journeys.goesOnAt", { time: full(held.wake_at) })}</Alert>}
         <Link to="/customers/$customerId" params={{ customerId: enrollment.customer.id }}>
           {t("panel.profile")}
@@ -142,13 +142,7 @@ export function JourneyPeople({ journey, names, filter, onFilter }: Props) {
       ) : (
         <DataTable rows={rows} columns={columns} label={t("journeys.people")} onOpen={setOpen} />
       )}
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} />
       {open && <Details journey={journey} enrollment={open} names={names} onClose={() => setOpen(null)} />}
     </div>
   );

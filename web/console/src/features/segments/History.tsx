@@ -4,7 +4,7 @@ import type { Segment } from "@/api/segments";
 import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import { clock, dayKey, dayName, full } from "@/i18n/format";
-import { Button, EmptyState, ErrorState, FollowIcon, HistoryIcon, Skeleton, Tag, UnfollowIcon, useNow } from "@/ui";
+import { EmptyState, ErrorState, FollowIcon, HistoryIcon, More, Skeleton, Tag, UnfollowIcon, useNow } from "@/ui";
 import { useMembershipChanges } from "./queries";
 import { reasonText } from "./words";
 
@@ -50,13 +50,7 @@ export function History({ segment }: { segment: Segment }) {
           );
         })}
       </ul>
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} />
     </div>
   );
 }

@@ -18,7 +18,7 @@ function Copy({ id }: { id: string }) {
   const { t } = useTranslation();
   const query = useSegment(id);
   if (query.isPending) return <Skeleton lines={6} />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isLoadingError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const { name, description, rule } = query.data;
   return <SegmentForm start={{ name: t("segments.copyOf", { name }), description, rule }} />;
 }

@@ -6,7 +6,7 @@ import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
 import type { PickedCustomer } from "@/features/customers/CustomerPicker";
 import { ago, full } from "@/i18n/format";
-import { Button, CustomersIcon, Drawer, EmptyState, ErrorState, Input, SearchIcon, Skeleton, useNow } from "@/ui";
+import { Button, CustomersIcon, Drawer, EmptyState, ErrorState, Input, More, SearchIcon, Skeleton, useNow } from "@/ui";
 import { DataTable, type Columns } from "@/ui/table";
 import { useMembers } from "./queries";
 import { WhyAnswer, WhyCard } from "./WhyCard";
@@ -88,13 +88,7 @@ export function People({ segment }: { segment: Segment }) {
       ) : (
         <DataTable rows={rows} columns={columns} label={t("segments.tab.peoplePlain")} onOpen={(m) => void navigate({ to: "/customers/$customerId", params: { customerId: m.id } })} />
       )}
-      {query.hasNextPage && (
-        <div className="more">
-          <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} />
       <Drawer open={asked !== null || asking} title={asked ? t("why.of", { name: customerName(asked) }) : t("why.title")} size={460} onClose={() => (setAsked(null), setAsking(false))} destroyOnHidden>
         {asked ? <WhyAnswer rule={segment.rule} customer={asked} /> : asking && <WhyCard rule={segment.rule} />}
       </Drawer>

@@ -46,7 +46,8 @@ export function useMembers(id: string, q: string) {
     queryFn: ({ pageParam, signal }) => segmentsApi.members(id, q, pageParam, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor ?? null,
-    placeholderData: (previous) => previous,
+    // While one types; another segment's people are not this one's.
+    placeholderData: (previous, of) => (of?.queryKey[2] === id ? previous : undefined),
   });
 }
 

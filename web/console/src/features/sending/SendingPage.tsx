@@ -79,7 +79,7 @@ export function SendingPage() {
   const query = useQuery({ queryKey: keys.sending, queryFn: ({ signal }) => behaviourApi.sending(signal) });
   return (
     <Page narrow title={t("sending.title")} lead={t("sending.lead")}>
-      {query.isPending ? <Skeleton /> : query.isError ? <ErrorState error={query.error} onRetry={() => void query.refetch()} /> : <SendingForm held={query.data} readOnly={!manage} />}
+      {query.isPending ? <Skeleton /> : query.isLoadingError ? <ErrorState error={query.error} onRetry={() => void query.refetch()} /> : <SendingForm held={query.data} readOnly={!manage} />}
     </Page>
   );
 }

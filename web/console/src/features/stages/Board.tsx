@@ -9,7 +9,7 @@ import { stageName } from "@/features/segments/rules/names";
 import { usePermission } from "@/features/session/me";
 import { ago, full, number } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
-import { Button, IconButton, MoreIcon, Select, Skeleton, Tag, useNow, usePhone } from "@/ui";
+import { Button, IconButton, More, MoreIcon, Select, Skeleton, Tag, useNow, usePhone } from "@/ui";
 import { MoveDialog } from "./MoveDialog";
 import { useStagePeople } from "./queries";
 
@@ -122,13 +122,7 @@ function Column({ stageKey, name, count, ruled, onMove }: ColumnProps) {
           ))}
         </ul>
       )}
-      {query.hasNextPage && (
-        <div className="more">
-          <Button size="small" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            {t("common.loadMore")}
-          </Button>
-        </div>
-      )}
+      <More of={query} small />
     </section>
   );
 }

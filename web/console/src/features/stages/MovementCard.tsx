@@ -40,7 +40,7 @@ export function MovementCard({ stages }: { stages: Stage[] }) {
       </header>
       {query.isPending ? (
         <Skeleton lines={3} />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : ways.length === 0 ? (
         <p className="muted">{t("stages.noMovement")}</p>

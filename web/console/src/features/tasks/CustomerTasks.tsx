@@ -22,7 +22,7 @@ export function CustomerTasks({ customer, conversationId }: { customer: PickedCu
     <div className="customer-tasks" data-testid="customer-tasks">
       {query.isPending ? (
         <Skeleton lines={2} />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <p className="muted">
           {t("tasks.notLoaded")}{" "}
           <Button type="link" size="small" onClick={() => void query.refetch()}>

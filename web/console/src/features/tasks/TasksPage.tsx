@@ -5,7 +5,7 @@ import type { Task, TaskFilter } from "@/api/tasks";
 import { inTextField, layerOpen, shortcutLetter } from "@/features/shell/keyboard";
 import { useTeams } from "@/features/inbox/queries";
 import { useMe, usePermission } from "@/features/session/me";
-import { Button, EmptyState, ErrorState, Page, PlusIcon, Segmented, Skeleton, TasksIcon, useNow } from "@/ui";
+import { Button, EmptyState, ErrorState, More, Page, PlusIcon, Segmented, Skeleton, TasksIcon, useNow } from "@/ui";
 import { byDay } from "./days";
 import { useTasks } from "./queries";
 import { TaskForm } from "./TaskForm";
@@ -106,13 +106,7 @@ export function TasksPage({ whose, state }: { whose: TaskView; state: TaskStateV
             <Group name="later" tasks={days.later} now={now} />
           </>
         )}
-        {query.hasNextPage && (
-          <div className="more">
-            <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              {t("common.loadMore")}
-            </Button>
-          </div>
-        )}
+        <More of={query} />
       </div>
       {creating && <TaskForm onClose={() => setCreating(false)} />}
     </Page>

@@ -121,7 +121,7 @@ export function TeammatesPage() {
       {!manage && <Alert tone="info">{t("teammates.readOnly")}</Alert>}
       {query.isPending ? (
         <Skeleton lines={6} />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : (
         <div className="stack">

@@ -109,7 +109,7 @@ export function TeamsPage() {
     <Page narrow title={t("teams.title")} lead={t("teams.lead")} actions={teams.length > 0 && create}>
       {query.isPending ? (
         <Skeleton />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : teams.length === 0 ? (
         <EmptyState icon={<TeamsIcon />} title={t("teams.emptyTitle")} actions={create}>

@@ -116,7 +116,7 @@ export function TokensPage() {
     >
       {query.isPending ? (
         <Skeleton />
-      ) : query.isError ? (
+      ) : query.isLoadingError ? (
         <ErrorState error={query.error} onRetry={() => void query.refetch()} />
       ) : tokens.length === 0 ? (
         <EmptyState icon={<TokensIcon />} title={t("tokens.emptyTitle")} actions={create}>
