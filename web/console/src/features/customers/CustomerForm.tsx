@@ -1,13 +1,13 @@
 import { useMutation } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useEffect, useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
-import type { Customer } from "@/api/types";
+import type { Customer, CustomerPatch } from "@/api/types";
 import { fieldProblems } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
 import { Button, DeleteIcon, Field, FormProblem, IconButton, Input, PlusIcon, Section, Select, toast } from "@/ui";
 import { SaveBar } from "@/ui/save-bar";
-import { attributeText, parseAttribute } from "./attributes";
+import { attributeText, changedAttributes } from "./attributes";
 
 interface Row {
   key: number;
@@ -25,24 +25,30 @@ interface Values {
 let serial = 0;
 const row = (name: string, value: string): Row => ({ key: ++serial, name, value });
 
-function valuesOf(customer: Customer): Values {
+/** A record as the form shows it; rows that were shown before stay the same rows. */
+function valuesOf(customer: Customer, shown: Row[] = []): Values {
   return {
     name: customer.name ?? "",
     locale: customer.locale ?? "",
     timezone: customer.timezone ?? "",
-    rows: Object.entries(customer.attributes).map(([name, value]) => row(name, attributeText(value))),
+    rows: Object.entries(customer.attributes).map(([name, value]) => ({ ...(shown.find((r) => r.name === name) ?? row(name, "")), value: attributeText(value) })),
   };
 }
 
-/** The rows as an object; untouched values keep their exact type. */
-function attributesOf(rows: Row[], before: Record<string, unknown>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const { name, value } of rows) {
-    const key = name.trim();
-    if (!key) continue;
-    out[key] = key in before && attributeText(before[key]) === value ? before[key] : parseAttribute(value);
-  }
-  return out;
+const textOf = ({ rows, ...rest }: Values): string => JSON.stringify([rest, rows.map(({ name, value }) => [name, value])]);
+const same = (a: Values, b: Values): boolean => textOf(a) === textOf(b);
+
+/** Only what was changed here: what came in meanwhile stays. */
+function patchOf(start: Values, values: Values): CustomerPatch {
+  const name = values.name.trim();
+  const timezone = values.timezone.trim();
+  const attributes = changedAttributes(start.rows, values.rows);
+  return {
+    ...(name === start.name ? {} : { name: name || null }),
+    ...(values.locale === start.locale ? {} : { locale: values.locale || null }),
+    ...(timezone === start.timezone ? {} : { timezone: timezone || null }),
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+  };
 }
 
 function AttributeRows({ rows, onChange }: { rows: Row[]; onChange: (rows: Row[]) => void }) {
@@ -74,21 +80,30 @@ export function CustomerForm({ customer, readOnly }: { customer: Customer; readO
   const [values, setValues] = useState(start);
   const [duplicate, setDuplicate] = useState<string>();
   const save = useMutation({
-    mutationFn: () =>
-      api.updateCustomer(customer.id, {
-        name: values.name.trim() || null,
-        locale: values.locale || null,
-        timezone: values.timezone.trim() || null,
-        attributes: attributesOf(values.rows, customer.attributes),
-      }),
+    mutationFn: () => api.updateCustomer(customer.id, patchOf(start, values)),
     onSuccess: (saved) => {
       feed.putCustomer(saved);
-      const next = valuesOf(saved);
+      const next = valuesOf(saved, values.rows);
       setStart(next);
       setValues(next);
       toast(t("common.saved"));
     },
   });
+  const dirty = !same(values, start);
+  useEffect(() => {
+    // What a teammate or the person's own acts have changed shows, unless somebody is writing here.
+    const next = valuesOf(customer, start.rows);
+    if (dirty || same(next, start)) return;
+    setStart(next);
+    setValues(next);
+  }, [customer, dirty, start]);
+  const discard = () => {
+    const next = valuesOf(customer, start.rows);
+    setStart(next);
+    setValues(next);
+    setDuplicate(undefined);
+    save.reset();
+  };
   const problems = fieldProblems(save.error);
   const submit = () => {
     const names = values.rows.map((r) => r.name.trim()).filter(Boolean);
@@ -128,7 +143,7 @@ export function CustomerForm({ customer, readOnly }: { customer: Customer; readO
           </div>
         </Section>
       </fieldset>
-      <SaveBar dirty={JSON.stringify(values) !== JSON.stringify(start)} busy={save.isPending} onSave={submit} onDiscard={() => setValues(start)} />
+      <SaveBar dirty={dirty} busy={save.isPending} onSave={submit} onDiscard={discard} />
     </form>
   );
 }

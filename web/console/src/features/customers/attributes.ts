@@ -20,3 +20,21 @@ export function parseAttribute(text: string): unknown {
   }
   return text;
 }
+
+interface Named {
+  name: string;
+  value: string;
+}
+
+/**
+ * What of the attributes was changed between two forms of them: null takes one
+ * away. What was left alone is not named, so that what came in meanwhile stays.
+ */
+export function changedAttributes(before: Named[], after: Named[]): Record<string, unknown> {
+  const was = new Map(before.map(({ name, value }) => [name, value]));
+  const is = new Map(after.map(({ name, value }) => [name.trim(), value]));
+  is.delete("");
+  const changed = [...is].filter(([name, value]) => was.get(name) !== value).map(([name, value]) => [name, parseAttribute(value)]);
+  const gone = [...was.keys()].filter((name) => !is.has(name)).map((name) => [name, null]);
+  return Object.fromEntries([...changed, ...gone]) as Record<string, unknown>;
+}
