@@ -34,7 +34,7 @@ export class ApiError extends Error {
 }
 
 export const API = "/api/v1";
-export const CSRF_HEADER = "X-Fanward-CSRF";
+const CSRF_HEADER = "X-Fanward-CSRF";
 
 type Query = Record<string, string | number | boolean | null | undefined>;
 

@@ -38,6 +38,7 @@ export async function startI18n(locale: Locale): Promise<void> {
     interpolation: { escapeValue: false },
     react: { useSuspense: false },
     returnNull: false,
+    showSupportNotice: false,
   });
   await setLocale(locale);
 }

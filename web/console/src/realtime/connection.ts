@@ -40,7 +40,7 @@ const OPEN_WITHIN = 15_000;
 /** A connection that lasted this long deserves an immediate return. */
 const WORTHWHILE = 1_000;
 
-export const browserClock: Clock = {
+const browserClock: Clock = {
   now: () => Date.now(),
   after: (ms, run) => {
     const id = setTimeout(run, ms);

@@ -89,7 +89,7 @@ export function placeConversation(
 /** Takes a conversation out of a list. */
 export const removeConversation = without;
 
-export function isUnread(c: Conversation): boolean {
+function isUnread(c: Conversation): boolean {
   return c.inbound_count > c.read_inbound_count;
 }
 

@@ -51,7 +51,7 @@ export function paintTheme(choice: ThemeChoice): void {
 }
 
 const palette = {
-  light: { colorPrimary: "#0f766e", colorError: "#b42318", colorSuccess: "#157347", colorWarning: "#8a5a00", colorText: "#1c2424", colorTextSecondary: "#566161", colorTextPlaceholder: "#697474", colorBgBase: "#ffffff", colorBorder: "#cfd5d5", colorBorderSecondary: "#e4e7e7" },
+  light: { colorPrimary: "#0f766e", colorPrimaryBg: "#e6f2f0", colorPrimaryBgHover: "#d5e9e6", colorError: "#b42318", colorSuccess: "#157347", colorWarning: "#8a5a00", colorText: "#1c2424", colorTextSecondary: "#566161", colorTextPlaceholder: "#697474", colorBgBase: "#ffffff", colorBorder: "#cfd5d5", colorBorderSecondary: "#e4e7e7" },
   dark: { colorPrimary: "#4fb3a5", colorError: "#ffa79d", colorSuccess: "#63c592", colorWarning: "#f0c265", colorText: "#e6eaea", colorTextSecondary: "#aab4b4", colorTextPlaceholder: "#8d9898", colorBgBase: "#171a1a", colorBorder: "#3b4343", colorBorderSecondary: "#2a3030", colorBgContainer: "#171a1a", colorBgElevated: "#1f2424", colorTextLightSolid: "#06201d" },
 };
 

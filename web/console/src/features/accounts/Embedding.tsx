@@ -12,7 +12,7 @@ import { identityExamples, pageExample, type ExampleLanguage } from "./examples"
 const languages = Object.keys(identityExamples) as ExampleLanguage[];
 
 /** The line to paste into a website. */
-export function embedLine(account: Account, origin: string): string {
+function embedLine(account: Account, origin: string): string {
   return `<script async src="${origin}/widget.js" data-account="${account.key}"></script>`;
 }
 

@@ -64,9 +64,9 @@ function Open({ conversation, onBack }: { conversation: Conversation; onBack: ()
   const actions = useConversationActions(conversation)!;
   const { query } = useThread(conversation.id);
   useCommands(conversation, actions, setMenu, composer);
-  const { id, number } = conversation;
+  const { id, number, channel } = conversation;
   const { name, label } = conversation.customer;
-  useEffect(() => remember({ id, number, name, label }), [id, label, name, number]);
+  useEffect(() => remember({ id, number, name, label, channel }), [channel, id, label, name, number]);
   useEffect(() => () => void closeOverlay(), [id]);
 
   return (

@@ -5,6 +5,7 @@ interface Recent {
   name: string | null;
   label: string;
   number: number;
+  channel: string;
 }
 
 const KEY = "fanward.recent";

@@ -15,7 +15,7 @@ import type { DraftHandle } from "./useDraft";
 type Act = "pause" | "resume" | "stop";
 
 /** Pausing, going on and stopping; stopping asks, because it cannot be undone. */
-export function useMoves(journey: Pick<Journey, "id" | "name">) {
+function useMoves(journey: Pick<Journey, "id" | "name">) {
   const { t } = useTranslation();
   const cache = useQueryClient();
   const confirm = useConfirm();

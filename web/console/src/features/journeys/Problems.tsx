@@ -5,7 +5,7 @@ import { nodeOf, TRIGGER } from "./graph";
 import { problemText, titleOf } from "./words";
 
 /** Everything that keeps a journey from being published, each leading to its place. */
-export function ProblemList({ graph, problems, onJump }: { graph: Graph; problems: FlowProblem[]; onJump: (id: string) => void }) {
+function ProblemList({ graph, problems, onJump }: { graph: Graph; problems: FlowProblem[]; onJump: (id: string) => void }) {
   const { t } = useTranslation();
   if (problems.length === 0) return <p className="flow-help">{t("journeys.noProblems")}</p>;
   return (

@@ -9,7 +9,7 @@ import { titleOf, wayName } from "./words";
 const BEND = 10;
 
 /** A line of right angles with rounded corners. */
-export function pathOf(points: readonly Point[]): string {
+function pathOf(points: readonly Point[]): string {
   let path = "";
   points.forEach(([x, y], i) => {
     const before = points[i - 1];

@@ -14,9 +14,6 @@ export interface Outlet extends Exit {
   to: string;
 }
 
-/** Kinds at which a journey forks. */
-const forks: ReadonlySet<NodeKind> = new Set(["wait", "branch", "split"]);
-
 export function nodeOf(graph: Graph, id: string): FlowNode | undefined {
   return graph.nodes.find((n) => n.id === id);
 }
@@ -199,8 +196,6 @@ export function addWay(node: FlowNode): FlowNode {
   if (node.kind === "split") return { ...node, ways: [...ways, { percent: 0, next: ways[ways.length - 1]?.next ?? "" }] };
   return { ...node, ways: [...ways, { rule: { kind: "all", of: [] }, next: node.else ?? "" }] };
 }
-
-export const isFork = (kind: NodeKind): boolean => forks.has(kind);
 
 /** The nodes in the order in which one meets them; then those nobody meets. */
 export function inOrder(graph: Graph): FlowNode[] {

@@ -203,7 +203,7 @@ function straighten(points: Point[]): Point[] {
   });
 }
 
-export const lineId = (exit: { node: string; port: string }): string => `${exit.node}:${exit.port}`;
+const lineId = (exit: { node: string; port: string }): string => `${exit.node}:${exit.port}`;
 
 /**
  * Places a journey from the top down. Ways keep their order from left to

@@ -9,11 +9,16 @@ import { useMe, useUpdateMe } from "@/features/session/me";
 import { useSetup } from "@/features/session/setup";
 import { describe } from "@/i18n/problem";
 import { locales } from "@/i18n";
-import { Avatar, Dropdown, HelpIcon, PreferencesIcon, SignOutIcon, toastError, type MenuProps } from "@/ui";
+import { Avatar, Dropdown, EmailIcon, ExitIcon, HelpIcon, LocaleIcon, PreferencesIcon, SandboxIcon, ShopIcon, SignOutIcon, ThemeIcon, toastError, usePhone, WechatIcon, type MenuProps } from "@/ui";
 import { dialog } from "./dialogs";
 import type { PageEntry } from "./pages";
 
 const themes: ThemeChoice[] = ["system", "light", "dark"];
+const sandboxPages = [
+  { name: "shop", icon: <ShopIcon /> },
+  { name: "phones", icon: <WechatIcon /> },
+  { name: "mailbox", icon: <EmailIcon /> },
+] as const;
 
 interface Props {
   placement: "topLeft" | "topRight";
@@ -30,6 +35,7 @@ export function MenuOfMine({ placement, pages = [], children }: Props) {
   const update = useUpdateMe();
   const navigate = useNavigate();
   const cache = useQueryClient();
+  const phone = usePhone();
   const sandbox = useSetup()?.sandbox;
   const signOut = useMutation({
     mutationFn: api.signOut,
@@ -57,18 +63,24 @@ export function MenuOfMine({ placement, pages = [], children }: Props) {
     ...(pages.length > 0 ? [{ type: "divider" as const }] : []),
     { type: "group", label: t("availability.label"), key: "availability", children: (["available", "away"] as const).map((value) => ({ key: `availability:${value}`, label: t(`availability.${value}`) })) },
     { type: "divider" },
-    { key: "locale", label: t("locale.label"), children: locales.map((value) => ({ key: `locale:${value}`, label: t(`locale.${value}`) })) },
-    { key: "theme", label: t("theme.label"), children: themes.map((value) => ({ key: `theme:${value}`, label: t(`theme.${value}`) })) },
+    { key: "locale", icon: <LocaleIcon />, label: t("locale.label"), children: locales.map((value) => ({ key: `locale:${value}`, label: t(`locale.${value}`) })) },
+    { key: "theme", icon: <ThemeIcon />, label: t("theme.label"), children: themes.map((value) => ({ key: `theme:${value}`, label: t(`theme.${value}`) })) },
     ...(sandbox
       ? [
           {
             key: "sandbox",
+            // Beside the menu of a phone there is no room for another one.
+            ...(phone ? { type: "group" as const } : { icon: <SandboxIcon /> }),
             label: t("sandbox.label"),
-            children: (["shop", "phones", "mailbox"] as const).map((page) => ({
-              key: `sandbox:${page}`,
-              label: <span data-testid={`sandbox-${page}`}>{t(`sandbox.${page}`)}</span>,
+            children: sandboxPages.map(({ name, icon }) => ({
+              key: `sandbox:${name}`,
+              icon,
+              label: <span data-testid={`sandbox-${name}`}>{t(`sandbox.${name}`)}</span>,
+              title: t("common.newWindow"),
+              extra: <ExitIcon aria-hidden="true" />,
             })),
           },
+          ...(phone ? [{ type: "divider" as const }] : []),
         ]
       : []),
     { key: "preferences", icon: <PreferencesIcon />, label: t("nav.preferences") },
@@ -94,6 +106,7 @@ export function MenuOfMine({ placement, pages = [], children }: Props) {
     <Dropdown
       trigger={["click"]}
       placement={placement}
+      rootClassName="me-menu"
       // Opened by a click, as on a phone: on the way to an item the pointer may cross its neighbour.
       menu={{ items, onClick: choose, triggerSubMenuAction: "click", selectedKeys: [`availability:${me.availability}`, `locale:${me.locale}`, `theme:${me.theme}`] }}
     >

@@ -5,11 +5,12 @@ import { useTranslation } from "react-i18next";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { ThemeChoice } from "@/api/types";
+import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { customerName } from "@/features/customers/name";
 import { useRecent } from "@/features/inbox/recent";
 import { may, useMe, useUpdateMe } from "@/features/session/me";
 import { locales } from "@/i18n";
-import { CustomersIcon, Kbd, Modal, PreferencesIcon, WebchatIcon } from "@/ui";
+import { CustomersIcon, Kbd, Modal, PreferencesIcon, Skeleton } from "@/ui";
 import { useOfferedCommands } from "./commands";
 import { pagesFor } from "./pages";
 
@@ -24,7 +25,8 @@ interface Entry {
 
 const themes: ThemeChoice[] = ["system", "light", "dark"];
 
-function useEntries(query: string): Entry[] {
+/** What fits what was typed, and whether customers are still being looked for. */
+function useEntries(query: string): { entries: Entry[]; searching: boolean } {
   const { t } = useTranslation();
   const me = useMe();
   const update = useUpdateMe();
@@ -41,7 +43,7 @@ function useEntries(query: string): Entry[] {
   const fixed = useMemo(() => {
     const entries: Entry[] = offered.map((c) => ({ ...c, group: t("palette.conversation") }));
     for (const r of recent) {
-      entries.push({ id: `recent-${r.id}`, group: t("palette.recent"), label: `${customerName(r)} · #${r.number}`, icon: <WebchatIcon />, run: () => void navigate({ to: "/inbox/$conversationId", params: { conversationId: r.id } }) });
+      entries.push({ id: `recent-${r.id}`, group: t("palette.recent"), label: `${customerName(r)} · #${r.number}`, icon: <ChannelIcon channel={r.channel} silent />, run: () => void navigate({ to: "/inbox/$conversationId", params: { conversationId: r.id } }) });
     }
     for (const page of pagesFor(me)) {
       entries.push({ id: page.name, group: t("palette.pages"), label: t("palette.go", { page: t(`nav.${page.name}`) }), icon: page.icon, run: () => void navigate({ to: page.to }) });
@@ -70,7 +72,7 @@ function useEntries(query: string): Entry[] {
         run: () => void navigate({ to: "/customers/$customerId", params: { customerId: c.id } }),
       }))
     : [];
-  return [...matching, ...customers];
+  return { entries: [...matching, ...customers], searching: found.isLoading };
 }
 
 /** Finds pages, conversations, customers and commands by typing. */
@@ -79,7 +81,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
   // What is listed is always what was typed last: Enter may follow the last letter at once.
-  const entries = useEntries(query);
+  const { entries, searching } = useEntries(query);
   const listId = useId();
   const selected = Math.min(at, entries.length - 1);
 
@@ -143,7 +145,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
             </div>
           </div>
         ))}
-        {entries.length === 0 && <div className="palette-none">{t("palette.none", { query })}</div>}
+        {entries.length === 0 && (searching ? <Skeleton lines={2} /> : <div className="palette-none">{t("palette.none", { query })}</div>)}
       </div>
     </Modal>
   );

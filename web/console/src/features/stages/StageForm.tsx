@@ -17,7 +17,7 @@ interface Props {
 }
 
 /** A key from an English name: what programs call the stage. */
-export function keyFrom(name: string): string {
+function keyFrom(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "_")

@@ -93,7 +93,7 @@ export function windowText(window: RuleWindow | undefined): string {
 export type CountOp = "at_least" | "more_than" | "at_most" | "less_than" | "equals" | "not_equals";
 export const countOps: CountOp[] = ["at_least", "at_most", "equals", "more_than", "less_than", "not_equals"];
 
-export function countOpText(op: Comparison | undefined): string {
+function countOpText(op: Comparison | undefined): string {
   const known = countOps.find((o) => o === op) ?? "at_least";
   return i18n.t(`rule.count.${known}`);
 }
