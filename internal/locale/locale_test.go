@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -252,5 +253,45 @@ func TestFromEnvironment(t *testing.T) {
 		if got := locale.FromEnvironment(func(k string) string { return c.env[k] }, "zh-CN"); got != c.want {
 			t.Errorf("%v gives %s, want %s", c.env, got, c.want)
 		}
+	}
+}
+
+// unshown are words of the glossary that no page has had to say in Chinese yet.
+var unshown = []string{"主动触达", "人群归属", "来由", "绑定码", "身份冲突", "追踪调用"}
+
+// TestGlossaryIsSpoken: the Chinese words of the glossary are those that people
+// read, so no second word for a thing creeps in.
+func TestGlossaryIsSpoken(t *testing.T) {
+	var spoken strings.Builder
+	err := filepath.WalkDir(filepath.Join("catalog", locale.Chinese), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		spoken.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	glossary, err := os.ReadFile("../../docs/glossary.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := 0
+	for _, line := range strings.Split(string(glossary), "\n") {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 4 || cells[1] == "中文" || cells[1] == "–" {
+			continue
+		}
+		for _, word := range strings.Split(cells[1], "、") {
+			words++
+			if strings.Contains(spoken.String(), word) == slices.Contains(unshown, word) {
+				t.Errorf("%s: %q must be spoken, or be among the words that are not shown", cells[0], word)
+			}
+		}
+	}
+	if words < 40 {
+		t.Errorf("only %d words were found", words)
 	}
 }
