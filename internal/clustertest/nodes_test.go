@@ -39,16 +39,23 @@ type cluster struct {
 	account struct{ ID, Key string }
 }
 
-// open starts nodes; redis is "" for none.
+// open starts nodes on an empty database; redis is "" for none.
 func open(t testing.TB, redis string, count int) *cluster {
 	t.Helper()
+	return openOn(t, testkit.PostgresURL(t), redis, count)
+}
+
+// openOn starts nodes on a database, each with the options.
+func openOn(t testing.TB, database, redis string, count int, options ...testkit.ProgramOption) *cluster {
+	t.Helper()
 	c := &cluster{t: t, env: []testkit.ProgramOption{
-		testkit.WithPostgres(testkit.PostgresURL(t)), testkit.WithEnv("FANWARD_SECRET_KEY", "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="),
+		testkit.WithPostgres(database), testkit.WithEnv("FANWARD_SECRET_KEY", "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="),
 		testkit.WithEnv("FANWARD_FILES_URL", "file://"+t.TempDir()), testkit.WithEnv("FANWARD_SANDBOX_MODE", "off"), testkit.WithEnv("FANWARD_HTTP_DRAIN_WAIT", "1s"),
 	}}
 	if redis != "" {
 		c.env = append(c.env, testkit.WithRedis(redis))
 	}
+	c.env = append(c.env, options...)
 	for range count {
 		c.start()
 	}
@@ -189,6 +196,8 @@ type socket struct {
 
 type frame struct {
 	T          string          `json:"t"`
+	Code       string          `json:"code"`
+	ClientKey  string          `json:"client_key"`
 	Node       string          `json:"node"`
 	Kind       string          `json:"kind"`
 	Position   string          `json:"position"`
