@@ -3,6 +3,7 @@ package testkit
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -107,12 +108,17 @@ func folder(name string, cred *syscall.Credential) (string, error) {
 	return dir, nil
 }
 
-// FreePort gives a loopback port that was free a moment ago.
+// FreePort gives a loopback port that was free a moment ago. It lies below those
+// from which the system takes the near ends of lines: one of these, on a busy
+// machine, would else be there first, now or while whoever listens is restarted.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("a free port: %w", err)
+	var err error
+	for range 100 {
+		port := 20_000 + rand.IntN(12_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("a free port: %w", err)
 }
