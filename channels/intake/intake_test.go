@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/channels/intake"
+	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit"
 	"github.com/fanward/fanward/internal/testkit/house"
 )
@@ -74,14 +76,20 @@ func (b *bench) keep(lane, key, body string) bool {
 
 // start runs the intake as a process named holder would.
 func (b *bench) start(holder string, alone bool) (stop func()) {
+	wake, unsubscribe := b.Bus.Subscribe(intake.Topic, 1)
+	b.t.Cleanup(unsubscribe)
+	return b.startOn(wake, holder, alone)
+}
+
+// startOn is start for a process that only wake tells of anything.
+func (b *bench) startOn(wake <-chan []byte, holder string, alone bool) (stop func()) {
 	in := intake.New(intake.Options{DB: b.DB, Clock: b.Clock, IDs: b.IDs, Accounts: b.Accounts, Holder: holder})
 	in.Register("webchat", b.desk)
 	ctx, cancel := context.WithCancel(b.Ctx())
-	wake, unsubscribe := b.Bus.Subscribe(intake.Topic, 1)
 	var running sync.WaitGroup
 	running.Go(func() { in.Run(ctx, wake, alone) })
 	var once sync.Once
-	stop = func() { once.Do(func() { cancel(); running.Wait(); unsubscribe() }) }
+	stop = func() { once.Do(func() { cancel(); running.Wait() }) }
 	b.t.Cleanup(stop)
 	return stop
 }
@@ -220,6 +228,49 @@ func TestCrashes(t *testing.T) {
 		n, err := b.Intake.Forget(b.Ctx(), b.Clock.Now().Add(time.Second), 10)
 		if n != 2 || err != nil || b.Number("SELECT count(*) FROM inbound") != 0 {
 			t.Errorf("%d %v", n, err)
+		}
+	})
+}
+
+// A process that was stopped in the middle of handling, and taken for dead by
+// another one, wakes when that one has done it: what it does then is a repeat, what
+// it says of it is not heard, and what came after is handled once.
+func TestSleeper(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		asleep, wake := make(chan struct{}), make(chan struct{})
+		var once atomic.Bool
+		b.desk.answer = func(raw intake.Raw) error {
+			slept := once.CompareAndSwap(false, true)
+			if slept {
+				close(asleep)
+				<-wake
+			}
+			if _, err := b.Inbox.Receive(b.Ctx(), b.Inbound(b.Account, raw.Lane, raw.Key, string(raw.Body))); err != nil || !slept {
+				return err
+			}
+			return intake.Refuse("unreadable", errors.New("said by a sleeper"))
+		}
+		b.keep("lin", "1", "hello")
+		b.keep("lin", "2", "again")
+		stop := b.startOn(nil, "sleeper", false)
+		awake := sync.OnceFunc(func() { close(wake) })
+		defer awake() // a test that fails must not wait for it
+		<-asleep
+		if err := b.DB.Write(b.Ctx(), func(tx *store.Tx) error { return b.Intake.ReleaseTx(tx, "sleeper") }); err != nil {
+			t.Fatal(err)
+		}
+		b.start("other", false)
+		b.becomes("done", 2)
+		awake()
+		stop()
+		if n := b.Number("SELECT count(*) FROM inbound WHERE state = 'done' AND attempt <= 2"); n != 2 {
+			t.Errorf("%d of 2 are done", n)
+		}
+		if n := b.Number("SELECT count(*) FROM messages WHERE direction = 'in'"); n != 2 {
+			t.Errorf("%d messages", n)
+		}
+		if got := fmt.Sprint(b.desk.of("lin")); got != "[lin:hello lin:hello lin:again]" {
+			t.Error(got)
 		}
 	})
 }

@@ -238,3 +238,32 @@ func TestBehindAPooler(t *testing.T) {
 		t.Errorf("a setting that the pooler refuses: %v", err)
 	}
 }
+
+// One line that went silent, as a firewall leaves it, delays whoever has it and is
+// no reason to refuse others as if there were too many.
+func TestASilentLineIsNoQueue(t *testing.T) {
+	proxy, through := testkit.Through(t, testkit.PostgresURL(t))
+	db := openURL(t, through)
+	write(t, db, put("before"))
+	proxy.HalfOpen()
+	begun, done := make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	go func() {
+		done <- db.Write(background, func(tx *store.Tx) error {
+			once.Do(func() { close(begun) })
+			return put("delayed")(tx)
+		})
+	}()
+	testkit.Eventually(t, 20*time.Second, "nobody waits for their turn", func() bool {
+		select {
+		case <-begun:
+			t.Fatal("it has begun before anybody else would have been let in")
+		default:
+		}
+		return db.SQL().Stats().InUse == 1 && db.Waiting() == 0
+	})
+	proxy.Cut()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
