@@ -111,3 +111,10 @@ func Hasten(t interface{ Cleanup(func()) }) {
 
 // Told is what whoever calls the store hears of an error of the driver.
 func Told(err error) error { return (&DB{}).wrap("do", err) }
+
+// Rush makes a write that has to start anew count its tries alone.
+func Rush(t interface{ Cleanup(func()) }) {
+	before := postgresPatience
+	postgresPatience = 0
+	t.Cleanup(func() { postgresPatience = before })
+}

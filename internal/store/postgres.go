@@ -16,10 +16,12 @@ import (
 
 const (
 	postgresConns = 24
-	// A closure that never comes to its end is given up after both.
-	postgresRetries  = 8
-	postgresPatience = 3 * time.Second
+	// A closure that never comes to its end is given up after both: on a machine
+	// that is busy a few tries take as long.
+	postgresRetries = 32
 )
+
+var postgresPatience = 3 * time.Second
 
 // writePostgres runs fn in a transaction of its own and repeats it when the
 // engine asks for that.
@@ -104,8 +106,6 @@ func (db *DB) dropIdle(c *sql.Conn) {
 // beginPostgres takes a connection and opens a transaction on it. A connection
 // that died while it rested in the pool is no reason to fail.
 func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
-	t := db.turns.join()
-	defer db.turns.leave(t)
 	patient := ctx
 	if patience := patienceOf(ctx); patience > 0 {
 		var cancel context.CancelFunc
@@ -113,7 +113,7 @@ func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 		defer cancel()
 	}
 	for try := 0; ; try++ {
-		c, err := db.readers.Conn(patient)
+		c, err := db.takeConn(patient)
 		if err != nil && ctx.Err() == nil && patient.Err() != nil {
 			db.refused()
 			return nil, nil, errOverloaded
@@ -133,6 +133,14 @@ func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 			return nil, nil, err
 		}
 	}
+}
+
+// takeConn waits for a connection. From there on nobody waits for their turn, even
+// if that line turns out to be dead: one of those is nothing to the others.
+func (db *DB) takeConn(ctx context.Context) (*sql.Conn, error) {
+	t := db.turns.join()
+	defer db.turns.leave(t)
+	return db.readers.Conn(ctx)
 }
 
 // protect runs the closure and what it has left for its end, and turns a panic

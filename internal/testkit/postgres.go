@@ -57,6 +57,11 @@ func PostgresURL(t testing.TB) string {
 	if _, err := postgres.admin.Exec(create); err != nil {
 		t.Fatalf("%s: %v", create, err)
 	}
+	if postgres.template == "" {
+		if err := migrateAt(postgresURL(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() {
 		if _, err := postgres.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			t.Errorf("drop the test's database: %v", err)
@@ -91,18 +96,25 @@ func startPostgres() {
 }
 
 func makeTemplate() error {
-	ctx := context.Background()
 	if _, err := postgres.admin.Exec("CREATE DATABASE " + postgresTemplate); err != nil {
 		return fmt.Errorf("make the template: %w", err)
 	}
-	db, err := store.Open(ctx, store.Options{URL: postgresURL(postgresTemplate)})
-	if err != nil {
-		return fmt.Errorf("open the template: %w", err)
-	}
-	if err := errors.Join(db.Migrate(ctx), db.Close()); err != nil {
-		return fmt.Errorf("migrate the template: %w", err)
+	if err := migrateAt(postgresURL(postgresTemplate)); err != nil {
+		return err
 	}
 	postgres.template = postgresTemplate
+	return nil
+}
+
+func migrateAt(address string) error {
+	ctx := context.Background()
+	db, err := store.Open(ctx, store.Options{URL: address})
+	if err != nil {
+		return fmt.Errorf("open a new database: %w", err)
+	}
+	if err := errors.Join(db.Migrate(ctx), db.Close()); err != nil {
+		return fmt.Errorf("migrate a new database: %w", err)
+	}
 	return nil
 }
 
