@@ -53,6 +53,11 @@ test-lanes:
 .PHONY: test-go
 test-go: ## Go tests on real engines; nothing may be skipped
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m ./...
+	FANWARD_TEST_STRICT=1 FANWARD_TEST_PGBOUNCER=1 $(GO) test -timeout 10m -run '^($(POOLED))$$/^postgres$$' ./channels/outbox ./inbox ./segments
+
+# Those of the suites' tests in which most meets on PostgreSQL: every day they run
+# behind PgBouncer, too. In the long run whole suites do.
+POOLED := TestTwoDispatchers|TestSleeperSendsOnce|TestConcurrentMessagesAreOneOrder|TestConcurrentRepeatsAreOneMessage|TestIdentifyWhileMessagesCome|TestManyAtOnce
 
 .PHONY: test-race
 test-race: ## The Go tests whose goroutines meet, under the race detector
@@ -114,14 +119,15 @@ bench-growth: build ## What grows with the data, with PEOPLE customers (10000, 1
 	for n in $(or $(PEOPLE),10000 100000 1000000); do $(GO) run ./bench -bin $(BIN) -only segments,journeys -people $$n -nodes $(or $(NODES),0); done
 
 .PHONY: soak
-soak: setup build ## The long runs, about an hour and a half: crashes, faults, the browser stories again and again, the cluster, fuzzing
+soak: setup build ## The long runs, about an hour and a half: crashes, faults, upgrades, whole suites behind PgBouncer, the browser stories again and again, the cluster, fuzzing
 	@$(MAKE) --no-print-directory soak-go & go=$$!; ended=0; \
 	$(MAKE) --no-print-directory soak-web || ended=1; \
 	wait $$go || ended=1; exit $$ended
 
 .PHONY: soak-go
 soak-go: ## The half of soak that needs no browser
-	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./customers ./internal/crashtest/... ./internal/faulttest/... ./internal/store/... ./segments/...
+	FANWARD_TEST_STRICT=1 FANWARD_SOAK=1 $(GO) test -timeout 60m -count=1 ./cmd/fanward ./customers ./internal/clustertest ./internal/crashtest/... ./internal/faulttest/... ./internal/store/... ./segments/...
+	FANWARD_TEST_STRICT=1 FANWARD_TEST_PGBOUNCER=1 $(GO) test -timeout 60m -count=1 ./channels/outbox ./inbox ./segments ./journeys ./internal/store/...
 	FANWARD_TEST_STRICT=1 $(GO) test -timeout 60m $(RACE) ./customers ./inbox ./segments ./journeys
 	.ci/fuzz 60s
 
