@@ -63,6 +63,11 @@ func (b *balancer) pick() *testkit.Process {
 // teammate's socket, which is sent elsewhere, misses nothing.
 func TestRollingRestart(t *testing.T) {
 	c := open(t, testkit.Redis(t).URL(), 2)
+	c.rolls(t, func(p *testkit.Process) { p.Restart(syscall.SIGTERM) })
+}
+
+// rolls begins each node anew while people write.
+func (c *cluster) rolls(t *testing.T, anew func(p *testkit.Process)) {
 	b := newBalancer(t, c.nodes)
 	lin := c.hire(0, "lin", "manager")
 	stop, enough := make(chan struct{}), make(chan struct{})
@@ -97,7 +102,7 @@ func TestRollingRestart(t *testing.T) {
 	for _, p := range c.nodes {
 		before := watch.count()
 		testkit.Eventually(t, soon, "messages flow", func() bool { return watch.count() > before+20 })
-		p.Restart(syscall.SIGTERM)
+		anew(p)
 		testkit.Eventually(t, soon, "both are ready", func() bool { return b.ready[0].Load() && b.ready[1].Load() })
 	}
 	before := watch.count()

@@ -169,6 +169,9 @@ func (p *Process) Restart(sig syscall.Signal) {
 	p.Start()
 }
 
+// Become runs another program from the next Start on.
+func (p *Process) Become(binary string) { p.binary = binary }
+
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.ended }
 
