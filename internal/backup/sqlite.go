@@ -213,7 +213,11 @@ func (l *sqliteLoader) show(context.Context) error {
 	if err := l.retire(); err != nil {
 		return err
 	}
-	if err := errors.Join(syncFile(fresh), os.Rename(fresh, l.path()), syncFile(l.t.Dir)); err != nil {
+	err := syncFile(fresh)
+	if err == nil {
+		err = errors.Join(os.Rename(fresh, l.path()), syncFile(l.t.Dir))
+	}
+	if err != nil {
 		return fmt.Errorf("put the restored database in place: %w", err)
 	}
 	return nil
