@@ -43,24 +43,33 @@ func number(id ids.ID) string { return strconv.FormatInt(int64(id), 36) }
 // ReplyAddress is where answers to a conversation go:
 // reply+<conversation>.<code>@domain. Whoever holds it was written to by us.
 func ReplyAddress(s Signer, account, conversation ids.ID, domain string) string {
-	return replyPrefix + number(conversation) + "." + code(s, replyPurpose, account, conversation) + "@" + domain
+	return signedAddress(s, replyPrefix, replyPurpose, account, conversation, domain)
+}
+
+func signedAddress(s Signer, prefix, purpose string, account, id ids.ID, domain string) string {
+	return prefix + number(id) + "." + code(s, purpose, account, id) + "@" + domain
+}
+
+// parseSigned reads what signedAddress made for an account.
+func parseSigned(s Signer, prefix, purpose string, account ids.ID, address string) (id ids.ID, ok bool) {
+	local, _, _ := strings.Cut(strings.ToLower(address), "@")
+	rest, ok := strings.CutPrefix(local, prefix)
+	if !ok {
+		return 0, false
+	}
+	digits, mac, _ := strings.Cut(rest, ".")
+	id, ok = parseNumber(digits)
+	if !ok || id == 0 || !hmac.Equal([]byte(mac), []byte(code(s, purpose, account, id))) {
+		return 0, false
+	}
+	return id, true
 }
 
 // ParseReply tells which conversation of the account a reply address names; ok
 // is false when it is not one that ReplyAddress made for this account. The
 // domain is not looked at. Case does not matter.
 func ParseReply(s Signer, account ids.ID, address string) (conversation ids.ID, ok bool) {
-	local, _, _ := strings.Cut(strings.ToLower(address), "@")
-	rest, isReply := strings.CutPrefix(local, replyPrefix)
-	if !isReply {
-		return 0, false
-	}
-	digits, mac, _ := strings.Cut(rest, ".")
-	conversation, ok = parseNumber(digits)
-	if !ok || conversation == 0 || !hmac.Equal([]byte(mac), []byte(code(s, replyPurpose, account, conversation))) {
-		return 0, false
-	}
-	return conversation, true
+	return parseSigned(s, replyPrefix, replyPurpose, account, address)
 }
 
 // IsReply tells whether an address has the form of a reply address, genuine or
@@ -77,23 +86,13 @@ const (
 // UnsubscribeAddress is where mail of any content takes consent to marketing
 // back: unsubscribe+<identity>.<code>@domain.
 func UnsubscribeAddress(s Signer, account, identity ids.ID, domain string) string {
-	return unsubscribePrefix + number(identity) + "." + code(s, unsubscribePurpose, account, identity) + "@" + domain
+	return signedAddress(s, unsubscribePrefix, unsubscribePurpose, account, identity, domain)
 }
 
 // ParseUnsubscribe tells whose consent an address takes back; ok is false when
 // UnsubscribeAddress did not make it for this account. Case does not matter.
 func ParseUnsubscribe(s Signer, account ids.ID, address string) (identity ids.ID, ok bool) {
-	local, _, _ := strings.Cut(strings.ToLower(address), "@")
-	rest, is := strings.CutPrefix(local, unsubscribePrefix)
-	if !is {
-		return 0, false
-	}
-	digits, mac, _ := strings.Cut(rest, ".")
-	identity, ok = parseNumber(digits)
-	if !ok || identity == 0 || !hmac.Equal([]byte(mac), []byte(code(s, unsubscribePurpose, account, identity))) {
-		return 0, false
-	}
-	return identity, true
+	return parseSigned(s, unsubscribePrefix, unsubscribePurpose, account, address)
 }
 
 const messagePrefix = "fw."

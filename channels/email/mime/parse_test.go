@@ -161,13 +161,26 @@ func TestFoldLosesNothing(t *testing.T) {
 	}
 }
 
-func TestFoldIsQuick(t *testing.T) {
+// Nothing of a long text is lost, and parting it takes no more than it is large.
+func TestFoldOfMuch(t *testing.T) {
 	for _, s := range []string{
 		strings.Repeat("> x\n", 200_000), strings.Repeat("x\n> y\n", 100_000), strings.Repeat("From: x\n", 100_000), strings.Repeat("On 2026 \n", 100_000),
 		strings.Repeat("在 2026，写道", 100_000), strings.Repeat("-", 1<<20), strings.Repeat("> x\ny\n\n", 100_000),
 	} {
-		mime.Fold(s)
+		var body, quoted string
+		used := allocated(func() { body, quoted = mime.Fold(s) })
+		if solid(body+quoted) != solid(s) || used > 64*len(s) {
+			t.Errorf("%.20q: of %d characters are left %d, in %d KB", s, solid(s), solid(body+quoted), used>>10)
+		}
 	}
+}
+
+// solid counts what is no white space.
+func solid(s string) (n int) {
+	for _, word := range strings.Fields(s) {
+		n += len(word)
+	}
+	return n
 }
 
 func FuzzParse(f *testing.F) {
