@@ -74,8 +74,16 @@ func (m *Common) await(ctx context.Context, clk clock.Clock, key string) (value 
 		if _, t, ok := m.read(ctx, clk, key); ok {
 			return t.Value, clock.FromMillis(t.Until), true
 		}
-		if over || m.Nodes.Hold(ctx, nameOf(key), fetchLease) {
+		if over {
 			return "", until, false
+		}
+		if m.Nodes.Hold(ctx, nameOf(key), fetchLease) {
+			// Who held it before may have fetched one meanwhile.
+			_, t, ok := m.read(ctx, clk, key)
+			if ok {
+				m.Nodes.Release(context.WithoutCancel(ctx), nameOf(key))
+			}
+			return t.Value, clock.FromMillis(t.Until), ok
 		}
 		select {
 		case <-ctx.Done():

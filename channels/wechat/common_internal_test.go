@@ -114,6 +114,36 @@ func TestARefusedTokenIsNotTakenAgain(t *testing.T) {
 	w.asks(clients...)
 }
 
+// slow is a node to which something happens right before it takes the lease.
+type slow struct {
+	bus.Cluster
+	meanwhile func()
+}
+
+func (s *slow) Hold(ctx context.Context, name string, d time.Duration) bool {
+	if happens := s.meanwhile; happens != nil {
+		s.meanwhile = nil
+		happens()
+	}
+	return s.Cluster.Hold(ctx, name, d)
+}
+
+// A node that takes the lease right after another one has fetched the token takes
+// the token, too.
+func TestTheTokenHasJustBeenFetched(t *testing.T) {
+	w := newWorld(t)
+	clients, buses := w.nodes(testkit.Redis(t).URL(), 2)
+	second := NewClient(w.clk, nil)
+	second.Share(Common{Nodes: &slow{buses[1], func() { w.asks(clients[0]) }}, Sealer: clients[0].common.Sealer})
+	w.asks(second)
+	if n := w.calls.Load(); n != 1 {
+		t.Errorf("%d tokens were fetched", n)
+	}
+	if !buses[0].Hold(context.Background(), nameOf(w.login.key()), time.Minute) {
+		t.Error("the lease was not given back")
+	}
+}
+
 // A node that was to fetch the token and died keeps the others waiting for a
 // moment only.
 func TestWhoWasToFetchHasDied(t *testing.T) {
