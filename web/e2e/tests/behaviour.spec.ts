@@ -131,6 +131,9 @@ test("two orders make a regular, who is invited, becomes a member, and whom some
     await owner.goto(`${hub.url}/journeys/${journey.id}`);
     await expect(owner.page.getByTestId("journey-canvas")).toBeVisible();
     await owner.page.screenshot({ path: `${shots}/behaviour-journey.png` });
+    await owner.goto(`${hub.url}/journeys/${journey.id}?tab=people`);
+    await owner.page.getByRole("button", { name: "Ming", exact: true }).press("Enter");
+    await expect(owner.page.getByRole("dialog")).toContainText("Ming");
 
     // No answer in two days: a task for an agent, due in a day.
     await lin.goto(`${hub.url}/tasks`);

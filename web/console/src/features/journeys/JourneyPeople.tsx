@@ -89,7 +89,10 @@ function useColumns(journey: Journey): Columns<Enrollment> {
       render: (_, e) => (
         <span className="person">
           <CustomerAvatar customer={e.customer} size={24} />
-          <span>{customerName(e.customer)}</span>
+          {/* A click anywhere opens the row; this is where the keyboard does. */}
+          <button type="button" className="ui-plain">
+            {customerName(e.customer)}
+          </button>
           {e.holdout && <Tag>{t("journeys.holdout")}</Tag>}
         </span>
       ),
