@@ -36,6 +36,7 @@ func newServe() *cobra.Command {
 			if err := a.welcome(cmd); err != nil {
 				return joinStop(err, a)
 			}
+			letGo()
 			select {
 			case <-ctx.Done():
 				err = a.turnAway()
