@@ -8,15 +8,21 @@ import { join, resolve } from "node:path";
 export const binary = process.env["FANWARD_BIN"] ?? resolve(import.meta.dirname, "../../../bin/fanward");
 const shippedConfig = resolve(import.meta.dirname, "../../../config.yaml");
 
+/**
+ * A loopback port that was free a moment ago. It lies below those from which the
+ * system takes the near ends of lines: one of these might be there first.
+ */
 export async function freePort(): Promise<number> {
-  return new Promise((ok, fail) => {
-    const s = createServer();
-    s.once("error", fail);
-    s.listen(0, "127.0.0.1", () => {
-      const a = s.address();
-      s.close(() => (a && typeof a === "object" ? ok(a.port) : fail(new Error("no port"))));
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const free = await new Promise<boolean>((ok) => {
+      const s = createServer();
+      s.once("error", () => ok(false));
+      s.listen(port, "127.0.0.1", () => s.close(() => ok(true)));
     });
-  });
+    if (free) return port;
+  }
+  throw new Error("no port is free");
 }
 
 /** Waits until something holds; what names it when it does not within limit milliseconds. */
