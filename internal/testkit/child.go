@@ -3,7 +3,6 @@ package testkit
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -108,13 +108,17 @@ func folder(name string, cred *syscall.Credential) (string, error) {
 	return dir, nil
 }
 
+// ports counts the ports that this process has looked at.
+var ports atomic.Int64
+
 // FreePort gives a loopback port that was free a moment ago. It lies below those
 // from which the system takes the near ends of lines: one of these, on a busy
 // machine, would else be there first, now or while whoever listens is restarted.
+// Test processes that run beside each other look at different ones.
 func FreePort() (int, error) {
 	var err error
 	for range 100 {
-		port := 20_000 + rand.IntN(12_000)
+		port := 20_000 + (os.Getpid()*64+int(ports.Add(1)))%12_000
 		var l net.Listener
 		if l, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
 			return port, l.Close()

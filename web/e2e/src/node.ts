@@ -8,13 +8,16 @@ import { join, resolve } from "node:path";
 export const binary = process.env["FANWARD_BIN"] ?? resolve(import.meta.dirname, "../../../bin/fanward");
 const shippedConfig = resolve(import.meta.dirname, "../../../config.yaml");
 
+let ports = 0;
+
 /**
  * A loopback port that was free a moment ago. It lies below those from which the
  * system takes the near ends of lines: one of these might be there first.
+ * Processes that run beside each other look at different ones.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const port = 20_000 + ((process.pid * 64 + ++ports) % 12_000);
     const free = await new Promise<boolean>((ok) => {
       const s = createServer();
       s.once("error", () => ok(false));
