@@ -37,6 +37,7 @@ func storageCode(err error) string {
 		case strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"),
 			readOnly(err),
 			pg.Code == "55P03", // a lock was not to be had in time
+			pg.Code == "25P03", // the transaction stood still for too long
 			serializationFailure(err):
 			return "storage_unavailable"
 		}

@@ -163,9 +163,9 @@ func (db *DB) settleIn(c *sql.Conn, tx *sql.Tx) error {
 	if !db.pooled {
 		return nil
 	}
-	var timeout string
+	var lock, idle string
 	var pid uint32
-	err := tx.QueryRow("SELECT set_config('lock_timeout', '"+lockTimeout+"', true), pg_backend_pid()").Scan(&timeout, &pid)
+	err := tx.QueryRow("SELECT set_config('lock_timeout', '"+lockTimeout+"', true), set_config('idle_in_transaction_session_timeout', '"+idleTimeout+"', true), pg_backend_pid()").Scan(&lock, &idle, &pid)
 	if err == nil {
 		db.watch.works(c, pid)
 	}

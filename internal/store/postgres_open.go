@@ -25,6 +25,10 @@ const (
 	connectTimeout = 5 * time.Second
 	// lockTimeout bounds how long a statement waits for a lock.
 	lockTimeout = "10s"
+	// idleTimeout is how long a transaction may stand still before the server ends
+	// it: a node that was stopped, or whose machine is gone without a word, must not
+	// keep its locks and hold the change feed back.
+	idleTimeout = "60s"
 )
 
 func openPostgres(ctx context.Context, o Options) (*DB, error) {
@@ -54,7 +58,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		}
 	} else {
 		// To compile a rule takes the server longer than to answer it.
-		for name, value := range map[string]string{"lock_timeout": lockTimeout, "jit": "off"} {
+		for name, value := range map[string]string{"lock_timeout": lockTimeout, "idle_in_transaction_session_timeout": idleTimeout, "jit": "off"} {
 			if _, given := config.RuntimeParams[name]; !given {
 				config.RuntimeParams[name] = value
 			}

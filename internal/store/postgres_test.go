@@ -220,6 +220,35 @@ func TestServerEndsConnections(t *testing.T) {
 	}
 }
 
+// A transaction that stands still, as that of a stopped node does, is ended by the
+// server: its locks are free and nothing of it is stored.
+func TestAStillTransactionIsEnded(t *testing.T) {
+	url := testkit.PostgresURL(t)
+	if refusedByPooler(t, url+"&idle_in_transaction_session_timeout=200ms", "idle_in_transaction_session_timeout") {
+		return
+	}
+	stopped, other := openURL(t, url+"&idle_in_transaction_session_timeout=200ms"), openURL(t, url)
+	var kept string
+	var q store.Builder
+	query, args := q.Add("SHOW idle_in_transaction_session_timeout").Query()
+	if err := other.Reader(background).QueryRow(query, args...).Scan(&kept); err != nil || kept != "1min" {
+		t.Errorf("a node's own is %q, %v", kept, err)
+	}
+	err := stopped.Write(background, func(tx *store.Tx) error {
+		if err := put("one")(tx); err != nil {
+			return err
+		}
+		write(t, other, put("one")) // waits for the other's end
+		return put("never")(tx)
+	})
+	if fault.CodeOf(err) != "storage_unavailable" {
+		t.Errorf("ended while it stood still: %v", err)
+	}
+	if got := names(t, other.Reader(background)); !got["one"] || got["never"] || len(got) != 1 {
+		t.Errorf("stored %v", got)
+	}
+}
+
 // A connection that ends between two rows is a failure of the storage, as one
 // that ends before the first.
 func TestServerEndsConnectionsBetweenRows(t *testing.T) {
