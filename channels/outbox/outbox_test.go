@@ -98,10 +98,10 @@ func (h *post) start(holder string, recoverAll bool) (stop func()) {
 	ctx, cancel := context.WithCancel(h.Ctx())
 	wake, unsubscribe := h.Bus.Subscribe(outbox.Topic, 1)
 	var running sync.WaitGroup
-	running.Go(func() { o.Run(ctx, wake, recoverAll) })
 	var once sync.Once
 	stop = func() { once.Do(func() { cancel(); running.Wait(); unsubscribe() }) }
 	h.stops = append(h.stops, stop)
+	running.Go(func() { o.Run(ctx, wake, recoverAll) }) // which may start another
 	return stop
 }
 

@@ -87,7 +87,7 @@ func TestWatcherHearsOfWhatHasJustHappened(t *testing.T) {
 	ming := h.person("ming")
 	h.does(t, ming, "Bought")
 	c := h.watcher(t)
-	c.watch(map[string]any{"customer_ids": []ids.ID{ming}})
+	c.say(map[string]any{"t": "watch", "customer_ids": []ids.ID{ming}})
 	same(t, "whom it is of", c.next("wake").CustomerID, ming)
 }
 
