@@ -17,7 +17,7 @@ import { JourneyOverview } from "./JourneyOverview";
 import { JourneyPeople } from "./JourneyPeople";
 import { Outline } from "./Outline";
 import { PublishDialog } from "./PublishDialog";
-import { useCounts, useJourney, useNames, useProblems } from "./queries";
+import { journeyQuery, useCounts, useJourney, useNames, useProblems } from "./queries";
 import { ConflictBar } from "./SaveMark";
 import { TestPanel } from "./TestPanel";
 import { useDraft, type DraftHandle } from "./useDraft";
@@ -209,7 +209,10 @@ function Open({ journey, search }: OpenProps) {
   };
   const publish = async () => {
     if (!(await handle.flush())) return;
-    const found = cache.getQueryData<Journey>(keys.journey(journey.id))?.problems?.filter((p) => p.severity === "error") ?? [];
+    const errors = (of?: Journey) => of?.problems?.filter((p) => p.severity === "error") ?? [];
+    let found = errors(cache.getQueryData<Journey>(keys.journey(journey.id)));
+    // What was fetched may tell of the draft before the last save.
+    if (found[0]) found = errors(await cache.fetchQuery(journeyQuery(journey.id)));
     if (!found[0]) return setPublishing(true);
     toastError(t("journeys.notYet", { count: found.length }));
     jump(nodeOf(graph, found[0].node) ? found[0].node : TRIGGER);

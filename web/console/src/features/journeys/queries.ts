@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { queryOptions, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { journeysApi, type FlowProblem, type Journey, type NodeCount } from "@/api/journeys";
 import { keys } from "@/api/keys";
@@ -19,9 +19,9 @@ export function useTemplates(enabled: boolean) {
   return useQuery({ queryKey: keys.journeyTemplates, queryFn: ({ signal }) => journeysApi.templates(signal), enabled, staleTime: Infinity });
 }
 
-export function useJourney(id: string) {
-  return useQuery({ queryKey: keys.journey(id), queryFn: ({ signal }) => journeysApi.get(id, signal) });
-}
+export const journeyQuery = (id: string) => queryOptions({ queryKey: keys.journey(id), queryFn: ({ signal }) => journeysApi.get(id, signal) });
+
+export const useJourney = (id: string) => useQuery(journeyQuery(id));
 
 /** The numbers of each node, by its id; "" are those of the trigger. Nothing before the first publication. */
 export function useCounts({ id, version, entered }: Journey): ReadonlyMap<string, NodeCount> {
