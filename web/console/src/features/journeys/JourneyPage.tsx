@@ -211,8 +211,11 @@ function Open({ journey, search }: OpenProps) {
     if (!(await handle.flush())) return;
     const errors = (of?: Journey) => of?.problems?.filter((p) => p.severity === "error") ?? [];
     let found = errors(cache.getQueryData<Journey>(keys.journey(journey.id)));
-    // What was fetched may tell of the draft before the last save.
-    if (found[0]) found = errors(await cache.fetchQuery(journeyQuery(journey.id)));
+    if (found[0]) {
+      // What is held may tell of the draft before the last save.
+      await cache.cancelQueries({ queryKey: keys.journey(journey.id), exact: true });
+      found = await cache.fetchQuery({ ...journeyQuery(journey.id), staleTime: 0 }).then(errors, () => found);
+    }
     if (!found[0]) return setPublishing(true);
     toastError(t("journeys.notYet", { count: found.length }));
     jump(nodeOf(graph, found[0].node) ? found[0].node : TRIGGER);

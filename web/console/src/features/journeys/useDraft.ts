@@ -67,6 +67,8 @@ export function useDraft(journey: Journey, editable: boolean): DraftHandle {
       const answer = await journeysApi.save(id, { name: draft.name.trim() || journey.name, graph: draft.graph, draft_version: version.current });
       version.current = answer.draft_version;
       saved.current = draft;
+      // What is being fetched may be of the draft before this one, and would come after it.
+      await cache.cancelQueries({ queryKey: keys.journey(id), exact: true });
       cache.setQueryData<Journey>(keys.journey(id), answer);
       void cache.invalidateQueries({ queryKey: keys.journeyList });
       setError(null);
