@@ -95,10 +95,11 @@ type reply struct {
 	body        []byte
 }
 
-// away: the storage is, and the client is told when to come back.
+// away: the storage is, or too many wait for it, and the client is told when to
+// come back.
 func (r reply) away() bool {
 	seconds, err := strconv.Atoi(r.retry)
-	return r.status == 503 && r.code == "storage_unavailable" && err == nil && seconds >= 1
+	return r.status == 503 && (r.code == "storage_unavailable" || r.code == "overloaded") && err == nil && seconds >= 1
 }
 
 func (r reply) String() string {
@@ -229,7 +230,7 @@ func (o *outage) writes(t *testing.T) (stop func()) {
 					o.noted(m)
 					break
 				}
-				if !r.away() && r.code != "overloaded" {
+				if !r.away() {
 					t.Errorf("a message is answered with %s", r)
 					return
 				}
@@ -281,8 +282,21 @@ func (o *outage) away(t *testing.T) {
 	o.visitor.say(map[string]any{"t": "ping"})
 	o.visitor.next("pong")
 	o.visitor.say(map[string]any{"t": "send", "client_key": "later", "body": "later", "attachment_ids": []string{}})
-	if f := o.visitor.next("error"); f.Code != "storage_unavailable" || f.ClientKey != "later" {
-		t.Errorf("a message on the socket is answered with %+v", f)
+	for {
+		f, err := o.visitor.read()
+		if websocket.IsCloseError(err, 4009) { // too many wait for the storage
+			o.visitor = nil
+			break
+		}
+		if err != nil {
+			t.Fatalf("a message on the socket is answered with %v", err)
+		}
+		if f.T == "error" {
+			if f.Code != "storage_unavailable" || f.ClientKey != "later" {
+				t.Errorf("a message on the socket is answered with %+v", f)
+			}
+			break
+		}
 	}
 	// New ones are sent away for a while: they come back.
 	d := websocket.Dialer{Jar: o.lin.client.Jar, HandshakeTimeout: soon}
@@ -340,29 +354,36 @@ func (o *outage) push() reply {
 // again by those who sent it.
 func (o *outage) back(t *testing.T) {
 	o.crosses("later")
-	// Lines that went silent may still be found one by one.
-	settled := func(ask func() reply) (r reply) {
-		testkit.Eventually(t, soon, "it is answered", func() bool { r = ask(); return r.status != 503 })
-		return r
-	}
 	for what, ask := range o.calls() {
 		for range 2 {
-			if r := settled(ask); r.status/100 != 2 && r.status != 401 || (what == "signing in" || what == "a one-time link") != (r.status == 401) {
+			if r := o.settled(t, ask); r.status/100 != 2 && r.status != 401 || (what == "signing in" || what == "a one-time link") != (r.status == 401) {
 				t.Errorf("%s is answered with %s afterwards", what, r)
 			}
 		}
 	}
 	for range 2 {
-		if r := settled(o.push); r.status != 200 || string(r.body) != "success" {
+		if r := o.settled(t, o.push); r.status != 200 || string(r.body) != "success" {
 			t.Errorf("WeChat's push is answered with %s afterwards", r)
 		}
 	}
 	testkit.Eventually(t, soon, "the follower's message is there", func() bool {
 		return strings.Contains(string(o.ask("GET", "/api/v1/customers?total=true", o.owner, nil).body), `"total":3`)
 	})
-	if got := o.lin.me(o.nodes[0]); got != 200 {
-		t.Errorf("the session is answered with %d afterwards", got)
-	}
+	o.mu.Lock()
+	before := len(o.acked)
+	o.mu.Unlock()
+	testkit.Eventually(t, soon, "the writer goes on", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return len(o.acked) >= before+3
+	})
+}
+
+// settled is the answer once there is one: lines that went silent may still be
+// found one by one.
+func (o *outage) settled(t *testing.T, ask func() reply) (r reply) {
+	testkit.Eventually(t, soon, "it is answered", func() bool { r = ask(); return r.status != 503 })
+	return r
 }
 
 // judge compares what is stored with what was acknowledged.
@@ -371,7 +392,11 @@ func (o *outage) judge(t *testing.T) {
 	var seq int64
 	for {
 		var page struct{ Items []message }
-		o.do(0, "GET", fmt.Sprintf("/api/v1/conversations/%s/messages?after_seq=%d&limit=200", o.conversation, seq), nil, &page)
+		path := fmt.Sprintf("/api/v1/conversations/%s/messages?after_seq=%d&limit=200", o.conversation, seq)
+		got := o.settled(t, func() reply { return o.ask("GET", path, o.owner, nil) })
+		if err := json.Unmarshal(got.body, &page); err != nil || got.status != 200 {
+			t.Fatalf("%v: %s", err, got)
+		}
 		if len(page.Items) == 0 {
 			break
 		}
@@ -397,8 +422,5 @@ func (o *outage) judge(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s is there %d times", body, n)
 		}
-	}
-	if len(o.acked) < 5 {
-		t.Errorf("only %d messages were acknowledged", len(o.acked))
 	}
 }
