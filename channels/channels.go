@@ -217,7 +217,10 @@ type SendError struct {
 	// the purpose, until the person writes again or a teammate lifts it: blocked,
 	// unsubscribed, an address that does not exist.
 	Suppress bool
-	Err      error
+	// Spent says that the provider takes no more messages to this identity until
+	// the person acts, whatever this house has counted.
+	Spent bool
+	Err   error
 }
 
 func (e *SendError) Error() string {

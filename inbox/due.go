@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -27,15 +29,16 @@ type alarms struct {
 }
 
 // ringDue handles every row whose time has come, each in a transaction of its
-// own, and returns when the next one is due; the zero time when none is. One that
-// fails does not keep the others waiting.
+// own, and returns when the next one is due; the zero time when none is. Those
+// that fail do not keep the others waiting, and are due again the next time.
 func (b *Inbox) ringDue(ctx context.Context, a alarms) (next time.Time, err error) {
+	failed := map[ids.ID]error{}
 	for {
 		args := make([]any, 0, a.instants+1)
 		for now := clock.Millis(b.clk.Now()); len(args) < a.instants; {
 			args = append(args, now)
 		}
-		rows, err := b.db.Reader(ctx).Query(a.due, append(args, dueChunk)...)
+		rows, err := b.db.Reader(ctx).Query(a.due, append(args, dueChunk+len(failed))...)
 		due, err := store.Collect(rows, err, func(r store.Row) (ids.ID, error) {
 			var id ids.ID
 			return id, r.Scan(&id)
@@ -43,18 +46,24 @@ func (b *Inbox) ringDue(ctx context.Context, a alarms) (next time.Time, err erro
 		if err != nil {
 			return time.Time{}, err
 		}
-		var failed []error
+		full := len(due) == dueChunk+len(failed)
 		for _, id := range due {
+			if failed[id] != nil {
+				continue
+			}
 			if err := b.db.Write(ctx, func(tx *store.Tx) error { return a.ring(tx, id) }); err != nil {
-				failed = append(failed, fmt.Errorf("%s %s: %w", a.what, id, err))
+				failed[id] = fmt.Errorf("%s %s: %w", a.what, id, err)
+			}
+			if ctx.Err() != nil {
+				return time.Time{}, ctx.Err()
 			}
 		}
-		if len(failed) > 0 {
-			return time.Time{}, errors.Join(failed...)
-		}
-		if len(due) < dueChunk {
+		if !full {
 			break
 		}
+	}
+	if len(failed) > 0 {
+		return time.Time{}, errors.Join(slices.Collect(maps.Values(failed))...)
 	}
 	var ms int64
 	if err := b.db.Reader(ctx).QueryRow(a.next).Scan(&ms); err != nil || ms == 0 {

@@ -2,6 +2,7 @@ package inbox_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,8 +10,10 @@ import (
 
 	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/auth"
+	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit/house"
 )
 
@@ -153,6 +156,40 @@ func TestSnoozedOnesWake(t *testing.T) {
 		if last := messages[len(messages)-1]; last.Activity == nil || last.Activity.Code != "woken" {
 			t.Errorf("%+v", last)
 		}
+	})
+}
+
+// However many cannot wake, the others do.
+func TestThoseThatCannotWakeKeepNobodyWaiting(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		stuck := h.Clock.Now().Add(time.Hour)
+		for i := range 130 { // more than one chunk of them, before the others
+			until := stuck
+			if i >= 110 {
+				until = stuck.Add(time.Minute)
+			}
+			update(t, h, h.Boss, h.Receive(fmt.Sprint("v", i), "1", "hello").Conversation, inbox.Update{Status: ptr(inbox.Snoozed), SnoozedUntil: &until})
+		}
+		h.Clock.Advance(2 * time.Hour)
+		when := fmt.Sprintf("WHEN (OLD.snoozed_until = %d)", clock.Millis(stuck))
+		lift := "DROP TRIGGER stuck"
+		if h.DB.Engine() == store.SQLite {
+			h.Run("CREATE TRIGGER stuck BEFORE UPDATE ON conversations " + when + " BEGIN SELECT RAISE(ABORT, 'stuck'); END")
+		} else {
+			h.Run("CREATE FUNCTION stuck() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stuck'; END $$")
+			h.Run("CREATE TRIGGER stuck BEFORE UPDATE ON conversations FOR EACH ROW " + when + " EXECUTE FUNCTION stuck()")
+			lift += " ON conversations"
+		}
+		if _, err := h.Inbox.WakeDue(h.Ctx()); err == nil || strings.Count(err.Error(), "wake conversation") != 110 {
+			t.Errorf("what is told: %.300v", err)
+		}
+		open := "SELECT count(*) FROM conversations WHERE status = 'open'"
+		same(t, "awake", h.Number(open), 20)
+		h.Run(lift)
+		if _, err := h.Inbox.WakeDue(h.Ctx()); err != nil {
+			t.Error(err)
+		}
+		same(t, "awake once they can", h.Number(open), 130)
 	})
 }
 

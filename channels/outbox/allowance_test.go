@@ -119,10 +119,14 @@ func TestTheProviderCountsToo(t *testing.T) {
 	var g *gate
 	each(t, metered(&g), func(t *testing.T, h *post) {
 		c := h.allowed("lin", 5)
-		g.answer("no", &channels.SendError{Outcome: channels.Refused, Code: allowance.Spent})
+		g.answer("no", &channels.SendError{Outcome: channels.Refused, Code: allowance.Spent, Spent: true})
+		g.answer("half", &channels.SendError{Outcome: channels.Ambiguous, Code: "in_part", Spent: true})
 		h.start("one", false)
 		h.becomes(h.write(c, "no"), channels.Failed)
 		same(t, "left", h.left(c), 0)
+		other := h.allowed("bo", 5)
+		h.becomes(h.write(other, "half"), channels.Unknown)
+		same(t, "left after a part", h.left(other), 0)
 	})
 }
 

@@ -224,16 +224,18 @@ func (o *Outbox) call(ctx context.Context, a channels.Adapter, out channels.Outb
 
 func (o *Outbox) failed(ctx context.Context, j job, caps channels.Capabilities, err error) error {
 	var told *channels.SendError
-	if !errors.As(err, &told) || told.Outcome != channels.Refused && told.Outcome != channels.Temporary {
-		told = &channels.SendError{Outcome: channels.Ambiguous, Code: codeOf(told), RetryAfter: after(told), Err: err}
+	if !errors.As(err, &told) {
+		told = &channels.SendError{Err: err}
 	}
 	code := codeOf(told)
+	j.exhausted = told.Spent
 	if told.Suppress {
 		if err := o.suppress(ctx, j.identity, code); err != nil {
 			return err
 		}
 	}
-	again := told.Outcome == channels.Temporary || told.Outcome == channels.Ambiguous && caps.Deduplicates
+	doubt := told.Outcome != channels.Refused && told.Outcome != channels.Temporary
+	again := told.Outcome == channels.Temporary || doubt && caps.Deduplicates
 	switch {
 	case again && j.attempt < o.limits.MaxAttempts:
 		wait := min(told.RetryAfter, maxRetryAfter)
@@ -241,7 +243,7 @@ func (o *Outbox) failed(ctx context.Context, j job, caps channels.Capabilities, 
 			wait = backoff(j.attempt)
 		}
 		return o.settle(ctx, j, channels.Queued, code, "", o.clk.Now().Add(wait))
-	case told.Outcome == channels.Ambiguous:
+	case doubt:
 		return o.settle(ctx, j, channels.Unknown, code, "", o.clk.Now())
 	default:
 		return o.settle(ctx, j, channels.Failed, code, "", o.clk.Now())
@@ -251,19 +253,12 @@ func (o *Outbox) failed(ctx context.Context, j job, caps channels.Capabilities, 
 // codeOf is the adapter's code; one it forgot follows from the outcome.
 func codeOf(e *channels.SendError) string {
 	switch {
-	case e != nil && e.Code != "":
+	case e.Code != "":
 		return e.Code
-	case e != nil && (e.Outcome == channels.Refused || e.Outcome == channels.Temporary):
+	case e.Outcome == channels.Refused || e.Outcome == channels.Temporary:
 		return "send_failed"
 	}
 	return "send_unknown"
-}
-
-func after(e *channels.SendError) time.Duration {
-	if e == nil {
-		return 0
-	}
-	return e.RetryAfter
 }
 
 // backoff grows from 5 s to 1 h, with a quarter of jitter.
@@ -296,7 +291,7 @@ func (o *Outbox) settleOnce(ctx context.Context, j job, state channels.DeliveryS
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := o.accountTx(tx, j, state, code, now); err != nil {
+		if err := o.accountTx(tx, j, state, now); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(qEnded, clock.Millis(now), string(state), code, j.id, j.attempt); err != nil {
@@ -334,11 +329,11 @@ func (o *Outbox) unsentTx(tx *store.Tx, j job, state channels.DeliveryState, cod
 
 // accountTx puts the allowance right once the outcome is known: what certainly
 // reached nobody is given back, and what the provider says is used up is.
-func (o *Outbox) accountTx(tx *store.Tx, j job, state channels.DeliveryState, code string, now time.Time) error {
+func (o *Outbox) accountTx(tx *store.Tx, j job, state channels.DeliveryState, now time.Time) error {
 	switch {
 	case j.spent == "":
 		return nil
-	case code == allowance.Spent || code == allowance.Closed:
+	case j.exhausted:
 		return allowance.ExhaustTx(tx, j.identity, now)
 	case state == channels.Queued || state == channels.Failed:
 		return allowance.RefundTx(tx, j.identity, j.spent, now)

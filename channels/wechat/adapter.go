@@ -147,7 +147,8 @@ func (a *Adapter) send(ctx context.Context, l Login, out channels.Outbound) erro
 		}
 		if err != nil && sent > 0 {
 			// A part is there, so another try would send that twice.
-			return &channels.SendError{Outcome: channels.Ambiguous, Code: "wechat_sent_in_part", Err: err}
+			r := reactionTo(err, a.clk.Now())
+			return &channels.SendError{Outcome: channels.Ambiguous, Code: "wechat_sent_in_part", Suppress: r.suppress, Spent: r.spent, Err: err}
 		}
 		if err != nil {
 			return err

@@ -94,6 +94,8 @@ type reaction struct {
 	account bool
 	// suppress tells that the person has forbidden messages.
 	suppress bool
+	// spent tells that the person has been sent all that WeChat allows for now.
+	spent bool
 }
 
 // beijing is where the day of WeChat's quotas ends.
@@ -116,8 +118,8 @@ var reactions = map[int]reaction{
 	50005: {outcome: channels.Refused, code: "wechat_not_following"},
 	43019: {outcome: channels.Refused, code: "wechat_refuses_messages", suppress: true},
 	48002: {outcome: channels.Refused, code: "wechat_refuses_messages", suppress: true},
-	45015: {outcome: channels.Refused, code: "reply_window_closed"},
-	45047: {outcome: channels.Refused, code: "reply_allowance_spent"},
+	45015: {outcome: channels.Refused, code: "reply_window_closed", spent: true},
+	45047: {outcome: channels.Refused, code: "reply_allowance_spent", spent: true},
 	45002: {outcome: channels.Refused, code: "wechat_text_too_long"},
 	44004: {outcome: channels.Refused, code: "body_empty"},
 
@@ -163,7 +165,7 @@ func untilMidnight(now time.Time) time.Duration {
 // sendError turns what went wrong with a message into the outbox's terms.
 func sendError(err error, now time.Time) *channels.SendError {
 	r := reactionTo(err, now)
-	return &channels.SendError{Outcome: r.outcome, Code: r.code, RetryAfter: r.after, Suppress: r.suppress, Err: err}
+	return &channels.SendError{Outcome: r.outcome, Code: r.code, RetryAfter: r.after, Suppress: r.suppress, Spent: r.spent, Err: err}
 }
 
 // diagnosis is what is told of an account in trouble: the code of its sentence

@@ -403,6 +403,16 @@ func TestSend(t *testing.T) {
 		health("wechat_restricted")
 		f.ok(send("well again"))
 		health("")
+
+		f.act(simulator.Action{Do: "text", Text: "and now?"})
+		for range 4 {
+			f.ok(send("x"))
+		}
+		err := send("the fifth", file("image/png", 70))
+		told("one too many", err, channels.Ambiguous, "wechat_sent_in_part")
+		if e, _ := errors.AsType[*channels.SendError](err); e == nil || !e.Spent {
+			t.Errorf("that nothing is left is not told: %+v", err)
+		}
 	})
 }
 

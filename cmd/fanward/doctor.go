@@ -274,9 +274,11 @@ func present(path string) bool {
 func (x *examination) database(ctx context.Context, c *config.Config, key string) {
 	if x.running {
 		x.note(fine, "database_running", nil)
-		if told, err := newRemote(c.DataDir).findings(ctx); err == nil {
-			x.findings = append(x.findings, told...)
+		told, err := newRemote(c.DataDir).findings(ctx)
+		if err != nil {
+			x.note(warning, "server_silent", map[string]any{"reason": err})
 		}
+		x.findings = append(x.findings, told...)
 		return
 	}
 	path := filepath.Join(c.DataDir, store.FileName)

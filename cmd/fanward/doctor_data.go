@@ -32,31 +32,38 @@ const (
 // content judges what an up-to-date database tells, for the doctor's own eyes
 // and those of a running server.
 func (x *examination) content(ctx context.Context, db *store.DB, c *config.Config, key string) {
-	x.backups(ctx, db)
-	x.sealed(ctx, db, key)
-	if err := x.sandboxInEarnest(ctx, db, c); err != nil {
-		x.note(broken, "database_unreachable", map[string]any{"reason": err})
-	}
+	clocks := func() error { return nil }
 	if db.Engine() == store.Postgres {
-		x.clocks(ctx, db)
-		if db.Pooled() {
-			x.note(fine, "pooler", nil)
+		clocks = func() error { return x.clocks(ctx, db) }
+	}
+	for _, look := range []func() error{
+		func() error { return x.backups(ctx, db) },
+		func() error { return x.sealed(ctx, db, key) },
+		func() error { return x.sandboxInEarnest(ctx, db, c) },
+		clocks,
+		func() error { return x.mailNames(ctx, db) },
+	} {
+		if err := look(); err != nil {
+			x.note(broken, "database_unreachable", map[string]any{"reason": err})
+			return
 		}
 	}
-	x.mailNames(ctx, db)
+	if db.Pooled() {
+		x.note(fine, "pooler", nil)
+	}
 }
 
 // backups judges when the latest backup was, once there is something to lose.
-func (x *examination) backups(ctx context.Context, db *store.DB) {
+func (x *examination) backups(ctx context.Context, db *store.DB) error {
 	var people int64
 	if err := db.Reader(ctx).QueryRow(qAnybody).Scan(&people); err != nil || people == 0 {
-		return
+		return err
 	}
 	at, err := lastBackupAt(ctx, db)
 	p := map[string]any{"at": at.UTC().Format("2006-01-02 15:04 UTC")}
 	switch {
 	case err != nil:
-		x.note(broken, "database_unreachable", map[string]any{"reason": err})
+		return err
 	case at.IsZero():
 		x.note(warning, "backup_never", nil)
 	case x.now.Sub(at) > backupDue:
@@ -64,10 +71,11 @@ func (x *examination) backups(ctx context.Context, db *store.DB) {
 	default:
 		x.note(fine, "backup", p)
 	}
+	return nil
 }
 
 // sealed names the accounts whose secrets another key has sealed.
-func (x *examination) sealed(ctx context.Context, db *store.DB, key string) {
+func (x *examination) sealed(ctx context.Context, db *store.DB, key string) error {
 	mine := "%s1." + key + ".%"
 	rows, err := db.Reader(ctx).Query(qSealedElsewhere, mine, mine)
 	names, err := store.Collect(rows, err, func(r store.Row) (string, error) {
@@ -77,6 +85,7 @@ func (x *examination) sealed(ctx context.Context, db *store.DB, key string) {
 	if err == nil && len(names) > 0 {
 		x.note(broken, "sealed_elsewhere", map[string]any{"accounts": strings.Join(names, ", ")})
 	}
+	return err
 }
 
 // sandboxInEarnest finds a sandbox that would refuse the next start, if it is not
@@ -97,16 +106,17 @@ func (x *examination) sandboxInEarnest(ctx context.Context, db *store.DB, c *con
 }
 
 // clocks compares this machine's with the database's.
-func (x *examination) clocks(ctx context.Context, db *store.DB) {
+func (x *examination) clocks(ctx context.Context, db *store.DB) error {
 	before := time.Now()
 	var ms int64
 	if err := db.Reader(ctx).QueryRow(qDatabaseClock).Scan(&ms); err != nil {
-		return
+		return err
 	}
 	here := x.now.Add(before.Sub(x.began) + time.Since(before)/2)
 	if apart := here.Sub(time.UnixMilli(ms)); apart.Abs() > clocksApart {
 		x.note(warning, "clocks_apart", map[string]any{"seconds": fmt.Sprintf("%.0f", apart.Abs().Seconds())})
 	}
+	return nil
 }
 
 // durability judges a PostgreSQL server that would lose what it has answered
@@ -120,7 +130,7 @@ func (x *examination) durability(err error) bool {
 }
 
 // mailNames asks whether mail to the accounts' domains finds anybody.
-func (x *examination) mailNames(ctx context.Context, db *store.DB) {
+func (x *examination) mailNames(ctx context.Context, db *store.DB) error {
 	rows, err := db.Reader(ctx).Query(qMailAccounts)
 	domains, err := store.Collect(rows, err, func(r store.Row) (string, error) {
 		var raw []byte
@@ -134,7 +144,7 @@ func (x *examination) mailNames(ctx context.Context, db *store.DB) {
 		return c.Domain, nil
 	})
 	if err != nil {
-		return
+		return err
 	}
 	seen := map[string]bool{"": true}
 	for _, d := range domains {
@@ -143,6 +153,7 @@ func (x *examination) mailNames(ctx context.Context, db *store.DB) {
 			x.mailName(ctx, d)
 		}
 	}
+	return nil
 }
 
 func (x *examination) mailName(ctx context.Context, domain string) {
