@@ -120,6 +120,10 @@ func TestCommandsRefuseNonsense(t *testing.T) {
 		{"agent add --name Lin", "internal", `"email"`},
 	} {
 		out, _, err := run(strings.Fields(c.args)...)
+		if err == nil {
+			t.Errorf("%s: done, standard output %q", c.args, out)
+			continue
+		}
 		if fault.CodeOf(err) != c.code || out != "" || !strings.Contains(sentence(err), c.say) {
 			t.Errorf("%s: %v, says %q, standard output %q", c.args, err, sentence(err), out)
 		}

@@ -169,6 +169,11 @@ func TestBucketAway(t *testing.T) {
 		}
 	}
 	b.Down(false)
+	b.CutReads(true) // what a picture is cannot be told
+	if got, err := s.Put(ctx, strings.NewReader(pictureOf(t)), "a.png", 1<<10); fault.CodeOf(err) != "storage_unavailable" {
+		t.Errorf("a picture that cannot be read back is %+v, %v", got, err)
+	}
+	b.CutReads(false)
 	if r, err := s.Open(ctx, st.Key); err != nil {
 		t.Error("what was kept is lost:", err)
 	} else {

@@ -1,9 +1,11 @@
 package testkit
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -18,6 +20,7 @@ const BucketName = "fanward-test"
 type BucketServer struct {
 	server *httptest.Server
 	down   atomic.Bool
+	cut    atomic.Bool
 }
 
 // Bucket starts a server that speaks S3, ended with the test, and sets the
@@ -34,6 +37,15 @@ func Bucket(t testing.TB) *BucketServer {
 		if b.down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
+		}
+		if b.cut.Load() && r.Method == http.MethodGet {
+			answer := httptest.NewRecorder()
+			inner.ServeHTTP(answer, r)
+			maps.Copy(w.Header(), answer.Header())
+			w.Header().Set("Content-Length", strconv.Itoa(answer.Body.Len()))
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes()[:min(10, answer.Body.Len())])
+			panic(http.ErrAbortHandler)
 		}
 		inner.ServeHTTP(w, r)
 	}))
@@ -58,3 +70,6 @@ func (b *BucketServer) Address(bucket string) string {
 
 // Down makes the server refuse everything, or serve again.
 func (b *BucketServer) Down(down bool) { b.down.Store(down) }
+
+// CutReads ends the line after the first bytes of whatever is read, or not any more.
+func (b *BucketServer) CutReads(cut bool) { b.cut.Store(cut) }
