@@ -51,8 +51,8 @@ test-lanes:
 	wait $$go || ended=1; exit $$ended
 
 .PHONY: test-go
-test-go: ## Go tests on real engines; nothing may be skipped
-	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m ./...
+test-go: ## Go tests on real engines but for those of test-race; nothing may be skipped
+	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACING))")
 	FANWARD_TEST_STRICT=1 FANWARD_TEST_PGBOUNCER=1 $(GO) test -timeout 10m -run '^($(POOLED))$$/^postgres$$' ./channels/outbox ./inbox ./segments
 
 # Those of the suites' tests in which most meets on PostgreSQL: every day they run

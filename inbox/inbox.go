@@ -182,6 +182,7 @@ type Inbox struct {
 	links     Links
 	files     *files.Store
 	maxBody   int
+	numbers   *numbers
 	listeners []Listener
 
 	taskListeners []TaskChanged
@@ -203,7 +204,7 @@ type Options struct {
 
 // New returns the inbox and registers it to follow moved identities.
 func New(o Options) *Inbox {
-	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, files: o.Files, maxBody: o.MaxBody}
+	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, files: o.Files, maxBody: o.MaxBody, numbers: &numbers{db: o.DB}}
 	o.Customers.OnMove(b.moveTx)
 	o.Customers.OnPart(b.partTx)
 	return b

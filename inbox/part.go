@@ -113,11 +113,11 @@ func (b *Inbox) splitTx(tx *store.Tx, id ids.ID, now time.Time) error {
 // openBesideTx opens a conversation for a customer where c stands.
 func (b *Inbox) openBesideTx(tx *store.Tx, c *Conversation, identity, customer ids.ID, now time.Time) (*Conversation, error) {
 	n := &Conversation{ID: b.ids.Next()}
-	var number int64
-	if err := tx.QueryRow(qNextNumber).Scan(&number); err != nil {
+	number, err := b.numbers.nextTx(tx)
+	if err != nil {
 		return nil, err
 	}
-	_, err := tx.Exec(queries.Get("open-beside"), n.ID, number, customer, identity, clock.Millis(c.LastActivityAt), clock.Millis(now), c.ID)
+	_, err = tx.Exec(queries.Get("open-beside"), n.ID, number, customer, identity, clock.Millis(c.LastActivityAt), clock.Millis(now), c.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c
 -- name: next-number
 INSERT INTO counters (name, n) VALUES ('conversations', 1) ON CONFLICT (name) DO UPDATE SET n = counters.n + 1 RETURNING n
 
+-- name: take-numbers
+INSERT INTO counters (name, n) VALUES ('conversations', ?) ON CONFLICT (name) DO UPDATE SET n = counters.n + ? RETURNING n
+
 -- name: insert-conversation
 INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, subject, last_activity_at, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -16,7 +16,6 @@ import (
 
 var (
 	qThread     = queries.Get("lock-latest-of-customer")
-	qNextNumber = queries.Get("next-number")
 	qInsertConv = queries.Get("insert-conversation")
 	qOfIdentity = queries.Get("lock-latest-of-identity")
 	qThreadOf   = queries.Get("thread-of")
@@ -209,11 +208,12 @@ func (b *Inbox) openTx(tx *store.Tx, channel string, account ids.ID, who custome
 		ID: b.ids.Next(), Channel: channel, AccountID: account, Customer: customers.NewRef(who.Customer, who.Name),
 		IdentityID: who.Identity, Status: status, Subject: optionalString(subject), LastActivityAt: now, CreatedAt: now,
 	}
-	if err := tx.QueryRow(qNextNumber).Scan(&c.Number); err != nil {
+	var err error
+	if c.Number, err = b.numbers.nextTx(tx); err != nil {
 		return nil, err
 	}
 	ms := now.UnixMilli()
-	_, err := tx.Exec(qInsertConv, c.ID, c.Number, c.AccountID, c.Channel, who.Customer, c.IdentityID, string(status), subject, ms, ms)
+	_, err = tx.Exec(qInsertConv, c.ID, c.Number, c.AccountID, c.Channel, who.Customer, c.IdentityID, string(status), subject, ms, ms)
 	return c, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/testkit"
 	"github.com/fanward/fanward/internal/testkit/house"
 )
 
@@ -181,6 +182,66 @@ func TestConcurrentMessagesAreOneOrder(t *testing.T) {
 			if len(messages) != each+1 || c.LastSeq != each+1 || c.InboundCount != each {
 				t.Errorf("%d messages, %+v", len(messages), c)
 			}
+		}
+	})
+}
+
+// Those who open conversations at once do not wait for each other's numbers: a
+// transaction that has the counter keeps back few, and nobody gets a number twice.
+func TestNumbersWhileTheCounterIsTaken(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		if h.DB.Engine() == store.SQLite { // one transaction at a time: no number is left out
+			for i := range 3 {
+				h.Receive(fmt.Sprint("v", i), "1", "hello")
+			}
+			same(t, "numbers", h.Words("SELECT group_concat(number) FROM (SELECT number FROM conversations ORDER BY id)"), "1,2,3")
+			return
+		}
+		var counter store.Builder
+		counter.Add("UPDATE counters SET n = n + 0 WHERE name = 'conversations'")
+		lock, _ := counter.Query()
+		hold := func() (release func()) {
+			held, over, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+			go func() {
+				ended <- h.DB.Write(h.Ctx(), func(tx *store.Tx) error {
+					_, err := tx.Exec(lock)
+					close(held)
+					<-over
+					return err
+				})
+			}()
+			<-held
+			return func() {
+				close(over)
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		h.Receive("first", "1", "hello")
+		release := hold()
+		var wg sync.WaitGroup
+		for i := range 2 {
+			wg.Go(func() {
+				if _, err := h.Inbox.Receive(h.Ctx(), h.Inbound(h.Account, fmt.Sprint("waits", i), "1", "hello")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		testkit.Eventually(t, 30*time.Second, "two wait, and some are taken ahead", func() bool {
+			return h.Number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 3
+		})
+		release()
+		wg.Wait()
+		testkit.Eventually(t, 30*time.Second, "some have been taken ahead", func() bool { return h.Number("SELECT n FROM counters WHERE name = 'conversations'") > 3 })
+		release = hold()
+		for i := range 4 {
+			h.Receive(fmt.Sprint("goes on", i), "1", "hello")
+		}
+		release()
+		same(t, "numbers", h.Number("SELECT count(DISTINCT number) FROM conversations"), 7)
+		if top := h.Number("SELECT max(number) FROM conversations"); top > h.Number("SELECT n FROM counters WHERE name = 'conversations'") {
+			t.Errorf("the number %d is given out again", top)
 		}
 	})
 }
