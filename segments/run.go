@@ -26,6 +26,9 @@ const (
 	tellEvery = time.Second
 	// retryAfter is the pause after a failure.
 	retryAfter = time.Second
+	// gatherFor is how long is waited behind a round for others to be marked: in a
+	// stream of events a round for each would cost more than the events.
+	gatherFor = 20 * time.Millisecond
 	// evaluations is how many batches come before each step of a build.
 	evaluations = 8
 )
@@ -42,6 +45,7 @@ func (s *Service) Run(ctx context.Context, wake <-chan []byte) {
 			s.log.Error("keep memberships", "error", err)
 			wait = retryAfter
 		}
+		gathered := time.NewTimer(gatherFor)
 		timer, stop := s.clk.After(wait)
 		select {
 		case <-ctx.Done():
@@ -49,9 +53,15 @@ func (s *Service) Run(ctx context.Context, wake <-chan []byte) {
 			if !open {
 				wake = nil
 			}
+			select {
+			case <-ctx.Done():
+			case <-gathered.C:
+			case <-timer:
+			}
 		case <-timer:
 		}
 		stop()
+		gathered.Stop()
 	}
 }
 
