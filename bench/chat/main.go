@@ -34,7 +34,7 @@ func main() {
 	flag.IntVar(&o.sockets, "sockets", 18000, "idle visitor sockets")
 	flag.IntVar(&o.filled, "conversations", 1_000_000, "conversations behind the inbox's first page")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the program at 2,000 messages a second")
-	flag.StringVar(&o.only, "only", "", "comma-separated: start,talk,pushes,mails,idle,inbox (default: all)")
+	flag.StringVar(&o.only, "only", "", "comma-separated: start,talk,pushes,mails,backup,idle,inbox (default: all)")
 	flag.IntVar(&o.nodes, "nodes", 0, "nodes on a PostgreSQL and a Redis of their own, visitors on the first and agents on the second; 0: one program on SQLite")
 	flag.Parse()
 	program.Main(o.nodes, func() error { return run(o) })
@@ -45,7 +45,7 @@ func run(o options) error {
 	parts := []struct {
 		name string
 		run  func(options, *table.Table) error
-	}{{"start", measureStart}, {"talk", measureTalk}, {"pushes", measurePushes}, {"mails", measureMails}, {"idle", measureIdle}, {"inbox", measureInbox}}
+	}{{"start", measureStart}, {"talk", measureTalk}, {"pushes", measurePushes}, {"mails", measureMails}, {"backup", measureBackup}, {"idle", measureIdle}, {"inbox", measureInbox}}
 	for _, p := range parts {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
 			continue

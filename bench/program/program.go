@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,14 +40,21 @@ type Program struct {
 	log bytes.Buffer
 }
 
-// FreePort is a loopback address that nobody listened on a moment ago.
-func FreePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// ports counts the ports that this process has looked at.
+var ports atomic.Int64
+
+// FreePort is a loopback address that nobody listened on a moment ago. It lies
+// below those from which the system takes the near ends of lines, thousands of
+// which come and go here.
+func FreePort() (addr string, err error) {
+	for range 100 {
+		addr = net.JoinHostPort("127.0.0.1", strconv.FormatInt(20_000+(int64(os.Getpid())*64+ports.Add(1))%12_000, 10))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
+	return "", err
 }
 
 // Launch starts the program without waiting for it; env is set beside what it
