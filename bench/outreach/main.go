@@ -83,7 +83,7 @@ func (b *bench) measure(t *table.Table) error {
 	}
 	// A first guess of how long they take to come in; whoever comes later is
 	// written to at once, and the count says so.
-	wake := time.Now().UTC().Add(time.Duration(b.people)*time.Second/500 + time.Minute).Truncate(time.Minute)
+	wake := time.Now().UTC().Add(time.Duration(b.people)*time.Second/200 + 90*time.Second).Truncate(time.Minute)
 	var journey struct {
 		ID string `json:"id"`
 	}

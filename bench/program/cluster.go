@@ -210,7 +210,8 @@ func (p *Program) join(binary string, env []string) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		one, err := launch(binary, dir, p.Dir, env)
+		// One of them takes mail in: they are on one machine.
+		one, err := launch(binary, dir, p.Dir, append(slices.Clone(env), "FANWARD_EMAIL_SMTP_ADDR="))
 		if err != nil {
 			return err
 		}
