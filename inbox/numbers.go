@@ -14,66 +14,72 @@ var (
 )
 
 const (
-	// fewNumbers and manyNumbers bound how many are taken ahead at once: what a
-	// process has taken and does not use is never given to anybody.
-	fewNumbers, manyNumbers = 8, 128
-	// rush is how soon numbers taken ahead have to run low to be followed by more.
-	rush = 5 * time.Second
+	// manyNumbers bounds how many are taken ahead at once: what a process has taken
+	// and does not use is never given to anybody.
+	manyNumbers = 256
+	// rush is how soon after the last ones somebody has to ask for more to be taken
+	// than are waited for.
+	rush = 100 * time.Millisecond
+	// numberPatience is how long a transaction waits for others to take its number.
+	numberPatience = time.Second
 )
 
-// numbers gives conversations their short numbers. Each is taken from the counter
-// by the transaction that needs it, and on PostgreSQL whoever needs the next one
-// waits for that transaction's end. So when several come at once, some are taken
-// ahead, and the transactions need not meet. It is safe for concurrent use.
+// numbers gives conversations their short numbers. Whoever has counted one keeps
+// the counter from everybody else until the end of their transaction, and on
+// PostgreSQL, where many open conversations at once, that is what all would wait
+// for. There the numbers of all who need one are taken together, in a short
+// transaction beside theirs. It is safe for concurrent use.
 type numbers struct {
 	db *store.DB
 
-	mu      sync.Mutex
-	stock   []span // taken ahead
-	left    int64  // in the stock
-	waiting int    // for the counter
-	taking  bool
-	some    int64 // were taken the last time,
-	taken   time.Time
+	mu     sync.Mutex
+	stock  []span // taken ahead
+	wait   []chan int64
+	taking bool
+	some   int // were taken the last time,
+	taken  time.Time
 }
 
 // span is the numbers from next up to last.
 type span struct{ next, last int64 }
 
-// nextTx returns a number that nobody else has.
+// nextTx returns a number that nobody else has. Those of a transaction that fails
+// are left out.
 func (n *numbers) nextTx(tx *store.Tx) (number int64, err error) {
-	if tx.Engine() == store.SQLite { // one transaction at a time
-		return number, tx.QueryRow(qNextNumber).Scan(&number)
+	if tx.Engine() == store.Postgres {
+		if number = n.beside(); number > 0 {
+			return number, nil
+		}
 	}
-	if number = n.ahead(); number > 0 {
-		return number, nil
-	}
-	defer func() {
-		n.mu.Lock()
-		n.waiting--
-		n.mu.Unlock()
-	}()
 	return number, tx.QueryRow(qNextNumber).Scan(&number)
 }
 
-// ahead is a number that has been taken ahead; without one (0) the caller is going
-// to wait for the counter.
-func (n *numbers) ahead() int64 {
+// beside is a number that has been taken beside the transaction; 0 when that
+// takes too long.
+func (n *numbers) beside() int64 {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	soon := time.Since(n.taken) < rush
-	if (n.left == 0 && n.waiting > 0 || n.left <= n.some/2 && soon) && !n.taking {
-		if n.some = min(2*n.some, manyNumbers); !soon {
-			n.some = fewNumbers
-		}
-		n.taking = true
-		go n.take(n.some)
+	if len(n.stock) > 0 {
+		defer n.mu.Unlock()
+		return n.pop()
 	}
-	if n.left == 0 {
-		n.waiting++
+	mine := make(chan int64, 1)
+	n.wait = append(n.wait, mine)
+	if !n.taking {
+		n.taking = true
+		go n.take()
+	}
+	n.mu.Unlock()
+	patience := time.NewTimer(numberPatience)
+	defer patience.Stop()
+	select {
+	case number := <-mine:
+		return number
+	case <-patience.C:
 		return 0
 	}
-	n.left--
+}
+
+func (n *numbers) pop() int64 {
 	first := &n.stock[0]
 	number := first.next
 	if first.next++; number == first.last {
@@ -82,16 +88,36 @@ func (n *numbers) ahead() int64 {
 	return number
 }
 
-// take takes some ahead. When that fails the transactions take their own.
-func (n *numbers) take(some int64) {
-	var last int64
-	err := n.db.Write(context.Background(), func(tx *store.Tx) error { return tx.QueryRow(qTake, some, some).Scan(&last) })
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.taking = false
-	if err == nil {
-		n.stock = append(n.stock, span{last - some + 1, last})
-		n.left += some
-		n.taken = time.Now()
+// take takes numbers as long as somebody waits for one. When that fails the
+// transactions count for themselves.
+func (n *numbers) take() {
+	for {
+		n.mu.Lock()
+		if len(n.wait) == 0 {
+			n.taking = false
+			n.mu.Unlock()
+			return
+		}
+		some := len(n.wait)
+		if time.Since(n.taken) < rush {
+			some = min(max(2*n.some, some), manyNumbers)
+		}
+		n.mu.Unlock()
+		var last int64
+		err := n.db.WriteAside(context.Background(), func(tx *store.Tx) error { return tx.QueryRow(qTake, some, some).Scan(&last) })
+		n.mu.Lock()
+		if err == nil {
+			n.stock = append(n.stock, span{last - int64(some) + 1, last})
+			n.some, n.taken = some, time.Now()
+		}
+		for len(n.wait) > 0 && (err != nil || len(n.stock) > 0) {
+			number := int64(0)
+			if err == nil {
+				number = n.pop()
+			}
+			n.wait[0] <- number
+			n.wait = n.wait[1:]
+		}
+		n.mu.Unlock()
 	}
 }

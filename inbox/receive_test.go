@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,64 +187,81 @@ func TestConcurrentMessagesAreOneOrder(t *testing.T) {
 	})
 }
 
-// Those who open conversations at once do not wait for each other's numbers: a
-// transaction that has the counter keeps back few, and nobody gets a number twice.
-func TestNumbersWhileTheCounterIsTaken(t *testing.T) {
+// A transaction that opens a conversation does not keep the counter of their
+// numbers from others, and no number is left out.
+func TestConversationsAreOpenedBesideEachOther(t *testing.T) {
 	each(t, func(t *testing.T, h *house.House) {
-		if h.DB.Engine() == store.SQLite { // one transaction at a time: no number is left out
-			for i := range 3 {
-				h.Receive(fmt.Sprint("v", i), "1", "hello")
-			}
-			same(t, "numbers", h.Words("SELECT group_concat(number) FROM (SELECT number FROM conversations ORDER BY id)"), "1,2,3")
+		for i := range 3 {
+			h.Receive(fmt.Sprint("v", i), "1", "hello")
+		}
+		same(t, "numbers", h.Number("SELECT max(number) FROM conversations"), 3)
+		if h.DB.Engine() == store.SQLite { // one transaction at a time
 			return
 		}
-		var counter store.Builder
-		counter.Add("UPDATE counters SET n = n + 0 WHERE name = 'conversations'")
-		lock, _ := counter.Query()
-		hold := func() (release func()) {
-			held, over, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-			go func() {
-				ended <- h.DB.Write(h.Ctx(), func(tx *store.Tx) error {
-					_, err := tx.Exec(lock)
-					close(held)
-					<-over
-					return err
-				})
-			}()
-			<-held
-			return func() {
-				close(over)
-				if err := <-ended; err != nil {
-					t.Error(err)
-				}
+		var slow atomic.Bool
+		inside, release := make(chan struct{}), make(chan struct{})
+		h.Inbox.OnReceived(func(*store.Tx, inbox.Heard) error {
+			if slow.CompareAndSwap(false, true) {
+				close(inside)
+				<-release
 			}
-		}
-		h.Receive("first", "1", "hello")
-		release := hold()
-		var wg sync.WaitGroup
-		for i := range 2 {
-			wg.Go(func() {
-				if _, err := h.Inbox.Receive(h.Ctx(), h.Inbound(h.Account, fmt.Sprint("waits", i), "1", "hello")); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		testkit.Eventually(t, 30*time.Second, "two wait, and some are taken ahead", func() bool {
-			return h.Number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 3
+			return nil
 		})
-		release()
-		wg.Wait()
-		testkit.Eventually(t, 30*time.Second, "some have been taken ahead", func() bool { return h.Number("SELECT n FROM counters WHERE name = 'conversations'") > 3 })
-		release = hold()
-		for i := range 4 {
-			h.Receive(fmt.Sprint("goes on", i), "1", "hello")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := h.Inbox.Receive(h.Ctx(), h.Inbound(h.Account, "slow", "1", "hello"))
+			ended <- err
+		}()
+		<-inside
+		var b store.Builder
+		b.Add("SELECT n FROM counters WHERE name = 'conversations' FOR UPDATE NOWAIT")
+		free, _ := b.Query()
+		if err := h.DB.Write(h.Ctx(), func(tx *store.Tx) error { return tx.QueryRow(free).Scan(new(int64)) }); err != nil {
+			t.Errorf("the counter is kept from others: %v", err)
 		}
-		release()
-		same(t, "numbers", h.Number("SELECT count(DISTINCT number) FROM conversations"), 7)
-		if top := h.Number("SELECT max(number) FROM conversations"); top > h.Number("SELECT n FROM counters WHERE name = 'conversations'") {
-			t.Errorf("the number %d is given out again", top)
+		close(release)
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
+		same(t, "numbers", h.Words("SELECT string_agg(number::text, ',' ORDER BY id) FROM conversations"), "1,2,3,4")
 	})
+}
+
+// When the counter is out of reach beside a transaction it counts for itself.
+func TestNumbersWhileTheCounterIsTaken(t *testing.T) {
+	h := house.New(t, store.Postgres, house.Options{})
+	h.Receive("first", "1", "hello")
+	var b store.Builder
+	b.Add("UPDATE counters SET n = n + 0 WHERE name = 'conversations'")
+	touch, _ := b.Query()
+	held, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	go func() {
+		ended <- h.DB.Write(h.Ctx(), func(tx *store.Tx) error {
+			_, err := tx.Exec(touch)
+			close(held)
+			<-release
+			return err
+		})
+	}()
+	<-held
+	go func() {
+		_, err := h.Inbox.Receive(h.Ctx(), h.Inbound(h.Account, "waits", "1", "hello"))
+		ended <- err
+	}()
+	testkit.Eventually(t, 30*time.Second, "it waits for the counter itself", func() bool {
+		return h.Number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 2
+	})
+	close(release)
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	h.Receive("last", "1", "hello")
+	same(t, "numbers", h.Number("SELECT count(DISTINCT number) FROM conversations"), 3)
+	if top := h.Number("SELECT max(number) FROM conversations"); top > h.Number("SELECT n FROM counters WHERE name = 'conversations'") {
+		t.Errorf("the number %d is given out again", top)
+	}
 }
 
 func TestWritingReopens(t *testing.T) {

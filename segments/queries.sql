@@ -86,10 +86,10 @@ SELECT customer_id FROM touched WHERE customer_id > ? AND customer_id <= ?
 -- name: due
 SELECT customer_id FROM (
   SELECT +m.customer_id AS customer_id FROM memberships m WHERE m.valid_until > 0 AND m.valid_until <= ?
-    AND NOT EXISTS (SELECT 1 FROM touched t WHERE t.customer_id = m.customer_id AND (t.names = '' OR t.names_version <> t.version))
+    AND NOT EXISTS (SELECT 1 FROM touched t WHERE t.customer_id = m.customer_id AND (t.names = '' OR t.names_version <> t.version) LIMIT 1 OFFSET 0)
   UNION
   SELECT +w.customer_id AS customer_id FROM segment_wakeups w WHERE w.at <= ?
-    AND NOT EXISTS (SELECT 1 FROM touched t WHERE t.customer_id = w.customer_id AND (t.names = '' OR t.names_version <> t.version))
+    AND NOT EXISTS (SELECT 1 FROM touched t WHERE t.customer_id = w.customer_id AND (t.names = '' OR t.names_version <> t.version) LIMIT 1 OFFSET 0)
 ) due ORDER BY customer_id LIMIT ?
 
 -- name: next-edge

@@ -6,7 +6,9 @@ VALUES (?, ?, ?, ?, ?, ?, 'new', ?, ?) ON CONFLICT (dedup_key) DO NOTHING
 WITH due AS MATERIALIZED (
   SELECT i.id FROM inbound i
   WHERE i.state = 'new' AND i.next_at <= ? AND (i.lease_until < ? OR i.lease_until > ?)
-    AND NOT EXISTS (SELECT 1 FROM inbound e WHERE e.state = 'new' AND e.account_id = i.account_id AND e.lane = i.lane AND e.id < i.id)
+    -- With OFFSET PostgreSQL asks the index for each row. Otherwise it joins, and as
+    -- its statistics know of nothing new it reads all that is new for each row of it.
+    AND NOT EXISTS (SELECT 1 FROM inbound e WHERE e.state = 'new' AND e.account_id = i.account_id AND e.lane = i.lane AND e.id < i.id LIMIT 1 OFFSET 0)
   ORDER BY i.next_at, i.id LIMIT ? {skip_locked})
 UPDATE inbound SET leased_by = ?, lease_until = ?, attempt = attempt + 1 WHERE id IN (SELECT due.id FROM due)
 RETURNING id, account_id, lane, dedup_key, body, blob_key, attempt, received_at, lease_until

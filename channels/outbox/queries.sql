@@ -27,7 +27,8 @@ WITH due AS MATERIALIZED (
     AND NOT EXISTS (
       SELECT 1 FROM deliveries e
       WHERE e.lane = d.lane AND e.state IN ('queued', 'claimed', 'sending')
-        AND (e.state <> 'queued' OR (e.seq, e.id) < (d.seq, d.id) AND (e.conversation_id <> 0 OR e.next_at <= ?)))
+        AND (e.state <> 'queued' OR (e.seq, e.id) < (d.seq, d.id) AND (e.conversation_id <> 0 OR e.next_at <= ?))
+      LIMIT 1 OFFSET 0) -- as in intake's claim: by the index, however much waits
   ORDER BY d.next_at, d.id LIMIT ? {skip_locked})
 UPDATE deliveries SET state = 'claimed', leased_by = ?, lease_until = ?, updated_at = ?
 WHERE id IN (SELECT due.id FROM due)

@@ -23,9 +23,9 @@ const (
 
 var postgresPatience = 3 * time.Second
 
-// writePostgres runs fn in a transaction of its own and repeats it when the
-// engine asks for that.
-func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
+// writePostgres runs fn in a transaction of its own on a connection of pool and
+// repeats it when the engine asks for that.
+func (db *DB) writePostgres(ctx context.Context, pool *sql.DB, fn func(*Tx) error) error {
 	db.gate.RLock()
 	defer db.gate.RUnlock()
 	if db.down {
@@ -36,7 +36,7 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 		if err := db.watch.reachable(); err != nil {
 			return err
 		}
-		tx, err := db.onePostgres(ctx, fn)
+		tx, err := db.onePostgres(ctx, pool, fn)
 		if err == nil {
 			for _, h := range tx.hints {
 				db.notify(h)
@@ -63,8 +63,8 @@ func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 
 // onePostgres runs fn once. ctx ends the wait for a connection; what has begun
 // goes on to its outcome without it.
-func (db *DB) onePostgres(ctx context.Context, fn func(*Tx) error) (*Tx, error) {
-	c, begun, err := db.beginPostgres(ctx)
+func (db *DB) onePostgres(ctx context.Context, pool *sql.DB, fn func(*Tx) error) (*Tx, error) {
+	c, begun, err := db.beginPostgres(ctx, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (db *DB) dropIdle(c *sql.Conn) {
 
 // beginPostgres takes a connection and opens a transaction on it. A connection
 // that died while it rested in the pool is no reason to fail.
-func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
+func (db *DB) beginPostgres(ctx context.Context, pool *sql.DB) (*sql.Conn, *sql.Tx, error) {
 	patient := ctx
 	if patience := patienceOf(ctx); patience > 0 {
 		var cancel context.CancelFunc
@@ -113,7 +113,7 @@ func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 		defer cancel()
 	}
 	for try := 0; ; try++ {
-		c, err := db.takeConn(patient)
+		c, err := db.takeConn(patient, pool)
 		if err != nil && ctx.Err() == nil && patient.Err() != nil {
 			db.refused()
 			return nil, nil, errOverloaded
@@ -137,7 +137,10 @@ func (db *DB) beginPostgres(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 
 // takeConn waits for a connection. From there on nobody waits for their turn, even
 // if that line turns out to be dead: one of those is nothing to the others.
-func (db *DB) takeConn(ctx context.Context) (*sql.Conn, error) {
+func (db *DB) takeConn(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	if pool != db.readers {
+		return pool.Conn(ctx)
+	}
 	t := db.turns.join()
 	defer db.turns.leave(t)
 	return db.readers.Conn(ctx)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -67,19 +68,23 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	db.plain = config.Copy()
 	db.watch = newWatch(config.Copy(), o.Log)
 	config.DialFunc = db.watch.dial
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		if !db.pooled {
-			db.watch.belongs(c.PgConn().Conn(), c.PgConn().PID())
-		}
-		return checkDurability(ctx, c)
-	}))
-	pool.SetMaxOpenConns(postgresConns)
-	pool.SetMaxIdleConns(postgresConns)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db.readers = pool
+	open := func(most int) *sql.DB {
+		pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+			if !db.pooled {
+				db.watch.belongs(c.PgConn().Conn(), c.PgConn().PID())
+			}
+			return checkDurability(ctx, c)
+		}))
+		pool.SetMaxOpenConns(most)
+		pool.SetMaxIdleConns(most)
+		pool.SetConnMaxIdleTime(5 * time.Minute)
+		return pool
+	}
+	pool := open(postgresConns)
+	db.readers, db.aside = pool, open(1)
 	db.stmts = stmtCache{db: pool, engine: Postgres}
 	if err := db.Ping(ctx); err != nil {
-		_ = pool.Close()
+		_ = errors.Join(pool.Close(), db.aside.Close())
 		return nil, err
 	}
 	go db.watch.run()

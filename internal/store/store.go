@@ -65,7 +65,8 @@ type DB struct {
 	log    *slog.Logger
 	notify func(string)
 
-	readers *sql.DB // SQLite: read-only pool; PostgreSQL: the only pool
+	readers *sql.DB // SQLite: read-only pool; PostgreSQL: everybody's pool
+	aside   *sql.DB // PostgreSQL only: one connection, see WriteAside
 	stmts   stmtCache
 	refused func()
 	// turns wait to write, bulkTurns for their turn in bulk.
@@ -133,6 +134,9 @@ func (db *DB) Close() error {
 	}
 	db.stmts.close()
 	err := db.readers.Close()
+	if db.aside != nil {
+		err = errors.Join(err, db.aside.Close())
+	}
 	if db.writer != nil {
 		<-db.checkpointed
 		err = errors.Join(err, db.writer.close())
@@ -164,7 +168,7 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if db.writer != nil {
 		return db.writer.do(ctx, db.writer.queue, fn)
 	}
-	return db.writePostgres(ctx, fn)
+	return db.writePostgres(ctx, db.readers, fn)
 }
 
 // WriteBulk is Write for what may come in crowds, such as behaviour: where many of
@@ -177,7 +181,17 @@ func (db *DB) WriteBulk(ctx context.Context, fn func(tx *Tx) error) error {
 	if db.writer != nil {
 		return db.writer.do(ctx, db.writer.bulk, fn)
 	}
-	return db.writePostgres(ctx, fn)
+	return db.writePostgres(ctx, db.readers, fn)
+}
+
+// WriteAside is Write for what transactions under way may be waiting for: on
+// PostgreSQL, where these could hold every connection, it has one of its own. On
+// SQLite nothing may wait for it within a transaction.
+func (db *DB) WriteAside(ctx context.Context, fn func(tx *Tx) error) error {
+	if db.writer != nil {
+		return db.Write(ctx, fn)
+	}
+	return db.writePostgres(ctx, db.aside, fn)
 }
 
 // AdmitBulk refuses whoever WriteBulk under ctx would refuse at once, so that

@@ -105,6 +105,10 @@ func (h *House) writes(do func() error) map[write]int {
 		}
 	}
 	h.runAll(reset)
+	if h.DB.Engine() == store.Postgres { // these are written beside transactions, see Dump
+		delete(counts, write{"counters", "INSERT"})
+		delete(counts, write{"counters", "UPDATE"})
+	}
 	return counts
 }
 

@@ -297,12 +297,17 @@ var tables = []string{"conversations", "messages", "changes", "deliveries", "del
 	"read_cursors", "drafts", "attachments", "message_html", "inbound", "noted", "accounts", "event_names", "event_moves", "counters"}
 
 // Dump is the content of every table that the domain writes, for comparing what
-// was there before with what is there after.
+// was there before with what is there after. Conversations' numbers are left out
+// where they are taken beside the transaction that needs one.
 func (h *House) Dump() string {
 	h.T.Helper()
 	var lines []string
 	for _, table := range tables {
-		rows, err := h.DB.SQL().QueryContext(h.Ctx(), "SELECT * FROM "+table)
+		from := table
+		if table == "counters" && h.DB.Engine() == store.Postgres {
+			from += " WHERE name <> 'conversations'"
+		}
+		rows, err := h.DB.SQL().QueryContext(h.Ctx(), "SELECT * FROM "+from)
 		h.must(err)
 		columns, err := rows.Columns()
 		h.must(err)
