@@ -10,6 +10,10 @@ import "./kit.css";
 const darkQuery = window.matchMedia("(prefers-color-scheme: dark)");
 const motionQuery = window.matchMedia("(prefers-reduced-motion: reduce)");
 
+/* Less motion is brief motion for antd: told to do without, or in no time at all,
+   its popups may never come to their place. */
+const brief = { motionDurationFast: "0.04s", motionDurationMid: "0.04s", motionDurationSlow: "0.04s" };
+
 function useMedia(query: MediaQueryList): boolean {
   return useSyncExternalStore(
     (listener) => {
@@ -92,7 +96,7 @@ export function UiProvider({ theme, locale, children }: Props) {
         borderRadius: 6,
         controlHeight: 32,
         wireframe: false,
-        motion: !still,
+        ...(still && brief),
       },
       components: {
         Button: { primaryShadow: "none", defaultShadow: "none", dangerShadow: "none", fontWeight: 500 },
