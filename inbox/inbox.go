@@ -204,7 +204,7 @@ type Options struct {
 
 // New returns the inbox and registers it to follow moved identities.
 func New(o Options) *Inbox {
-	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, files: o.Files, maxBody: o.MaxBody, numbers: &numbers{db: o.DB}}
+	b := &Inbox{db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, registry: o.Registry, outbox: o.Outbox, links: o.Links, files: o.Files, maxBody: o.MaxBody, numbers: &numbers{db: o.DB, patience: numberPatience}}
 	o.Customers.OnMove(b.moveTx)
 	o.Customers.OnPart(b.partTx)
 	return b

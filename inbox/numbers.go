@@ -20,7 +20,7 @@ const (
 	// rush is how soon after the last ones somebody has to ask for more to be taken
 	// than are waited for.
 	rush = 100 * time.Millisecond
-	// numberPatience is how long a transaction waits for others to take its number.
+	// numberPatience is how long a transaction waits for its number to be taken beside it.
 	numberPatience = time.Second
 )
 
@@ -30,7 +30,8 @@ const (
 // for. There the numbers of all who need one are taken together, in a short
 // transaction beside theirs. It is safe for concurrent use.
 type numbers struct {
-	db *store.DB
+	db       *store.DB
+	patience time.Duration // how long a transaction waits
 
 	mu     sync.Mutex
 	stock  []span // taken ahead
@@ -69,7 +70,7 @@ func (n *numbers) beside() int64 {
 		go n.take()
 	}
 	n.mu.Unlock()
-	patience := time.NewTimer(numberPatience)
+	patience := time.NewTimer(n.patience)
 	defer patience.Stop()
 	select {
 	case number := <-mine:

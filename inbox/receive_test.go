@@ -191,6 +191,7 @@ func TestConcurrentMessagesAreOneOrder(t *testing.T) {
 // numbers from others, and no number is left out.
 func TestConversationsAreOpenedBesideEachOther(t *testing.T) {
 	each(t, func(t *testing.T, h *house.House) {
+		h.Inbox.AwaitNumbers()
 		for i := range 3 {
 			h.Receive(fmt.Sprint("v", i), "1", "hello")
 		}

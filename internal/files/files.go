@@ -143,7 +143,7 @@ func (s *Store) lost(err error) error {
 }
 
 // watched remembers a failure of the source, so that it is not taken for one of
-// the place that files are kept in.
+// whoever reads it.
 type watched struct {
 	r   io.Reader
 	err error

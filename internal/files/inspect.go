@@ -2,7 +2,6 @@ package files
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	_ "image/gif"  // a format that DecodeConfig knows
@@ -58,21 +57,6 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// source remembers why reading failed, which the decoders of images do not tell
-// from broken content.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
-}
-
 // inspect tells what the stored file is.
 func (s *Store) inspect(ctx context.Context, key, name string, first []byte) (contentType string, width, height int, err error) {
 	detected := mimetype.Detect(first)
@@ -91,7 +75,7 @@ func (s *Store) inspect(ctx context.Context, key, name string, first []byte) (co
 		return "", 0, 0, fmt.Errorf("read back an image: %w", err)
 	}
 	defer func() { _ = r.Close() }()
-	source := &source{r: io.LimitReader(r, headerLimit)}
+	source := &watched{r: io.LimitReader(r, headerLimit)} // the decoders do not tell a failure from broken content
 	c, format, err := image.DecodeConfig(source)
 	if source.err != nil {
 		return "", 0, 0, fmt.Errorf("read back an image: %w", source.err)
