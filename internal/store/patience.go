@@ -104,8 +104,17 @@ func (db *DB) admit(turns *queueing, patience time.Duration) error {
 		late = late || lag() > patience
 	}
 	if late {
-		db.refused()
-		return errOverloaded
+		return db.overloaded()
 	}
 	return nil
+}
+
+// overloaded is what whoever waited for too long is told: that the server is gone
+// where that is known, as then more patience or less load would not help.
+func (db *DB) overloaded() error {
+	if err := db.watch.reachable(); err != nil {
+		return err
+	}
+	db.refused()
+	return errOverloaded
 }

@@ -115,8 +115,7 @@ func (db *DB) beginPostgres(ctx context.Context, pool *sql.DB) (*sql.Conn, *sql.
 	for try := 0; ; try++ {
 		c, err := db.takeConn(patient, pool)
 		if err != nil && ctx.Err() == nil && patient.Err() != nil {
-			db.refused()
-			return nil, nil, errOverloaded
+			return nil, nil, db.overloaded()
 		}
 		if err != nil {
 			return nil, nil, db.wrap("take a connection", err)
