@@ -94,7 +94,7 @@ for (const locale of ["en", "zh-CN"] as const) {
       description: "",
       rule: { kind: "all", of: [{ kind: "event", name: "Order Completed", op: "at_least", value: 2, window: { last: "30d" } }] },
     });
-    const owner = await Teammate.signIn(browser, (await api.invite(`Builder-${locale.slice(0, 2)}`, "owner", { locale })).link, { locale, viewport: { width: 1440, height: 900 }, reducedMotion: locale === "en" ? "no-preference" : "reduce" }, "Builder");
+    const owner = await Teammate.signIn(browser, (await api.invite(`Builder-${locale.slice(0, 2)}`, "owner", { locale })).link, { locale, viewport: { width: 1440, height: 900 } }, "Builder");
     const { page } = owner;
     const b = new Builder(page);
     await page.getByTestId("nav-journeys").click();

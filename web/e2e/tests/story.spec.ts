@@ -9,12 +9,14 @@ const picture = {
   buffer: Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGNgYPiPAw0pCQD3PT/BR3Jf9gAAAABJRU5ErkJggg==", "base64"),
 };
 
+const moving = { reducedMotion: "no-preference" as const };
+
 // The first conversation, with the shipped configuration and the demo shop.
 test("a visitor writes, a teammate answers, both live", { tag: "@nodes" }, async ({ browser }) => {
   const hub = await Hub.start();
   try {
-    const lin = await Teammate.signIn(browser, hub.ownerLink());
-    const ming = await Visitor.at(browser, hub.shopURL);
+    const lin = await Teammate.signIn(browser, hub.ownerLink(), moving);
+    const ming = await Visitor.at(browser, hub.shopURL, moving);
 
     await ming.write("你好");
     await expect(lin.page.getByTestId("view-unassigned")).toContainText("1");
