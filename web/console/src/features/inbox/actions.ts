@@ -10,14 +10,14 @@ import { useRealtime } from "@/realtime/provider";
 import type { Feed } from "@/realtime/feed";
 import { toast, toastError } from "@/ui";
 import { holdUnread } from "./reading";
+import { reassign } from "./reassign";
 import { useTeammates, useTeams } from "./queries";
 
-/** Applies a patch at once; on refusal takes it back and rethrows. */
-async function patch(feed: Feed, id: string, body: ConversationPatch): Promise<void> {
-  const { if_version: _, ...visible } = body;
-  const before = feed.patchConversation(id, (c) => ({ ...c, ...visible }));
+/** Shows a patch at once and stores it; on refusal takes it back and rethrows. */
+async function patch(feed: Feed, id: string, body: ConversationPatch, store = () => api.updateConversation(id, body)): Promise<void> {
+  const before = feed.patchConversation(id, (c) => ({ ...c, ...body }));
   try {
-    feed.putConversation(await api.updateConversation(id, body));
+    feed.putConversation(await store());
   } catch (error) {
     if (before) feed.patchConversation(id, (c) => (c.version === before.version ? { ...before, read_seq: c.read_seq, read_inbound_count: c.read_inbound_count } : c));
     throw error;
@@ -42,7 +42,7 @@ export function useConversationActions(conversation: Conversation | undefined) {
 
   return useMemo(() => {
     if (!conversation) return null;
-    const { id, version } = conversation;
+    const { id } = conversation;
     const refused = (error: unknown) => {
       if (error instanceof ApiError && error.code === "conversation_changed") {
         api.conversation(id).then((c) => feed.putConversation(c), () => {});
@@ -53,14 +53,15 @@ export function useConversationActions(conversation: Conversation | undefined) {
       status: conversation.status,
       ...(conversation.status === "snoozed" ? { snoozed_until: conversation.snoozed_until } : {}),
     };
-    const act = async (body: ConversationPatch, done: string, undo?: ConversationPatch) => {
+    const act = async (body: ConversationPatch, done: string, undo?: ConversationPatch, store?: () => Promise<Conversation>) => {
       try {
-        await patch(feed, id, body);
+        await patch(feed, id, body, store);
         toast(done, undo && { label: t("common.undo"), run: () => void patch(feed, id, undo).catch(refused) });
       } catch (error) {
         refused(error);
       }
     };
+    const give = (to: Pick<ConversationPatch, "assignee_id" | "team_id">, done: string, undo: ConversationPatch) => act(to, done, undo, () => reassign(api, conversation, to));
     return {
       resolve: () => act({ status: "resolved" }, t("actions.resolved"), back),
       /** After "send and resolve", which the server did in one step. */
@@ -75,16 +76,16 @@ export function useConversationActions(conversation: Conversation | undefined) {
         ),
       assign: (teammateId: string | null) => {
         const name = teammateId === me.id ? me.name : teammates.find((m) => m.id === teammateId)?.name;
-        return act(
-          { assignee_id: teammateId, if_version: version },
+        return give(
+          { assignee_id: teammateId },
           teammateId ? t("actions.assignedTo", { name: name ?? "" }) : t("actions.unassigned"),
           { assignee_id: conversation.assignee_id },
         );
       },
-      assignMe: () => act({ assignee_id: me.id, if_version: version }, t("actions.assignedTo", { name: me.name }), { assignee_id: conversation.assignee_id }),
+      assignMe: () => give({ assignee_id: me.id }, t("actions.assignedTo", { name: me.name }), { assignee_id: conversation.assignee_id }),
       moveToTeam: (teamId: string | null) =>
-        act(
-          { team_id: teamId, if_version: version },
+        give(
+          { team_id: teamId },
           t("actions.movedTo", { name: teams.find((x) => x.id === teamId)?.name ?? t("actions.noTeam") }),
           { team_id: conversation.team_id },
         ),
