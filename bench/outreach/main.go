@@ -133,7 +133,7 @@ func (b *bench) measure(t *table.Table) error {
 	took := s.last.Sub(s.first)
 	t.Add("mails out", "6,000/s", fmt.Sprintf("%.0f/s", float64(s.mails)/took.Seconds()),
 		fmt.Sprintf("%d mails to %d people in %v over at most %d lines; the first %v after its minute", s.mails, len(s.had), took.Round(time.Millisecond), s.most, s.first.Sub(wake).Round(time.Millisecond)))
-	t.Add("the program's processor time", "", (after-used)/time.Duration(s.mails), "a mail, from the step of its journey to its receipt")
+	t.Add("the program's own processor time", "", (after-used)/time.Duration(s.mails), "a mail, from the step of its journey to its receipt")
 	return nil
 }
 

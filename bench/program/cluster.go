@@ -6,23 +6,15 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
-
-	"github.com/fanward/fanward/internal/store"
 )
 
 // cluster, when it is there, is what every program is started on.
@@ -88,7 +80,7 @@ func (c *servers) stop() {
 }
 
 func (c *servers) start(cmd *exec.Cmd, addr string) error {
-	if err := cmd.Start(); err != nil {
+	if err := startTied(cmd); err != nil {
 		return err
 	}
 	c.running = append(c.running, cmd)
@@ -108,14 +100,14 @@ func (c *servers) startRedis() (err error) {
 	return c.start(exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", c.dir), c.redis)
 }
 
-// startPostgres makes a server that flushes as a real one does. It refuses root:
-// then it runs as the user of that name.
+// startPostgres makes a server that flushes as a real one does. PostgreSQL refuses
+// root: then it runs as the user of that name.
 func (c *servers) startPostgres() error {
 	bin, err := postgresBinaries()
 	if err != nil {
 		return err
 	}
-	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var as *syscall.Credential
 	data := filepath.Join(c.dir, "postgres")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
@@ -127,13 +119,13 @@ func (c *servers) startPostgres() error {
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // small numbers
+		as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // small numbers
 		if err := errors.Join(os.Chmod(c.dir, 0o755), os.Chown(data, uid, gid)); err != nil {
 			return err
 		}
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-	initdb.Dir, initdb.SysProcAttr = "/", &syscall.SysProcAttr{Credential: attr.Credential}
+	initdb.Dir, initdb.SysProcAttr = "/", &syscall.SysProcAttr{Credential: as}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
@@ -143,7 +135,7 @@ func (c *servers) startPostgres() error {
 	_, port, _ := net.SplitHostPort(c.pg)
 	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 		"-c", "max_connections=200", "-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB")
-	server.Dir, server.SysProcAttr = "/", attr
+	server.Dir, server.SysProcAttr = "/", &syscall.SysProcAttr{Credential: as}
 	return c.start(server, c.pg)
 }
 
@@ -229,74 +221,4 @@ func (p *Program) At(n int) string {
 		return p.others[n-1].URL
 	}
 	return p.URL
-}
-
-// Database opens the rows of a data folder, to fill them while no program runs.
-// fit makes a statement of the engine of one that is written for SQLite: rows are
-// counted by "WITH RECURSIVE c(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE
-// i + 1 < ?2)", chance is abs(random() % N), and ?1 to ?9 are numbers.
-func Database(dir string) (db *sql.DB, fit func(text string, numbers ...int64) string, err error) {
-	if cluster == nil {
-		db, err = sql.Open("sqlite", "file:"+filepath.Join(dir, store.FileName)+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
-		fit = numbered
-	} else {
-		var url string
-		if url, err = cluster.database(dir); err != nil {
-			return nil, nil, err
-		}
-		// What is filled holds together, and may be lost.
-		db, err = sql.Open("pgx", url+"&session_replication_role=replica&synchronous_commit=off")
-		fit = fitPostgres
-	}
-	if err == nil {
-		db.SetMaxOpenConns(1)
-	}
-	return db, fit, err
-}
-
-// Settle ends a fill as the engine would have it after a while.
-func Settle(db *sql.DB) error {
-	statements := []string{"PRAGMA wal_checkpoint(TRUNCATE)"}
-	if cluster != nil {
-		statements = []string{"ANALYZE", "CHECKPOINT"}
-	}
-	for _, s := range statements {
-		if _, err := db.Exec(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func numbered(text string, numbers ...int64) string {
-	for i, n := range numbers {
-		text = strings.ReplaceAll(text, "?"+strconv.Itoa(i+1), strconv.FormatInt(n, 10))
-	}
-	return text
-}
-
-var chance = regexp.MustCompile(`abs\(random\(\) % (\d+)\)`)
-
-func fitPostgres(text string, numbers ...int64) string {
-	text = strings.Replace(text, "INSERT INTO event_names (id, name) VALUES", "INSERT INTO event_names (id, name) OVERRIDING SYSTEM VALUE VALUES", 1)
-	text = strings.ReplaceAll(text, "SELECT ?1 UNION ALL SELECT i + 1 FROM c WHERE i + 1 < ?2", "SELECT generate_series(?1::bigint, ?2::bigint - 1)")
-	return numbered(chance.ReplaceAllString(text, "floor(random() * $1)::bigint"), numbers...)
-}
-
-// ready waits until the program serves.
-func (p *Program) ready() error {
-	for begun := time.Now(); time.Since(begun) < 60*time.Second; time.Sleep(2 * time.Millisecond) {
-		if r, err := http.Get(p.URL + "/readyz"); err == nil {
-			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-p.done:
-			return errors.New("the program ended: " + p.Output())
-		default:
-		}
-	}
-	return errors.New("the program is not ready: " + p.Output())
 }

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,8 +29,11 @@ import (
 // Program is the built binary, running on free loopback ports.
 type Program struct {
 	// URL is the address of its API, Dir its data folder.
-	URL  string
-	Dir  string
+	URL string
+	Dir string
+	// Begun is when its process was started: all that it needs was there.
+	Begun time.Time
+
 	cmd  *exec.Cmd
 	env  []string
 	done chan struct{}
@@ -89,7 +93,8 @@ func launch(binary, dir, home string, env []string) (*Program, error) {
 		return nil, err
 	}
 	p.cmd.Stdout = p.cmd.Stderr
-	if err := p.cmd.Start(); err != nil {
+	p.Begun = time.Now()
+	if err := startTied(p.cmd); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -103,6 +108,22 @@ func launch(binary, dir, home string, env []string) (*Program, error) {
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// startTied starts a process that ends with this one, however this one ends. The
+// kernel sees to that when the thread that started it ends: that one stays.
+func startTied(cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- cmd.Start()
+		select {}
+	}()
+	return <-done
 }
 
 // Start launches the program, in a cluster all of its nodes, and waits until it is
@@ -120,6 +141,32 @@ func Start(binary, dir string, env ...string) (*Program, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// ready waits until the program serves.
+func (p *Program) ready() error {
+	for begun := time.Now(); time.Since(begun) < 60*time.Second; time.Sleep(2 * time.Millisecond) {
+		if r, err := http.Get(p.URL + "/readyz"); err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if p.Ended() {
+			return errors.New("the program ended: " + p.Output())
+		}
+	}
+	return errors.New("the program is not ready: " + p.Output())
+}
+
+// Ended tells whether the program is no more.
+func (p *Program) Ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Output is what it has written to its log.
@@ -175,7 +222,7 @@ func (p *Program) Admin(binary string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Resident is the program's resident memory in bytes.
+// Resident is the resident memory of this node in bytes.
 func (p *Program) Resident() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -193,7 +240,8 @@ func (p *Program) Resident() (int64, error) {
 // ticks is how many a second /proc counts in; Linux fixes it.
 const ticks = 100
 
-// CPU is the processor time that the program, all of its nodes, has used so far.
+// CPU is the processor time that the program, all of its nodes, has used so far;
+// that of PostgreSQL and Redis is not in it.
 func (p *Program) CPU() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
@@ -266,7 +314,7 @@ func Basic(key string) http.Header {
 	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"))}}
 }
 
-// Profile fetches a CPU profile through the admin socket and keeps it.
+// Profile fetches a CPU profile of this node through the admin socket and keeps it.
 func (p *Program) Profile(file string, d time.Duration) error {
 	unix := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(p.Dir, "admin.sock"))
@@ -279,6 +327,9 @@ func (p *Program) Profile(file string, d time.Duration) error {
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("profile: %d %.300s", res.StatusCode, b)
 	}
 	return os.WriteFile(file, b, 0o600)
 }
