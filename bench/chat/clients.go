@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,11 +17,6 @@ import (
 
 const origin = "https://shop.example"
 
-func jsonBody(v any) io.Reader {
-	b, _ := json.Marshal(v)
-	return bytes.NewReader(b)
-}
-
 // shop makes a web chat account and returns the visitors' base address.
 func shop(p *program.Program, token string) (string, error) {
 	var account struct {
@@ -35,35 +28,55 @@ func shop(p *program.Program, token string) (string, error) {
 	return p.URL + "/channels/webchat/" + account.Key, err
 }
 
-// arrivals tells when a message was first seen, by its text.
+const arrivalTimeout = 10 * time.Second
+
+var errLate = errors.New("not seen within 10 s")
+
+// arrivals tells that messages have come, by their text.
 type arrivals struct {
 	mu   sync.Mutex
-	wait map[string]chan time.Time
+	wait map[string]chan struct{}
 }
 
-func newArrivals() *arrivals { return &arrivals{wait: map[string]chan time.Time{}} }
+func newArrivals() *arrivals { return &arrivals{wait: map[string]chan struct{}{}} }
 
-func (a *arrivals) expect(key string) <-chan time.Time {
-	c := make(chan time.Time, 1)
+// after does something and returns when the message that it causes has come.
+func (a *arrivals) after(body string, do func() error) error {
+	come := make(chan struct{})
 	a.mu.Lock()
-	a.wait[key] = c
+	a.wait[body] = come
 	a.mu.Unlock()
-	return c
+	defer func() {
+		a.mu.Lock()
+		delete(a.wait, body)
+		a.mu.Unlock()
+	}()
+	if err := do(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(arrivalTimeout)
+	defer timer.Stop()
+	select {
+	case <-come:
+		return nil
+	case <-timer.C:
+		return errLate
+	}
 }
 
-func (a *arrivals) seen(key string, at time.Time) {
+func (a *arrivals) seen(body string) {
 	a.mu.Lock()
-	c := a.wait[key]
-	delete(a.wait, key)
-	a.mu.Unlock()
-	if c != nil {
-		c <- at
+	defer a.mu.Unlock()
+	if come, awaited := a.wait[body]; awaited {
+		delete(a.wait, body)
+		close(come)
 	}
 }
 
 // visitor is a browser's socket: sent away because of overload it comes back
 // after a while, as widgets do.
 type visitor struct {
+	p            *program.Program
 	base, token  string
 	mu           sync.Mutex
 	ws           *websocket.Conn
@@ -75,14 +88,14 @@ var errAway = errors.New("sent away")
 
 const comeBackAfter = 5 * time.Second
 
-func newVisitor(base string, seen *arrivals) (*visitor, error) {
+func newVisitor(p *program.Program, base string, seen *arrivals) (*visitor, error) {
 	var s struct {
 		Visitor string `json:"visitor"`
 	}
 	if err := program.Call("POST", base+"/session", http.Header{"Origin": {origin}}, map[string]any{}, &s); err != nil {
 		return nil, err
 	}
-	v := &visitor{base: base, token: s.Visitor}
+	v := &visitor{p: p, base: base, token: s.Visitor}
 	if err := v.connect(); err != nil {
 		return nil, err
 	}
@@ -93,15 +106,9 @@ func newVisitor(base string, seen *arrivals) (*visitor, error) {
 }
 
 func (v *visitor) connect() error {
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(v.base, "http")+"/socket", http.Header{"Origin": {origin}})
+	ws, _, err := greeted("ws"+strings.TrimPrefix(v.base, "http")+"/socket", http.Header{"Origin": {origin}}, map[string]any{"t": "hello", "visitor": v.token, "after": nil})
 	if err != nil {
 		return err
-	}
-	if err := ws.WriteJSON(map[string]any{"t": "hello", "visitor": v.token, "after": nil}); err != nil {
-		return err
-	}
-	if _, _, err := ws.ReadMessage(); err != nil {
-		return fmt.Errorf("hello: %w", err)
 	}
 	v.mu.Lock()
 	v.ws = ws
@@ -109,28 +116,48 @@ func (v *visitor) connect() error {
 	return nil
 }
 
+// greeted opens a socket and says hello; answer is what it hears first.
+func greeted(url string, header http.Header, hello any) (ws *websocket.Conn, answer []byte, err error) {
+	if ws, _, err = websocket.DefaultDialer.Dial(url, header); err != nil {
+		return nil, nil, err
+	}
+	if err = ws.WriteJSON(hello); err == nil {
+		_, answer, err = ws.ReadMessage()
+	}
+	if err != nil {
+		_ = ws.Close()
+		return nil, nil, fmt.Errorf("hello: %w", err)
+	}
+	return ws, answer, nil
+}
+
 // live listens until the program has ended.
 func (v *visitor) live(seen *arrivals) {
 	for {
 		v.listen(seen)
-		v.mu.Lock()
-		v.ws = nil
-		v.mu.Unlock()
-		time.Sleep(comeBackAfter)
-		if v.connect() != nil {
-			return
+		for away := true; away; away = v.connect() != nil {
+			time.Sleep(comeBackAfter)
+			if v.p.Ended() {
+				return
+			}
 		}
 	}
 }
 
+// listen returns when the visitor has been sent away.
 func (v *visitor) listen(seen *arrivals) {
 	ws := v.ws
+	defer func() {
+		v.mu.Lock()
+		v.ws = nil
+		v.mu.Unlock()
+		_ = ws.Close()
+	}()
 	for {
 		_, b, err := ws.ReadMessage()
 		if err != nil {
 			return
 		}
-		at := time.Now()
 		var f struct {
 			T       string `json:"t"`
 			Message struct {
@@ -148,7 +175,7 @@ func (v *visitor) listen(seen *arrivals) {
 			v.mu.Unlock()
 		}
 		if f.T == "message" && f.Message.Direction == "out" {
-			seen.seen(f.Message.Body, at)
+			seen.seen(f.Message.Body)
 		}
 	}
 }
@@ -185,34 +212,36 @@ func newAgent(p *program.Program, token string, seen *arrivals) (*agent, error) 
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		for ws != nil {
-			a.listen(ws)
-			a.cuts.Add(1)
-			if ws, err = a.connect(); err != nil {
-				return // the program has ended
-			}
-		}
-	}()
+	go a.live(ws)
 	return a, nil
 }
 
+// live listens until the program has ended.
+func (a *agent) live(ws *websocket.Conn) {
+	for {
+		a.listen(ws)
+		a.cuts.Add(1)
+		var err error
+		for ws, err = a.connect(); err != nil; ws, err = a.connect() {
+			if a.p.Ended() {
+				return
+			}
+			time.Sleep(time.Second)
+		}
+	}
+}
+
 func (a *agent) connect() (*websocket.Conn, error) {
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.p.At(1), "http")+"/api/v1/socket", program.Bearer(a.token))
-	if err != nil {
-		return nil, err
-	}
-	if err := ws.WriteJSON(map[string]any{"t": "hello", "after": a.position}); err != nil {
-		return nil, err
-	}
-	_, b, err := ws.ReadMessage()
+	ws, hello, err := greeted("ws"+strings.TrimPrefix(a.p.At(1), "http")+"/api/v1/socket", program.Bearer(a.token), map[string]any{"t": "hello", "after": a.position})
 	if err == nil {
-		a.heard(b)
+		a.heard(hello)
 	}
 	return ws, err
 }
 
+// listen returns when the socket has been cut.
 func (a *agent) listen(ws *websocket.Conn) {
+	defer func() { _ = ws.Close() }()
 	for {
 		_, b, err := ws.ReadMessage()
 		if err != nil {
@@ -223,7 +252,6 @@ func (a *agent) listen(ws *websocket.Conn) {
 }
 
 func (a *agent) heard(b []byte) {
-	at := time.Now()
 	var f struct {
 		Position *string `json:"position"`
 		Kind     string  `json:"kind"`
@@ -241,6 +269,6 @@ func (a *agent) heard(b []byte) {
 		a.position = f.Position
 	}
 	if f.Kind == "message" && f.Data.Message.Direction == "in" {
-		a.seen.seen(f.Data.Message.Body, at)
+		a.seen.seen(f.Data.Message.Body)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/fanward/fanward/bench/program"
@@ -11,12 +10,7 @@ import (
 
 // measureIdle opens many visitor sockets that say nothing and divides what the
 // program grew by.
-func measureIdle(o options, t *table.Table) error {
-	dir, err := os.MkdirTemp("", "fanward-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+func measureIdle(o options, dir string, t *table.Table) error {
 	p, err := program.Start(o.binary, dir)
 	if err != nil {
 		return err
@@ -36,12 +30,12 @@ func measureIdle(o options, t *table.Table) error {
 		return err
 	}
 	begun := time.Now()
-	visitors, err := connect(base, o.sockets, nil)
+	visitors, err := connect(p, base, o.sockets, nil)
 	if err != nil {
 		return err
 	}
 	took := time.Since(begun)
-	time.Sleep(20 * time.Second) // what the garbage collector still holds of the handshakes goes
+	time.Sleep(20 * time.Second) // nobody collects for it: what it keeps of the handshakes counts
 	after, err := p.Resident()
 	if err != nil {
 		return err

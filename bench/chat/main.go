@@ -1,7 +1,7 @@
 // Command chat measures the built program from outside, as its users meet it:
-// start, memory, both directions of a conversation, idle sockets and the
-// inbox's first page over a filled database. The load comes from this process,
-// the program is another one.
+// start, memory, both directions of a conversation, what providers bring, what a
+// backup costs, idle sockets and the inbox's first page over a filled database.
+// The load comes from this process, the program is another one.
 package main
 
 import (
@@ -42,20 +42,33 @@ func main() {
 
 func run(o options) error {
 	t := table.New("The program from outside, "+program.Form()+", load from another process", "what", "target", "p50", "p99", "max", "note")
-	parts := []struct {
+	ran := 0
+	for _, p := range []struct {
 		name string
-		run  func(options, *table.Table) error
-	}{{"start", measureStart}, {"talk", measureTalk}, {"pushes", measurePushes}, {"mails", measureMails}, {"backup", measureBackup}, {"idle", measureIdle}, {"inbox", measureInbox}}
-	for _, p := range parts {
+		run  func(o options, dir string, t *table.Table) error
+	}{{"start", measureStart}, {"talk", measureTalk}, {"pushes", measurePushes}, {"mails", measureMails}, {"backup", measureBackup}, {"idle", measureIdle}, {"inbox", measureInbox}} {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
 			continue
 		}
+		ran++
 		fmt.Fprintln(os.Stderr, "measuring", p.name)
-		if err := p.run(o, t); err != nil {
+		if err := inFolder(func(dir string) error { return p.run(o, dir, t) }); err != nil {
 			t.Print(os.Stdout)
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
+	if ran == 0 {
+		return fmt.Errorf("-only %q names nothing that is measured", o.only)
+	}
 	t.Print(os.Stdout)
 	return nil
+}
+
+func inFolder(measure func(dir string) error) error {
+	dir, err := os.MkdirTemp("", "fanward-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	return measure(dir)
 }

@@ -8,11 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -32,31 +32,38 @@ const (
 
 // measurePushes has WeChat's pushes stored and acknowledged, and looks how late
 // the agent's socket tells of them.
-func measurePushes(o options, t *table.Table) error {
-	return withProvider(o, nil, func(p *program.Program, token string, atAgent *arrivals) error {
-		var account struct {
-			Key string `json:"key"`
-		}
-		err := program.Call("POST", p.URL+"/api/v1/accounts", program.Bearer(token), map[string]any{
-			"channel": "wechat", "name": "Bench", "config": map[string]any{"app_id": "wxbench0000000001", "mode": "plain"},
-			"secrets": map[string]any{"app_secret": strings.Repeat("s", 32), "token": pushToken, "encoding_aes_key": strings.Repeat("A", 43)},
-		}, &account)
-		if err != nil {
-			return err
-		}
-		target := p.URL + "/channels/wechat/" + account.Key
-		push := func(run string) func(n int) error {
-			return func(n int) error { return deliver(target, run, n) }
-		}
-		if err := push("warm")(0); err != nil {
-			return err
-		}
-		add(t, "WeChat push → agent, 500/s", "", load.Open(500, o.duration, seen(atAgent, "seen", push("seen"))), 0)
-		add(t, "WeChat push → durable → acknowledged, 500/s", "", load.Open(500, o.duration, push("push500")), 0)
-		add(t, "WeChat pushes, as many as it takes", "", load.Closed(64, o.duration, push("most")), 0)
-		return nil
-	})
+func measurePushes(o options, dir string, t *table.Table) error {
+	h, err := openHub(o, dir)
+	if err != nil {
+		return err
+	}
+	defer h.Stop()
+	var account struct {
+		Key string `json:"key"`
+	}
+	err = h.call(0, "/accounts", map[string]any{
+		"channel": "wechat", "name": "Bench", "config": map[string]any{"app_id": "wxbench0000000001", "mode": "plain"},
+		"secrets": map[string]any{"app_secret": strings.Repeat("s", 32), "token": pushToken, "encoding_aes_key": strings.Repeat("A", 43)},
+	}, &account)
+	if err != nil {
+		return err
+	}
+	target := h.URL + "/channels/wechat/" + account.Key
+	push := func(run string) func(n int) error {
+		return func(n int) error { return deliver(target, run, n) }
+	}
+	if err := push("warm")(0); err != nil {
+		return err
+	}
+	h.add(t, fmt.Sprintf("WeChat push → agent, 500/s, %d new people among them", followers), "", load.Open(500, o.duration, h.heard("seen", push("seen"))))
+	h.add(t, "WeChat push → durable → acknowledged, 500/s", "", load.Open(500, o.duration, push("push500")))
+	h.add(t, "WeChat pushes, as many as it takes", "", load.Closed(64, o.duration, push("most")))
+	return nil
 }
+
+// pushes numbers them: what has the number of another one is a repeat, which is
+// acknowledged and not stored.
+var pushes atomic.Int64
 
 // deliver posts one text as WeChat does in plain mode.
 func deliver(target, run string, n int) error {
@@ -66,7 +73,7 @@ func deliver(target, run string, n int) error {
 	sum := sha1.Sum([]byte(strings.Join(parts, "")))
 	query := url.Values{"signature": {hex.EncodeToString(sum[:])}, "timestamp": {now}, "nonce": {"nonce"}}
 	body := fmt.Sprintf("<xml><ToUserName>gh_bench</ToUserName><FromUserName>openid%d</FromUserName><CreateTime>%s</CreateTime><MsgType>text</MsgType><Content>%s-%d</Content><MsgId>%d</MsgId></xml>",
-		n%followers, now, run, n, time.Now().UnixNano())
+		n%followers, now, run, n, pushes.Add(1))
 	res, err := program.Client.Post(target+"?"+query.Encode(), "text/xml", strings.NewReader(body))
 	if err != nil {
 		return err
@@ -81,63 +88,32 @@ func deliver(target, run string, n int) error {
 
 // measureMails has mails stored and acknowledged by 250, and looks how late the
 // agent's socket tells of them.
-func measureMails(o options, t *table.Table) error {
+func measureMails(o options, dir string, t *table.Table) error {
 	addr, err := program.FreePort()
 	if err != nil {
 		return err
 	}
-	return withProvider(o, []string{"FANWARD_EMAIL_SMTP_ADDR=" + addr}, func(p *program.Program, token string, atAgent *arrivals) error {
-		err := program.Call("POST", p.URL+"/api/v1/accounts", program.Bearer(token), map[string]any{
-			"channel": "email", "name": "Bench", "config": map[string]any{"address": "shop@bench.example", "smtp": map[string]any{"host": "127.0.0.1", "port": 9, "tls": "none"}},
-		}, nil)
-		if err != nil {
-			return err
-		}
-		post := newPost(addr)
-		defer post.close()
-		send := func(run string) func(n int) error { return func(n int) error { return post.send(run, n) } }
-		if err := send("warm")(0); err != nil {
-			return err
-		}
-		add(t, "mail in → agent, 300/s", "< 1 s", load.Open(300, o.duration, seen(atAgent, "seen", send("seen"))), 0)
-		add(t, "mail in → durable → 250, 300/s", "300/s", load.Open(300, o.duration, send("mail300")), 0)
-		add(t, "mails in, as many as it takes", "300/s", load.Closed(mailLines, o.duration, send("most")), 0)
-		return nil
-	})
-}
-
-// withProvider starts a program with an agent who listens.
-func withProvider(o options, env []string, measure func(p *program.Program, token string, atAgent *arrivals) error) error {
-	dir, err := os.MkdirTemp("", "fanward-bench-")
+	h, err := openHub(o, dir, "FANWARD_EMAIL_SMTP_ADDR="+addr)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := program.Start(o.binary, dir, env...)
+	defer h.Stop()
+	err = h.call(0, "/accounts", map[string]any{
+		"channel": "email", "name": "Bench", "config": map[string]any{"address": "shop@bench.example", "smtp": map[string]any{"host": "127.0.0.1", "port": 9, "tls": "none"}},
+	}, nil)
 	if err != nil {
 		return err
 	}
-	defer p.Stop()
-	token, err := p.Token(o.binary)
-	if err != nil {
+	post := newPost(addr)
+	defer post.close()
+	send := func(run string) func(n int) error { return func(n int) error { return post.send(run, n) } }
+	if err := send("warm")(0); err != nil {
 		return err
 	}
-	atAgent := newArrivals()
-	if _, err := newAgent(p, token, atAgent); err != nil {
-		return err
-	}
-	return measure(p, token, atAgent)
-}
-
-// seen is work that ends when the agent's socket has told of it.
-func seen(atAgent *arrivals, run string, work func(n int) error) func(n int) error {
-	return func(n int) error {
-		arrived := atAgent.expect(fmt.Sprintf("%s-%d", run, n))
-		if err := work(n); err != nil {
-			return err
-		}
-		return await(arrived)
-	}
+	h.add(t, fmt.Sprintf("mail in → agent, 300/s, %d new people among them", senders), "< 1 s", load.Open(300, o.duration, h.heard("seen", send("seen"))))
+	h.add(t, "mail in → durable → 250, 300/s", "300/s", load.Open(300, o.duration, send("mail300")))
+	h.add(t, "mails in, as many as it takes", "300/s", load.Closed(mailLines, o.duration, send("most")))
+	return nil
 }
 
 // post brings mail over a few lines that stay open.

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,171 +11,114 @@ import (
 	"github.com/fanward/fanward/bench/table"
 )
 
-const arrivalTimeout = 10 * time.Second
-
-var errLate = errors.New("not seen within 10 s")
-
 // talk is a program with visitors who write and an agent who listens.
 type talk struct {
-	p                  *program.Program
-	token              string
-	visitors           []*visitor
-	lin                *agent
-	atAgent, atVisitor *arrivals
+	*hub
+	visitors  []*visitor
+	atVisitor *arrivals
+	// calms counts how often there was calm: what is said differs after each.
+	calms int
 }
 
 // startTalk starts the program on a folder's data and lets everybody come.
-func startTalk(o options, dir string) (k *talk, err error) {
-	k = &talk{atAgent: newArrivals(), atVisitor: newArrivals()}
-	if k.p, err = program.Start(o.binary, dir); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			k.p.Stop()
-		}
-	}()
-	if k.token, err = k.p.Token(o.binary); err != nil {
-		return nil, err
-	}
-	base, err := shop(k.p, k.token)
+func startTalk(o options, dir string) (*talk, error) {
+	h, err := openHub(o, dir)
 	if err != nil {
 		return nil, err
 	}
-	if k.lin, err = newAgent(k.p, k.token, k.atAgent); err != nil {
+	k := &talk{hub: h, atVisitor: newArrivals()}
+	if err := k.come(o.visitors); err != nil {
+		k.Stop()
 		return nil, err
 	}
-	if k.visitors, err = connect(base, o.visitors, k.atVisitor); err != nil {
-		return nil, err
+	return k, nil
+}
+
+func (k *talk) come(visitors int) error {
+	base, err := shop(k.Program, k.token)
+	if err != nil {
+		return err
 	}
-	return k, warm(k.visitors, k.atAgent)
+	if k.visitors, err = connect(k.Program, base, visitors, k.atVisitor); err != nil {
+		return err
+	}
+	return k.calm()
+}
+
+// write lets a visitor say something and returns when the agent has heard it.
+func (k *talk) write(v *visitor, body string) error {
+	return k.atAgent.after(body, func() error { return v.send(body) })
+}
+
+// patience is how long visitors may take to come to rest.
+const patience = 2 * time.Minute
+
+// calm lets every visitor say something, one after the other, until all have been
+// heard: then whoever was sent away is back, and nothing waits any more that the
+// row before has left behind. The first time this opens their conversations.
+func (k *talk) calm() error {
+	k.calms++
+	begun := time.Now()
+	for i, v := range k.visitors {
+		for tried := 0; ; tried++ {
+			err := k.write(v, fmt.Sprintf("calm%d-%d-%d", k.calms, i, tried))
+			if err == nil {
+				break
+			}
+			if time.Since(begun) > patience {
+				return fmt.Errorf("the visitors do not come to rest: %w", err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	k.lin.cuts.Store(0)
+	return nil
 }
 
 // in lets visitors write so many messages a second.
 func (k *talk) in(rate int, d time.Duration) load.Result {
+	return load.Open(rate, d, func(n int) error { return k.write(k.visitors[n%len(k.visitors)], fmt.Sprintf("in%d-%d", k.calms, n)) })
+}
+
+// out lets the agent answer them.
+func (k *talk) out(rate int, d time.Duration) load.Result {
 	return load.Open(rate, d, func(n int) error {
-		body := fmt.Sprintf("in%d-%d", rate, n)
-		seen := k.atAgent.expect(body)
-		if err := k.visitors[n%len(k.visitors)].send(body); err != nil {
-			return err
-		}
-		return await(seen)
+		body := fmt.Sprintf("out%d-%d", k.calms, n)
+		return k.atVisitor.after(body, func() error {
+			return k.call(1, "/conversations/"+k.visitors[n%len(k.visitors)].thread()+"/messages",
+				map[string]any{"client_key": body, "body": body, "kind": "text", "attachment_ids": []string{}}, nil)
+		})
 	})
 }
 
 // measureTalk holds fixed rates in both directions of a conversation.
-func measureTalk(o options, t *table.Table) error {
-	dir, err := os.MkdirTemp("", "fanward-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+func measureTalk(o options, dir string, t *table.Table) error {
 	k, err := startTalk(o, dir)
 	if err != nil {
 		return err
 	}
-	defer k.p.Stop()
+	defer k.Stop()
 	for _, step := range []struct {
 		rate   int
 		target string
 	}{{500, "p99 < 10 ms"}, {2000, "p99 < 50 ms"}, {5000, "stretch"}} {
 		if o.profile != "" && step.rate == 2000 {
 			go func() {
-				if err := k.p.Profile(o.profile, o.duration/2); err != nil {
+				if err := k.Profile(o.profile, o.duration/2); err != nil {
 					fmt.Fprintln(os.Stderr, "profile:", err)
 				}
 			}()
 		}
-		add(t, fmt.Sprintf("visitor → durable → agent, %d/s", step.rate), step.target, k.in(step.rate, o.duration), k.lin.cuts.Swap(0))
-	}
-	r := load.Open(500, o.duration, func(n int) error {
-		body := fmt.Sprintf("out-%d", n)
-		seen := k.atVisitor.expect(body)
-		err := program.Call("POST", k.p.At(1)+"/api/v1/conversations/"+k.visitors[n%len(k.visitors)].thread()+"/messages", program.Bearer(k.token),
-			map[string]any{"client_key": body, "body": body, "kind": "text", "attachment_ids": []string{}}, nil)
-		if err != nil {
+		k.add(t, fmt.Sprintf("visitor → durable → agent, %d/s", step.rate), step.target, k.in(step.rate, o.duration))
+		if err := k.calm(); err != nil {
 			return err
 		}
-		return await(seen)
-	})
-	add(t, "agent reply → visitor, 500/s", "p99 < 10 ms", r, 0)
+	}
+	k.add(t, "agent reply → visitor, 500/s", "p99 < 10 ms", k.out(500, o.duration))
 	return nil
 }
 
-// measureBackup holds a rate over a filled database with and without a backup
-// being taken, one after the other.
-func measureBackup(o options, t *table.Table) error {
-	dir, err := os.MkdirTemp("", "fanward-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	data := filepath.Join(dir, "data")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		return err
-	}
-	p, err := program.Start(o.binary, data)
-	if err != nil {
-		return err
-	}
-	p.Stop()
-	if err := fill(data, o.filled/10); err != nil {
-		return fmt.Errorf("fill: %w", err)
-	}
-	k, err := startTalk(o, data)
-	if err != nil {
-		return err
-	}
-	defer k.p.Stop()
-	add(t, "visitor → durable → agent, 500/s, filled database", "p99 < 10 ms", k.in(500, o.duration), k.lin.cuts.Swap(0))
-	over := make(chan error, 1)
-	quit := make(chan struct{})
-	taken := 0
-	go func() {
-		for ; ; taken++ {
-			select {
-			case <-quit:
-				over <- nil
-				return
-			default:
-			}
-			if _, err := k.p.Admin(o.binary, "backup", "--to", filepath.Join(dir, fmt.Sprint("backup", taken))); err != nil {
-				over <- err
-				return
-			}
-		}
-	}()
-	r := k.in(501, o.duration)
-	close(quit)
-	err = <-over
-	add(t, fmt.Sprintf("the same while it is backed up, %d times", taken), "p99 < 10 ms", r, k.lin.cuts.Swap(0))
-	return err
-}
-
-// add adds a row; cuts is how often the agent's socket had to come back.
-func add(t *table.Table, what, target string, r load.Result, cuts int64) {
-	note := fmt.Sprintf("%.0f/s done, %d failed, %d dropped", r.Rate(), r.Failed, r.Dropped)
-	if cuts > 0 {
-		note += fmt.Sprintf(", the agent cut %d times", cuts)
-	}
-	if r.First != nil {
-		note += ": " + r.First.Error()
-	}
-	t.Add(what, target, r.Quantile(.5), r.Quantile(.99), r.Quantile(1), note)
-}
-
-func await(seen <-chan time.Time) error {
-	timer := time.NewTimer(arrivalTimeout)
-	defer timer.Stop()
-	select {
-	case <-seen:
-		return nil
-	case <-timer.C:
-		return errLate
-	}
-}
-
-func connect(base string, n int, seen *arrivals) ([]*visitor, error) {
+func connect(p *program.Program, base string, n int, seen *arrivals) ([]*visitor, error) {
 	out := make([]*visitor, n)
 	errs := make(chan error, n)
 	gate := make(chan struct{}, 32)
@@ -187,7 +128,7 @@ func connect(base string, n int, seen *arrivals) ([]*visitor, error) {
 		wg.Go(func() {
 			defer func() { <-gate }()
 			var err error
-			if out[i], err = newVisitor(base, seen); err != nil {
+			if out[i], err = newVisitor(p, base, seen); err != nil {
 				errs <- err
 			}
 		})
@@ -199,19 +140,4 @@ func connect(base string, n int, seen *arrivals) ([]*visitor, error) {
 	default:
 		return out, nil
 	}
-}
-
-// warm opens every visitor's conversation.
-func warm(visitors []*visitor, seen *arrivals) error {
-	for i, v := range visitors {
-		body := fmt.Sprintf("warm-%d", i)
-		c := seen.expect(body)
-		if err := v.send(body); err != nil {
-			return err
-		}
-		if err := await(c); err != nil {
-			return err
-		}
-	}
-	return nil
 }
