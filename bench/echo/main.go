@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,9 +68,11 @@ func measure(o options) error {
 	return nil
 }
 
-// server is the echoing process.
+// server is the echoing process. It ends when in is closed, however this one ends.
 type server struct {
 	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
 	addr string
 }
 
@@ -80,8 +83,7 @@ func startServer() (*server, error) {
 	}
 	s := &server{cmd: exec.Command(self, "-serve")}
 	s.cmd.Stderr = os.Stderr
-	in, err := s.cmd.StdinPipe() // the server ends with it
-	if err != nil {
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
 	out, err := s.cmd.StdoutPipe()
@@ -91,9 +93,10 @@ func startServer() (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	s.out = bufio.NewReader(out)
+	line, err := s.out.ReadString('\n')
 	if err != nil {
-		_ = in.Close()
+		s.stop()
 		return nil, fmt.Errorf("the server did not start: %w", err)
 	}
 	s.addr = strings.TrimSpace(line)
@@ -101,12 +104,19 @@ func startServer() (*server, error) {
 }
 
 func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.in.Close()
 	_ = s.cmd.Wait()
 }
 
-// resident is the server's resident memory in bytes.
+// resident is the server's resident memory in bytes after it has collected its
+// garbage: idle as it is it would keep that of the handshakes for minutes.
 func (s *server) resident() (int64, error) {
+	if _, err := fmt.Fprintln(s.in); err != nil {
+		return 0, err
+	}
+	if _, err := s.out.ReadString('\n'); err != nil {
+		return 0, err
+	}
 	text, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(s.cmd.Process.Pid), "statm"))
 	if err != nil {
 		return 0, err
@@ -218,7 +228,6 @@ func idle(o options, s *server, t *table.Table) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(2 * time.Second) // handshakes' garbage is collected meanwhile
 	after, err := s.resident()
 	if err != nil {
 		return err
