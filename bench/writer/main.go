@@ -1,11 +1,12 @@
-// Command writer measures the bare coalescing writer with the transaction of
-// one visitor message (five rows), beside a naive writer that commits each
-// message on its own.
+// Command writer measures the bare coalescing writer with five rows such as a
+// visitor's message writes, beside a naive writer that commits each message on
+// its own.
 package main
 
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -22,13 +23,12 @@ import (
 )
 
 type options struct {
-	dir      string
-	duration time.Duration
-	workers  int
-	rates    []int
-	profile  string
-	only     string
-	skip     bool
+	dir        string
+	duration   time.Duration
+	workers    int
+	rates      []int
+	profile    string
+	closedOnly bool
 }
 
 func main() {
@@ -37,10 +37,10 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each row is measured")
 	flag.IntVar(&o.workers, "workers", 512, "writes under way in the closed loop")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the closed loop")
-	flag.StringVar(&o.only, "rates", "500,2000,5000", "messages per second of the open loops")
-	flag.BoolVar(&o.skip, "closed-only", false, "leave out the fixed rates and the naive writer")
+	rates := flag.String("rates", "500,2000,5000", "messages per second of the open loops")
+	flag.BoolVar(&o.closedOnly, "closed-only", false, "leave out the fixed rates and the naive writer")
 	flag.Parse()
-	for _, r := range strings.Split(o.only, ",") {
+	for _, r := range strings.Split(*rates, ",") {
 		rate, err := strconv.Atoi(r)
 		if err != nil || rate < 1 {
 			fmt.Fprintln(os.Stderr, "-rates is a list of numbers such as 500,2000")
@@ -68,7 +68,7 @@ func run(o options) error {
 	if err := coalescing(o, t); err != nil {
 		return err
 	}
-	if !o.skip {
+	if !o.closedOnly {
 		if err := naive(o, t); err != nil {
 			return err
 		}
@@ -100,20 +100,13 @@ func coalescing(o options, t *table.Table) error {
 		b, m = f.batches.Load()-b, f.members.Load()-m
 		report(t, "coalescing", loadName, r, float64(b)/float64(max(m, 1)))
 	}
-	if o.profile != "" {
-		out, err := os.Create(o.profile)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(out); err != nil {
-			return err
-		}
+	closed := func() {
+		measure(fmt.Sprintf("%d at once", o.workers), func() load.Result { return load.Closed(o.workers, o.duration, w.message) })
 	}
-	measure(fmt.Sprintf("%d at once", o.workers), func() load.Result { return load.Closed(o.workers, o.duration, w.message) })
-	if o.profile != "" {
-		pprof.StopCPUProfile()
+	if err := profiled(o.profile, closed); err != nil {
+		return err
 	}
-	if o.skip {
+	if o.closedOnly {
 		return nil
 	}
 	for _, rate := range o.rates {
@@ -122,16 +115,35 @@ func coalescing(o options, t *table.Table) error {
 	return nil
 }
 
+// profiled does something and, when there is a file, writes a CPU profile of it.
+func profiled(file string, do func()) error {
+	if file == "" {
+		do()
+		return nil
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	do()
+	pprof.StopCPUProfile()
+	return out.Close()
+}
+
 func report(t *table.Table, writer, loadName string, r load.Result, flushesPerMessage float64) {
 	failed := fmt.Sprint(r.Failed + r.Dropped)
 	if r.First != nil {
 		failed += " (" + r.First.Error() + ")"
 	}
-	t.Add(writer, loadName, r.Rate(), 5, fmt.Sprintf("%.4f", flushesPerMessage), 1/max(flushesPerMessage, 1e-9), r.CPU/time.Duration(max(r.Done, 1)), r.Quantile(.5), r.Quantile(.99), r.Quantile(1), failed)
+	t.Add(writer, loadName, r.Rate(), len(perMessage), fmt.Sprintf("%.4f", flushesPerMessage), 1/max(flushesPerMessage, 1e-9), r.CPU/time.Duration(max(r.Done, 1)), r.Quantile(.5), r.Quantile(.99), r.Quantile(1), failed)
 }
 
-// naive commits every message alone, one after the other, on the same driver
-// with the same pragmas.
+// naive commits every message alone, one after the other, by the same driver and
+// as durably; all else is left as SQLite and database/sql have it: statements are
+// compiled each time, and whoever commits moves the log into the file.
 func naive(o options, t *table.Table) error {
 	db, err := store.Open(context.Background(), store.Options{Dir: o.dir + "/naive"})
 	if err != nil {

@@ -26,7 +26,7 @@ INSERT INTO identities (id, customer_id, home_id, kind, namespace, value, create
 INSERT INTO conversations (id, number, account_id, channel, customer_id, identity_id, status, last_activity_at, created_at) VALUES (?, ?, ?, 'webchat', ?, ?, 'open', 0, 0)
 
 -- name: event-name
-INSERT INTO event_names (name) VALUES ('message_received')
+INSERT INTO event_names (id, name) VALUES (1, 'Message Received')
 
 -- name: advance
 UPDATE conversations SET last_seq = last_seq + 1, inbound_count = inbound_count + 1, last_activity_at = ?, last_inbound_at = ?, version = version + 1, last_message = ? WHERE id = ? RETURNING last_seq
@@ -58,13 +58,14 @@ var (
 // workload is a database with conversations and the transaction of a message
 // into one of them.
 type workload struct {
-	db    *store.DB
-	clock clock.Clock
-	ids   *ids.Source
-	// account, then customer, identity and conversation of each thread.
+	db      *store.DB
+	clock   clock.Clock
+	ids     *ids.Source
 	account ids.ID
-	threads [][3]ids.ID
+	threads []thread
 }
+
+type thread struct{ customer, identity, conversation int64 }
 
 func newWorkload(db *store.DB) (*workload, error) {
 	c := clock.NewSystem()
@@ -74,7 +75,7 @@ func newWorkload(db *store.DB) (*workload, error) {
 	}
 	w := &workload{db: db, clock: c, ids: source, account: source.Next()}
 	for range conversations {
-		w.threads = append(w.threads, [3]ids.ID{source.Next(), source.Next(), source.Next()})
+		w.threads = append(w.threads, thread{int64(source.Next()), int64(source.Next()), int64(source.Next())})
 	}
 	if err := db.Migrate(context.Background()); err != nil {
 		return nil, err
@@ -90,19 +91,20 @@ func (w *workload) fill(tx *store.Tx) error {
 		return err
 	}
 	for i, t := range w.threads {
-		if _, err := tx.Exec(qCustomer, int64(t[0])); err != nil {
+		if _, err := tx.Exec(qCustomer, t.customer); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(qIdentity, int64(t[1]), int64(t[0]), int64(t[0]), fmt.Sprint("visitor-", i)); err != nil {
+		if _, err := tx.Exec(qIdentity, t.identity, t.customer, t.customer, fmt.Sprint("visitor-", i)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(qConversation, int64(t[2]), int64(i+1), int64(w.account), int64(t[0]), int64(t[1])); err != nil {
+		if _, err := tx.Exec(qConversation, t.conversation, int64(i+1), int64(w.account), t.customer, t.identity); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// bound is a statement with its arguments.
 type bound struct {
 	text string
 	args []any
@@ -113,16 +115,15 @@ const body = "Hello, I ordered the blue jacket last Tuesday and the parcel still
 // values are the arguments of perMessage for the n-th message.
 func (w *workload) values(n int) [][]any {
 	t := w.threads[n%len(w.threads)]
-	customer, identity, conversation := int64(t[0]), int64(t[1]), int64(t[2])
 	now, id := clock.Millis(w.clock.Now()), int64(w.ids.Next())
 	key := fmt.Sprintf("key-%d", id)
-	payload := fmt.Sprintf(`{"conversation":{"id":"%d","status":"open","last_seq":%d},"message":{"id":"%d","body":%q,"client_key":%q}}`, conversation, n, id, body, key)
-	visitor := fmt.Sprintf(`{"conversation_id":"%d","body":%q,"client_key":%q}`, conversation, body, key)
+	payload := fmt.Sprintf(`{"conversation":{"id":"%d","status":"open","last_seq":%d},"message":{"id":"%d","body":%q,"client_key":%q}}`, t.conversation, n, id, body, key)
+	visitor := fmt.Sprintf(`{"conversation_id":"%d","body":%q,"client_key":%q}`, t.conversation, body, key)
 	return [][]any{
-		{now, now, body, conversation},
-		{id, conversation, conversation, int64(w.account), identity, customer, body, key, "webchat/" + key, now},
-		{int64(w.ids.Next()), customer, identity, now, now},
-		{now, conversation, customer, int64(w.account), true, payload, visitor},
+		{now, now, body, t.conversation},
+		{id, t.conversation, t.conversation, int64(w.account), t.identity, t.customer, body, key, "webchat/" + key, now},
+		{int64(w.ids.Next()), t.customer, t.identity, now, now},
+		{now, t.conversation, t.customer, int64(w.account), true, payload, visitor},
 		{int64(w.ids.Next()), "{}", now, now},
 	}
 }
