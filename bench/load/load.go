@@ -15,9 +15,11 @@ type Result struct {
 	// Done and Failed count the pieces of work; Dropped those never begun
 	// because too many were still under way.
 	Done, Failed, Dropped int
-	// Elapsed is from the first piece due to the last answered.
+	// Elapsed is from the first piece due until the last has ended, be it that it
+	// was given up.
 	Elapsed time.Duration
-	// Latencies are counted from the instant a piece was due, ascending.
+	// Latencies of the pieces that were done are counted from the instant each was
+	// due, ascending.
 	Latencies []time.Duration
 	// CPU is what this process used meanwhile.
 	CPU time.Duration
@@ -34,10 +36,11 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// Rate is finished pieces per second.
+// Rate is pieces done per second; waiting for those that are given up lowers it.
 func (r Result) Rate() float64 { return float64(r.Done) / r.Elapsed.Seconds() }
 
-// Quantile is the latency below which the share q of the pieces ended.
+// Quantile is the latency below which the share q of the pieces that were done
+// ended.
 func (r Result) Quantile(q float64) time.Duration {
 	if len(r.Latencies) == 0 {
 		return 0
