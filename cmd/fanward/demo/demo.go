@@ -99,8 +99,8 @@ type world struct {
 	sent    int // of the calls
 	counter int
 
-	server, browser string // write keys
-	staff           map[string]auth.Principal
+	server, browser string                    // write keys
+	staff           map[string]auth.Principal // by role, and each by the name in their address
 	teams           map[string]auth.Team
 	people          []*person
 	segments        map[string]*segments.Segment

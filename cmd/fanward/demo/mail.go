@@ -61,7 +61,7 @@ func (w *world) body(b *bytes.Buffer, text, file string) error {
 		fmt.Fprintf(b, "Content-Type: %s\r\nContent-Transfer-Encoding: base64\r\n\r\n", plain)
 		return encode(b, strings.NewReader(text))
 	}
-	name, content, err := w.file(file)
+	a, err := w.file(file)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,7 @@ func (w *world) body(b *bytes.Buffer, text, file string) error {
 		content io.Reader
 	}{
 		{textproto.MIMEHeader{"Content-Type": {plain}}, strings.NewReader(text)},
-		{textproto.MIMEHeader{"Content-Type": {mime.FormatMediaType(mime.TypeByExtension(name[strings.LastIndex(name, "."):]), nil)},
-			"Content-Disposition": {mime.FormatMediaType("attachment", map[string]string{"filename": name})}}, content},
+		{textproto.MIMEHeader{"Content-Type": {a.kind}, "Content-Disposition": {mime.FormatMediaType("attachment", map[string]string{"filename": a.name})}}, a.content},
 	} {
 		p.head.Set("Content-Transfer-Encoding", "base64")
 		to, err := parts.CreatePart(p.head)

@@ -162,7 +162,7 @@ func ptr[T any](v T) *T { return &v }
 func (w *world) cartGraph() flow.Graph {
 	f := w.words.Flow
 	message := func(id, next string, body string, channels ...string) flow.Node {
-		return flow.Node{ID: id, Kind: flow.Message, Name: f["mail"], Next: next, Message: &flow.MessageStep{Channels: channels, Purpose: "marketing", Subject: f["cart_subject"], Body: body}}
+		return flow.Node{ID: id, Kind: flow.Message, Name: f["reminder"], Next: next, Message: &flow.MessageStep{Channels: channels, Purpose: "marketing", Subject: f["cart_subject"], Body: body}}
 	}
 	return flow.Graph{
 		Trigger: flow.Trigger{Kind: flow.OnSegmentEnter, Segment: w.segments["cart"].ID.String()},
@@ -174,9 +174,9 @@ func (w *world) cartGraph() flow.Graph {
 			{ID: "split", Kind: flow.Split, Name: f["split"], Ways: []flow.Way{{Name: "A", Next: "long", Percent: 45}, {Name: "B", Next: "short", Percent: 45}, {Name: f["holdout"], Percent: 10, Holdout: true}}},
 			message("long", "wait", f["cart_body"], "email", "wechat", "webchat"),
 			message("short", "wait", f["cart_short"], "wechat", "email", "webchat"),
-			{ID: "wait", Kind: flow.Wait, Name: f["wait"], Next: "tag", Else: "reachable", Wait: &flow.WaitStep{Event: "Order Completed", For: "3d"}},
+			{ID: "wait", Kind: flow.Wait, Name: f["wait"], Next: "tag", Else: "valued", Wait: &flow.WaitStep{Event: "Order Completed", For: "3d"}},
 			{ID: "tag", Kind: flow.TagNode, Name: f["tag"], Tag: &flow.TagStep{Add: []string{w.words.Tags["vip"]}}},
-			{ID: "reachable", Kind: flow.Branch, Name: w.words.Segments["vip"][0], Ways: []flow.Way{{Name: w.words.Segments["vip"][0], Next: "call", Rule: &rule.Node{Kind: rule.Segment, ID: w.segments["vip"].ID.String()}}}},
+			{ID: "valued", Kind: flow.Branch, Name: w.words.Segments["vip"][0], Ways: []flow.Way{{Name: w.words.Segments["vip"][0], Next: "call", Rule: &rule.Node{Kind: rule.Segment, ID: w.segments["vip"].ID.String()}}}},
 			{ID: "call", Kind: flow.Task, Name: f["somebody_calls"], Task: &flow.TaskStep{Title: f["call"], Note: f["call_note"], Due: "24h", Assignee: flow.Assignee{Kind: "least", ID: w.teams["presales"].ID.String()}}},
 		},
 	}

@@ -158,16 +158,16 @@ func (w *world) hearFollower(ctx context.Context, t *thread, l line) (got channe
 	return w.Inbox.Receive(ctx, in)
 }
 
-// files keeps a picture, or a text, for a message.
+// files keeps a file for a message.
 func (w *world) files(ctx context.Context, owner, what string) ([]ids.ID, error) {
 	if what == "" {
 		return nil, nil
 	}
-	name, content, err := w.file(what)
+	a, err := w.file(what)
 	if err != nil {
 		return nil, err
 	}
-	id, err := w.Inbox.KeepFile(ctx, owner, name, content, 1<<20)
+	id, err := w.Inbox.KeepFile(ctx, owner, a.name, a.content, 1<<20)
 	return []ids.ID{id}, err
 }
 

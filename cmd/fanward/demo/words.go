@@ -1,9 +1,11 @@
 package demo
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 //go:embed words/*.json
@@ -15,7 +17,6 @@ type words struct {
 	Family, Given []string
 	GivenFirst    bool `json:"given_first"`
 	Cities        []string
-	Industry      string
 	Origin        string
 	Attributes    map[string]string
 	Tastes        []string
@@ -28,20 +29,18 @@ type words struct {
 	Products   []product
 	Keys, Tags map[string]string
 	Consent    string
-	StageNotes []string             `json:"stage_notes"`
 	Segments   map[string][2]string // name and description
 	Journeys   map[string]string
 	Flow       map[string]string
 	Tasks      [][2]string // title and note
-	TaskNotes  []string    `json:"task_notes"`
-	Drafts     []string
+	TaskNotes  []string    `json:"task_notes"` // of the first outcomes, in their order
+	Draft      string
 	Pages      [][2]string // title and path
 	Site       string
-	Pictures   map[string]string // names of files
+	Files      map[string]string // their names
 	Receipt    string
 	Quoted     string
-	Merge      string
-	Snooze     []string
+	Snooze     map[string]string // why something is put aside
 	Scripts    []script
 	Long       struct {
 		Team, Subject, Tag, Opening string
@@ -59,6 +58,11 @@ type product struct {
 type script struct {
 	Topic, Team, Subject, Tag string
 	Lines                     []line
+}
+
+// script is the one about a topic.
+func (w *words) script(topic string) script {
+	return w.Scripts[slices.IndexFunc(w.Scripts, func(s script) bool { return s.Topic == topic })]
 }
 
 // line is one message of a script: by the customer, an agent, or as a note, so
@@ -86,5 +90,7 @@ func load(language string) (*words, error) {
 		return nil, fmt.Errorf("there are no words in %q", language)
 	}
 	var w words
-	return &w, json.Unmarshal(raw, &w)
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields() // what nobody says is left out
+	return &w, d.Decode(&w)
 }
