@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,12 +35,17 @@ func (w *world) lastDays(context.Context) error {
 	return nil
 }
 
-// known is somebody who has signed up long ago and whose mails arrive, another
-// one each time.
+// known is somebody who has signed up long ago and whose mails arrive: another
+// one each time, until in a small year all have had a part.
 func (w *world) known() *person {
+	fits := func(p *person) bool {
+		return p.from == fromSite && p.signedUp(w.o.Now.Add(-30*day)) && !p.bounces
+	}
+	if !slices.ContainsFunc(w.people, func(p *person) bool { return fits(p) && !w.taken[p] }) {
+		maps.DeleteFunc(w.taken, func(p *person, _ bool) bool { return fits(p) })
+	}
 	for {
-		p := pick(w, w.people)
-		if p.from == fromSite && p.signedUp(w.o.Now.Add(-30*day)) && !p.bounces && !w.taken[p] {
+		if p := pick(w, w.people); fits(p) && !w.taken[p] {
 			w.taken[p] = true
 			return p
 		}
