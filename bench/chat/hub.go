@@ -34,7 +34,7 @@ func openHub(o options, dir string, env ...string) (h *hub, err error) {
 	return h, err
 }
 
-// call asks a node's API as the owner.
+// call posts to a node's API as the owner.
 func (h *hub) call(node int, path string, body, out any) error {
 	return program.Call("POST", h.At(node)+"/api/v1"+path, program.Bearer(h.token), body, out)
 }

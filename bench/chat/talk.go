@@ -53,26 +53,26 @@ func (k *talk) write(v *visitor, body string) error {
 // patience is how long visitors may take to come to rest.
 const patience = 2 * time.Minute
 
-// calm lets every visitor say something, one after the other, until all have been
-// heard: then whoever was sent away is back, and nothing waits any more that the
-// row before has left behind. The first time this opens their conversations.
+// calm lets every visitor say something until all have been heard: then whoever
+// was sent away is back, and nothing waits any more that the row before has left
+// behind. The first time this opens their conversations.
 func (k *talk) calm() error {
 	k.calms++
 	begun := time.Now()
-	for i, v := range k.visitors {
+	err := each(len(k.visitors), func(i int) error {
 		for tried := 0; ; tried++ {
-			err := k.write(v, fmt.Sprintf("calm%d-%d-%d", k.calms, i, tried))
+			err := k.write(k.visitors[i], fmt.Sprintf("calm%d-%d-%d", k.calms, i, tried))
 			if err == nil {
-				break
+				return nil
 			}
 			if time.Since(begun) > patience {
 				return fmt.Errorf("the visitors do not come to rest: %w", err)
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-	}
+	})
 	k.lin.cuts.Store(0)
-	return nil
+	return err
 }
 
 // in lets visitors write so many messages a second.
@@ -120,24 +120,28 @@ func measureTalk(o options, dir string, t *table.Table) error {
 
 func connect(p *program.Program, base string, n int, seen *arrivals) ([]*visitor, error) {
 	out := make([]*visitor, n)
+	err := each(n, func(i int) (err error) {
+		out[i], err = newVisitor(p, base, seen)
+		return err
+	})
+	return out, err
+}
+
+// each does something for every number below n, some at a time.
+func each(n int, do func(i int) error) error {
 	errs := make(chan error, n)
 	gate := make(chan struct{}, 32)
 	var wg sync.WaitGroup
-	for i := range out {
+	for i := range n {
 		gate <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-gate }()
-			var err error
-			if out[i], err = newVisitor(p, base, seen); err != nil {
+			if err := do(i); err != nil {
 				errs <- err
 			}
 		})
 	}
 	wg.Wait()
-	select {
-	case err := <-errs:
-		return nil, err
-	default:
-		return out, nil
-	}
+	close(errs)
+	return <-errs
 }
