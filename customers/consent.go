@@ -36,7 +36,7 @@ type Consent struct {
 	Channel    string       `json:"channel"`
 	Purpose    string       `json:"purpose" enum:"marketing,transactional"`
 	State      ConsentState `json:"state" enum:"granted,withdrawn"`
-	Source     string       `json:"source" doc:"Where it was said, in the company's words"`
+	Source     string       `json:"source" doc:"Where it was said, in the company's words; unsubscribe link: the one in our own mails"`
 	IdentityID ids.ID       `json:"identity_id" nullable:"true" doc:"Through which identity it came"`
 	Actor      Actor        `json:"actor"`
 	At         time.Time    `json:"at"`

@@ -44,7 +44,7 @@ func Templates() []Template {
 			"客户进入某个人群（例如 30 天内至少两单）后，在当前可触达的渠道上邀请并升为会员；两天内没有回复，则生成致电任务。"}, inviteGraph},
 		{"welcome", said{"Welcome a new follower", "欢迎新关注者"}, said{
 			"Who follows on WeChat becomes a lead and is asked what they are looking for; who answers is tagged, and the others are asked once more on a later evening.",
-			"客户关注公众号后成为线索，并询问其需求；有回复的打上标签，没有回复的在之后的晚间再问一次。"}, welcomeGraph},
+			"客户关注公众号后成为潜客，并询问其需求；有回复的打上标签，没有回复的在之后的晚间再问一次。"}, welcomeGraph},
 		{"returned", said{"Back after a year", "沉睡一年后归来"}, said{
 			"Who was away for a year and signs in again is worth a call: a task, due in 24 hours, for whoever of a team of new salespeople has the fewest.",
 			"沉睡一年的客户重新登录，值得一通电话：为新人销售团队中任务最少的成员生成 24 小时内到期的任务。"}, returnedGraph},
@@ -108,7 +108,7 @@ func welcomeGraph(zh bool) flow.Graph {
 		Goal:    &flow.Goal{Event: "Order Completed", Within: "30d"},
 		Start:   "lead",
 		Nodes: []flow.Node{
-			{ID: "lead", Kind: flow.Stage, Name: n("Becomes a lead", "成为线索"), Next: "hello", Stage: &flow.StageStep{To: "lead", ForwardOnly: true}},
+			{ID: "lead", Kind: flow.Stage, Name: n("Becomes a lead", "成为潜客"), Next: "hello", Stage: &flow.StageStep{To: "lead", ForwardOnly: true}},
 			write("hello", n("Hello", "问候"), "answer", "", said{"Thank you for following us! What are you looking for? Just write, a person will answer.", "感谢关注！您想了解什么？直接留言，我们的客服会回复您。"}, said{}, "wechat"),
 			{ID: "answer", Kind: flow.Wait, Name: n("An answer within a day", "一天内有回复"), Next: "talks", Else: "evening", Wait: &flow.WaitStep{Reply: true, For: "1d"}},
 			{ID: "talks", Kind: flow.TagNode, Name: n("Talks with us", "愿意交流"), Tag: &flow.TagStep{Add: []string{n("talks", "愿意交流")}}},

@@ -1882,7 +1882,7 @@ export interface components {
             identity_id: string | null;
             /** @enum {string} */
             purpose: "marketing" | "transactional";
-            /** @description Where it was said, in the company's words */
+            /** @description Where it was said, in the company's words; unsubscribe link: the one in our own mails */
             source: string;
             /** @enum {string} */
             state: "granted" | "withdrawn";

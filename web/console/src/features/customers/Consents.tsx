@@ -12,6 +12,7 @@ import { ago, full } from "@/i18n/format";
 import { fieldProblems } from "@/i18n/problem";
 import { Button, ErrorState, Field, FormProblem, Input, Segmented, Skeleton, Tag, toast, useNow } from "@/ui";
 import { FormDialog } from "@/ui/form-dialog";
+import { sourceWords } from "./consent-source";
 import { customerName } from "./name";
 
 const purposes: ConsentPurpose[] = ["marketing", "transactional"];
@@ -67,7 +68,7 @@ function Cell({ consent, onChange }: { consent: Consent | undefined; onChange: (
   const now = useNow();
   const state = consent?.state;
   const words = t(state ? `consents.${state}` : "consents.unsaid");
-  const why = consent ? t("consents.by", { source: consent.source, by: consent.actor.name ?? t("consents.system"), time: ago(consent.at, now) }) : undefined;
+  const why = consent ? t("consents.by", { source: sourceWords(consent), by: consent.actor.name ?? t("consents.system"), time: ago(consent.at, now) }) : undefined;
   const mark = <Tag tone={state === "granted" ? "ok" : state === "withdrawn" ? "danger" : undefined}>{words}</Tag>;
   if (!onChange) return <span title={why}>{mark}</span>;
   return (
@@ -129,7 +130,7 @@ export function Consents({ customer }: { customer: Customer }) {
           {held.history.map((c) => (
             <li key={c.id} title={full(c.at)}>
               {t(c.state === "granted" ? "timeline.granted" : "timeline.withdrawn", { channel: channelName(c.channel), purpose: t(`consents.${c.purpose}`) })}
-              <small>{t("consents.by", { source: c.source, by: c.actor.name ?? t("consents.system"), time: ago(c.at, now) })}</small>
+              <small>{t("consents.by", { source: sourceWords(c), by: c.actor.name ?? t("consents.system"), time: ago(c.at, now) })}</small>
             </li>
           ))}
         </ul>

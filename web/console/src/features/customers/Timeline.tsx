@@ -14,6 +14,7 @@ import { useWatch } from "@/realtime/useWatch";
 import { Button, ConsentIcon, ErrorState, EventIcon, MergeIcon, More, NoteIcon, ReopenIcon, Skeleton, StageStepIcon, TaskDoneIcon, TaskOpenIcon, useNow } from "@/ui";
 import { taskOutcomes } from "@/api/tasks";
 import { stageName, useStages } from "@/features/segments/rules/names";
+import { sourceWords } from "./consent-source";
 import { eventName } from "./events";
 import { mergeWords } from "./merge-words";
 import { customerName } from "./name";
@@ -163,7 +164,7 @@ function ConsentRow({ consent }: { consent: Consent }) {
   return (
     <Row icon={<ConsentIcon />} at={consent.at}>
       {t(consent.state === "granted" ? "timeline.granted" : "timeline.withdrawn", { channel: channelName(consent.channel), purpose: t(`consents.${consent.purpose}`) })}
-      <p className="timeline-said">{consent.source}</p>
+      <p className="timeline-said">{sourceWords(consent)}</p>
     </Row>
   );
 }
