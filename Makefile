@@ -50,10 +50,13 @@ test-lanes:
 	$(MAKE) --no-print-directory generate-check test-web test-e2e test-race || ended=1; \
 	wait $$go || ended=1; exit $$ended
 
+# Lint vets everything once; nobody debugs a test's program.
+TEST := FANWARD_TEST_STRICT=1 $(GO) test -vet=off -ldflags=-w -timeout 10m
+
 .PHONY: test-go
 test-go: ## Go tests on real engines but for those of test-race; nothing may be skipped
-	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACING))")
-	FANWARD_TEST_STRICT=1 FANWARD_TEST_PGBOUNCER=1 $(GO) test -timeout 10m -run '^($(POOLED))$$/^postgres$$' ./channels/outbox ./inbox ./segments
+	$(TEST) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACING))")
+	FANWARD_TEST_PGBOUNCER=1 $(TEST) -run '^($(POOLED))$$/^postgres$$' ./channels/outbox ./inbox ./segments
 
 # Those of the suites' tests in which most meets on PostgreSQL: every day they run
 # behind PgBouncer, too. In the long run whole suites do.
@@ -61,7 +64,7 @@ POOLED := TestTwoDispatchers|TestSleeperSendsOnce|TestConcurrentMessagesAreOneOr
 
 .PHONY: test-race
 test-race: ## The Go tests whose goroutines meet, under the race detector
-	FANWARD_TEST_STRICT=1 $(GO) test -timeout 10m $(RACE) $(RACING)
+	$(TEST) $(RACE) $(RACING)
 
 # The detector watches all but SQLite itself, translated from C and run by one
 # goroutine for each connection: watching it, too, takes three times as long.
