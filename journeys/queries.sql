@@ -64,7 +64,7 @@ DELETE FROM journey_signals WHERE customer_id = ? AND NOT held
 UPDATE enrollments SET state = 'failed', ended_at = ?, end_reason = ?, wake_at = 0 WHERE customer_id = ? AND state = 'active' AND wake_at <= ? RETURNING journey_id
 
 -- name: delivery-outcome
-UPDATE enrollment_steps SET outcome = ?, detail = COALESCE(NULLIF(?, ''), detail) WHERE delivery_id = ? AND delivery_id > 0 AND outcome <> ?
+UPDATE enrollment_steps SET outcome = ?, detail = COALESCE(NULLIF(?, ''), detail) WHERE delivery_id = ? AND delivery_id > 0 AND outcome <> ? RETURNING journey_id
 
 -- name: last-entry
 SELECT COALESCE(max(started_at), 0), COALESCE(sum(CASE WHEN started_at > ? THEN 1 ELSE 0 END), 0) FROM enrollments WHERE customer_id = ? AND journey_id = ?
@@ -255,5 +255,3 @@ ON CONFLICT (journey_id, node, outcome) DO UPDATE SET n = journey_totals.n + exc
 -- name: delete-totals
 DELETE FROM journey_totals WHERE journey_id = ?
 
--- name: journey-of-delivery
-SELECT journey_id FROM enrollment_steps WHERE delivery_id = ? AND delivery_id > 0

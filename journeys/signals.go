@@ -127,12 +127,19 @@ func (s *Service) stagedTx(tx *store.Tx, c customers.StageChanged) error {
 // DeliveryChangedTx keeps what became of a step's message beside the step; code
 // says why it failed, or why it waits.
 func (s *Service) DeliveryChangedTx(tx *store.Tx, delivery ids.ID, state channels.DeliveryState, code string) error {
-	outcome := outcomeOf(state)
-	n, err := tx.Exec(queries.Get("delivery-outcome"), outcome, code, delivery, outcome)
-	if err != nil || n == 0 {
-		return err
+	if state == channels.Claimed || state == channels.Sending {
+		return nil // the step says that it waits, until it is known how it ends
 	}
-	return s.changedTx(tx, delivery)
+	outcome := outcomeOf(state)
+	var journey ids.ID
+	err := tx.QueryRow(queries.Get("delivery-outcome"), outcome, code, delivery, outcome).Scan(&journey)
+	if isNoRows(err) {
+		return nil
+	}
+	if err == nil {
+		s.telling.note(journey, s.clk.Now())
+	}
+	return err
 }
 
 func (s *Service) signalTx(tx *store.Tx, g signal) error {

@@ -139,16 +139,3 @@ func (s *Service) noteLive(ctx context.Context) error {
 	}
 	return nil
 }
-
-// changedTx notes that a step of a delivery has another outcome.
-func (s *Service) changedTx(tx *store.Tx, delivery ids.ID) error {
-	var journey ids.ID
-	err := tx.QueryRow(queries.Get("journey-of-delivery"), delivery).Scan(&journey)
-	if isNoRows(err) {
-		return nil
-	}
-	if err == nil {
-		s.telling.note(journey, s.clk.Now())
-	}
-	return err
-}

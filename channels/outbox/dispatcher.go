@@ -261,6 +261,8 @@ type job struct {
 	automated                                          bool
 	// spent is the note of what this attempt has taken from the allowance.
 	spent string
+	// content is what an outreach carries, once it has been read.
+	content *content
 	// exhausted: the provider says that the allowance is used up.
 	exhausted bool
 }

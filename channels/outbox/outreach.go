@@ -32,7 +32,8 @@ type Poster interface {
 	PostTx(tx *store.Tx, p channels.Post) (channels.Posted, error)
 }
 
-// OutreachTold is told, in the same transaction, of every state of an outreach.
+// OutreachTold is told, in the same transaction, of every change of an outreach's
+// state; who causes one to wait knows that it does.
 type OutreachTold func(tx *store.Tx, c channels.OutreachChanged) error
 
 // OnOutreach registers one more who is told. Call it while the program starts.
@@ -79,7 +80,7 @@ func (o *Outbox) SendTx(tx *store.Tx, s channels.Outreach) (channels.Enqueued, e
 		return o.postTx(tx, d, to, s.Now)
 	}
 	tx.Hint(Topic)
-	return d, o.tellOutreachTx(tx, d, s.Now)
+	return d, nil
 }
 
 // refuseTx ends an outreach that waits.
@@ -116,7 +117,8 @@ func shownUntil(code string, until time.Time) int64 {
 	return clock.Millis(until)
 }
 
-// content is what delivery_contents holds of an outreach.
+// content is what delivery_contents holds of an outreach. Nothing of it changes
+// but whose the identity is.
 type content struct {
 	identity, customer ids.ID
 	channel            string
@@ -214,13 +216,15 @@ func (o *Outbox) show(ctx context.Context, j job) error {
 	})
 }
 
-// loadOutreach reads what an outreach carries and to whom.
-func (o *Outbox) loadOutreach(q store.Querier, j job, marketing bool) (channels.Content, error) {
+// loadOutreach reads what an outreach carries and to whom, and keeps it for the
+// steps that follow.
+func (o *Outbox) loadOutreach(q store.Querier, j *job, marketing bool) (channels.Content, error) {
 	var out channels.Content
 	c, err := contentOf(q, j.id)
 	if err != nil {
 		return out, err
 	}
+	j.content = &c
 	to := &out.Identity
 	if err := q.QueryRow(qAddress, j.identity).Scan(&to.Kind, &to.Namespace, &to.Value, &to.Verified, &out.Locale); err != nil {
 		if errors.Is(err, store.ErrNoRows) {
@@ -254,6 +258,11 @@ func (o *Outbox) tellOutreachTx(tx *store.Tx, d channels.Enqueued, now time.Time
 	if err != nil {
 		return err
 	}
+	return o.tellOutreachOfTx(tx, d, c, now)
+}
+
+// tellOutreachOfTx is tellOutreachTx for whoever has read the content.
+func (o *Outbox) tellOutreachOfTx(tx *store.Tx, d channels.Enqueued, c content, now time.Time) error {
 	told := channels.OutreachChanged{Delivery: d.ID, Customer: c.customer, Identity: c.identity, Channel: c.channel, Purpose: c.purpose, Source: c.source,
 		State: d.State, Code: d.ErrorCode, At: now}
 	for _, t := range o.outreach {

@@ -10,6 +10,7 @@ import (
 	"github.com/fanward/fanward/channels/allowance"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/text"
 )
@@ -37,7 +38,7 @@ func (o *Outbox) process(ctx context.Context, j job, t turns) error {
 	if stopping {
 		return o.settle(ctx, j, channels.Queued, "", "", o.clk.Now())
 	}
-	adapter, out, err := o.prepare(ctx, j)
+	adapter, out, err := o.prepare(ctx, &j)
 	var refused *channels.SendError
 	switch {
 	case errors.As(err, &refused):
@@ -100,7 +101,7 @@ func (o *Outbox) still(ctx context.Context, j job) (held bool, err error) {
 
 // prepare gathers what a send needs; a *channels.SendError says that there is
 // no use in trying.
-func (o *Outbox) prepare(ctx context.Context, j job) (channels.Adapter, channels.Outbound, error) {
+func (o *Outbox) prepare(ctx context.Context, j *job) (channels.Adapter, channels.Outbound, error) {
 	out := channels.Outbound{Delivery: j.id, Conversation: j.conversation, Recipient: j.identity, Purpose: j.purpose, Automated: j.automated, Attempt: int(j.attempt + 1)}
 	account, err := o.accounts.Get(ctx, j.account)
 	if err != nil {
@@ -174,7 +175,7 @@ func (o *Outbox) begin(ctx context.Context, j *job, caps channels.Capabilities, 
 		if _, err := tx.Exec(qAttempt, j.id, next.attempt, clock.Millis(now)); err != nil {
 			return err
 		}
-		return o.tellTx(tx, next.enqueued(channels.Sending, "", now), now)
+		return o.tellOfTx(tx, next, to.customer, channels.Sending, "", now)
 	})
 	if mine && (err == nil || fault.CodeOf(err) == "storage_unavailable") {
 		*j = next
@@ -284,7 +285,8 @@ func (o *Outbox) settleOnce(ctx context.Context, j job, state channels.DeliveryS
 	return o.db.Write(ctx, func(tx *store.Tx) error {
 		now := o.clk.Now()
 		// Before anything else: everybody locks the customer first.
-		if err := allowance.LockTx(tx, j.identity); err != nil && fault.KindOf(err) != fault.NotFound {
+		to, err := lockRecipientTx(tx, j.identity)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
 		n, err := tx.Exec(qSettle, string(state), clock.Millis(due), code, ref, clock.Millis(now), j.id, o.holder, j.lease)
@@ -302,16 +304,24 @@ func (o *Outbox) settleOnce(ctx context.Context, j job, state channels.DeliveryS
 				return err
 			}
 		}
-		return o.tellTx(tx, j.enqueued(state, code, now), now)
+		return o.tellOfTx(tx, j, to.customer, state, code, now)
 	})
+}
+
+// tellOfTx is tellTx for a job whose recipient has been locked, 0 when there is none.
+func (o *Outbox) tellOfTx(tx *store.Tx, j job, customer ids.ID, state channels.DeliveryState, code string, now time.Time) error {
+	d := j.enqueued(state, code, now)
+	if j.content == nil || customer == 0 {
+		return o.tellTx(tx, d, now)
+	}
+	c := *j.content
+	c.customer = customer
+	return o.tellOutreachOfTx(tx, d, c, now)
 }
 
 // beginOutreachTx judges an outreach and counts it.
 func (o *Outbox) beginOutreachTx(tx *store.Tx, j *job, caps channels.Capabilities, to recipient, now time.Time) error {
-	c, err := contentOf(tx, j.id)
-	if err != nil {
-		return err
-	}
+	c := j.content
 	if err := o.passTx(tx, wish{delivery: j.id, identity: j.identity, channel: c.channel, purpose: j.purpose, optIn: caps.OptIn, source: c.source}, to, now); err != nil {
 		return err
 	}
