@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/fanward/fanward/bench/program"
@@ -42,23 +41,22 @@ func main() {
 
 func run(o options) error {
 	t := table.New("The program from outside, "+program.Form()+", load from another process", "what", "target", "p50", "p99", "max", "note")
-	ran := 0
+	chosen, err := program.Chosen(o.only, "start", "talk", "pushes", "mails", "backup", "idle", "inbox")
+	if err != nil {
+		return err
+	}
 	for _, p := range []struct {
 		name string
 		run  func(o options, dir string, t *table.Table) error
 	}{{"start", measureStart}, {"talk", measureTalk}, {"pushes", measurePushes}, {"mails", measureMails}, {"backup", measureBackup}, {"idle", measureIdle}, {"inbox", measureInbox}} {
-		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
+		if !chosen[p.name] {
 			continue
 		}
-		ran++
 		fmt.Fprintln(os.Stderr, "measuring", p.name)
 		if err := inFolder(func(dir string) error { return p.run(o, dir, t) }); err != nil {
 			t.Print(os.Stdout)
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-	}
-	if ran == 0 {
-		return fmt.Errorf("-only %q names nothing that is measured", o.only)
 	}
 	t.Print(os.Stdout)
 	return nil

@@ -57,6 +57,9 @@ func run(from string, times int, out io.Writer) error {
 	if from == "" {
 		return errors.New("-from is missing")
 	}
+	if times < 1 {
+		return errors.New("-times: each question is asked at least once")
+	}
 	dir, err := os.MkdirTemp("", "fanward-duckdb-")
 	if err != nil {
 		return err

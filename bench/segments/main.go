@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/fanward/fanward/bench/program"
@@ -56,6 +55,10 @@ type bench struct {
 }
 
 func run(o options) error {
+	chosen, err := program.Chosen(o.only, "preview", "build", "live", "edges")
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "fanward-bench-")
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func run(o options) error {
 		name string
 		run  func() error
 	}{{"preview", b.preview}, {"build", b.build}, {"live", b.ingest}, {"edges", b.edges}} {
-		if o.only != "" && !strings.Contains(","+o.only+",", ","+part.name+",") {
+		if !chosen[part.name] {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, "measuring", part.name)

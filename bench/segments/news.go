@@ -36,6 +36,9 @@ func listen(p *program.Program, token string) (*news, error) {
 		for {
 			_, b, err := ws.ReadMessage()
 			for ; err != nil; ws, err = n.dial() {
+				if ws != nil {
+					_ = ws.Close()
+				}
 				if n.cut(err) {
 					return
 				}
