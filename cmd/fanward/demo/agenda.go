@@ -111,7 +111,8 @@ func (w *world) settle(ctx context.Context) error {
 	return w.follow(ctx)
 }
 
-// follow lets memberships, journeys and deliveries come to rest.
+// follow lets memberships, journeys and deliveries come to rest; what is not at
+// rest after so many rounds goes on the next time.
 func (w *world) follow(ctx context.Context) error {
 	for range 20 {
 		if _, err := w.Segments.Round(ctx); err != nil {

@@ -208,6 +208,7 @@ func (w *world) handOver(t *thread) error {
 		w.at(now.Add(2*time.Second), "deliveries", w.deliver)
 		return nil
 	}
+	// Whether they were read is looked at in what is recent; the others cost time.
 	if now.After(w.o.Now.Add(-40*day)) && w.chance(85) {
 		w.at(now.Add(w.between(10*time.Second, 3*time.Minute)), "read", func(ctx context.Context) error {
 			c, err := w.Inbox.Get(ctx, w.staff["manager"], t.conversation)
