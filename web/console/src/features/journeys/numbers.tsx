@@ -21,6 +21,9 @@ function shortName(outcome: string, node: FlowNode | undefined, names: Names): s
   return (way && node?.ways?.[Number(way[1])]?.name) || outcomeName(outcome, node, names);
 }
 
+/** Which way an outcome is, counted from 0; what is none comes after them all. */
+const wayOf = (outcome: string): number => Number(/^way_(\d+)$/.exec(outcome)?.[1] ?? Number.MAX_SAFE_INTEGER);
+
 /** The line of numbers of a card: who waits here now, who came, what came of it. */
 export function CountLine({ count, node, names, onPeople }: { count: NodeCount; node: FlowNode | undefined; names: Names; onPeople: () => void }) {
   const { t } = useTranslation();
@@ -28,7 +31,9 @@ export function CountLine({ count, node, names, onPeople }: { count: NodeCount; 
     // That time has passed, or something was done, is what "came" says already.
     .filter(([name, n]) => n > 0 && name !== "elapsed" && name !== "done")
     .sort((a, b) => b[1] - a[1])
-    .slice(0, 2);
+    .slice(0, 2)
+    // Ways stand as they do below the card.
+    .sort((a, b) => wayOf(a[0]) - wayOf(b[0]));
   return (
     <button type="button" className="flow-numbers num nodrag nopan" data-testid="node-people" title={t("journeys.nodePeople", { waiting: number(count.waiting), entered: number(count.entered) })} onClick={onPeople}>
       {count.waiting > 0 && (
