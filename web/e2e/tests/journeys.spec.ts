@@ -24,6 +24,9 @@ async function choose(page: Page, field: Locator, text: string): Promise<void> {
 }
 
 /** The canvas as one who builds a journey sees it. */
+/** A menu that has come to its place: until then a click may fall beside what it aims at. */
+const atRest = '.ant-dropdown:not(.ant-dropdown-hidden):not([class*="-enter"]):not([class*="-appear"])';
+
 class Builder {
   constructor(readonly page: Page) {}
 
@@ -38,7 +41,7 @@ class Builder {
     await plus.click();
     // The menu takes the focus a moment after it opens, and scrolls with it.
     await expect(this.page.locator(".flow-palette :focus")).toHaveCount(1);
-    await this.page.getByTestId(`step-${kind}`).click();
+    await this.page.locator(atRest).getByTestId(`step-${kind}`).click();
     const card = this.page.locator(`[data-testid=flow-node][data-kind=${kind}][data-selected]`);
     await expect(card).toBeVisible();
     await expect(this.drawer).toBeVisible();
@@ -117,7 +120,7 @@ for (const locale of ["en", "zh-CN"] as const) {
     // Everybody comes to the stage again, whichever way they went.
     const branch = await b.add("branch", delay);
     await b.drawer.getByTestId("add-condition").click();
-    await page.locator(".ant-dropdown:not(.ant-dropdown-hidden)").getByTestId("add-reachable").click();
+    await page.locator(atRest).getByTestId("add-reachable").click();
     await choose(page, b.drawer.getByTestId("rule-channel"), say.wechat);
 
     const chat = await b.add("message", branch, "0");

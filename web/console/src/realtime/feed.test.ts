@@ -253,6 +253,22 @@ describe("answers overtaken by changes", () => {
     expect(all.filter((key) => cache.getQueryState(key)?.isInvalidated)).toEqual(all.filter((key) => woken.some((one) => JSON.stringify(one) === JSON.stringify(key))));
   });
 
+  test("counts that held a change which is heard of afterwards are asked for again", async () => {
+    vi.useFakeTimers();
+    const stop = feed.watch();
+    const resolved = { mine: 1, unassigned: 0, all: 1, teams: {}, accounts: { a: 1 }, unread: 0 };
+    const observer = new QueryObserver(cache, { queryKey: keys.counts, queryFn: async () => resolved });
+    const leave = observer.subscribe(() => {});
+    await vi.waitFor(() => expect(counts()).toEqual(resolved));
+    feed.apply({ kind: "conversation", data: { conversation: newest({ status: "resolved" }) } });
+    expect(counts()?.all).toBe(0);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(counts()).toEqual(resolved);
+    leave();
+    stop();
+    vi.useRealTimers();
+  });
+
   test("who was invited while the first list was on its way is asked for once more", async () => {
     const stop = feed.watch();
     const answers: ((list: { items: { id: string }[] }) => void)[] = [];

@@ -29,6 +29,9 @@ type Items<T> = { items: T[] };
 /** How many changes are remembered for answers that were on their way meanwhile. */
 const REMEMBERED = 500;
 
+/** How far behind an answer a change may come that it holds already, in milliseconds. */
+const BEHIND = 10_000;
+
 /** How long changes of one customer are gathered before their timeline is asked for. */
 const TOUCH_AFTER = 400;
 
@@ -59,6 +62,9 @@ export class Feed {
   private readonly touched = new Set<string>();
   private touchTimer: ReturnType<typeof setTimeout> | null = null;
   private countsTimer: ReturnType<typeof setTimeout> | null = null;
+  private confirmTimer: ReturnType<typeof setTimeout> | null = null;
+  /** When counts were answered last, by this machine's clock. */
+  private countedAt = -Infinity;
   private boardTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly filling = new Set<string>();
   events: FeedEvents = {};
@@ -82,6 +88,7 @@ export class Feed {
       if (event.action.type === "fetch") {
         marks.set(event.query.queryHash, this.total);
       } else if (event.action.type === "success" && !event.action.manual) {
+        if (event.query.queryKey[0] === keys.counts[0]) this.countedAt = Date.now();
         const mark = marks.get(event.query.queryHash) ?? this.total;
         const since = this.recent.slice(Math.max(0, this.recent.length - (this.total - mark)));
         if (since.length > 0) this.replay(event.query.queryKey, since);
@@ -257,12 +264,11 @@ export class Feed {
 
   private write(before: Conversation | undefined, after: Conversation): void {
     this.cache.setQueryData<Conversation>(keys.conversation(after.id), after);
-    const me = this.meId;
     for (const [key, data] of this.cache.getQueriesData<ConversationPages>({ queryKey: keys.lists })) {
-      if (data) this.cache.setQueryData(key, placeConversation(data, after, key[1] as Partial<InboxFilter>, me));
+      if (data) this.cache.setQueryData(key, placeConversation(data, after, key[1] as Partial<InboxFilter>, this.meId));
     }
     if (before) {
-      this.cache.setQueryData<Counts>(keys.counts, (counts) => counts && shiftCounts(counts, before, after, me));
+      this.shiftCounts(before, after);
     } else {
       this.refetchCounts();
     }
@@ -274,7 +280,7 @@ export class Feed {
       if (data) this.cache.setQueryData(key, removeConversation(data, id));
     }
     if (before) {
-      this.cache.setQueryData<Counts>(keys.counts, (counts) => counts && shiftCounts(counts, before, undefined, this.meId));
+      this.shiftCounts(before, undefined);
     } else {
       this.refetchCounts();
     }
@@ -338,6 +344,22 @@ export class Feed {
         // Out of sight again, or offline: the next snapshot settles it.
       },
     );
+  }
+
+  /** Moves the counts by one conversation's change. An answer of a moment ago may have
+   * held it already, as answers and changes come by different ways: then it is asked
+   * again once that is over. */
+  private shiftCounts(before: Conversation, after: Conversation | undefined): void {
+    const counts = this.cache.getQueryData<Counts>(keys.counts);
+    if (!counts) return;
+    const shifted = shiftCounts(counts, before, after, this.meId);
+    if (JSON.stringify(counts) === JSON.stringify(shifted)) return;
+    this.cache.setQueryData<Counts>(keys.counts, shifted);
+    if (Date.now() - this.countedAt > BEHIND) return;
+    this.confirmTimer ??= setTimeout(() => {
+      this.confirmTimer = null;
+      void this.cache.invalidateQueries({ queryKey: keys.counts });
+    }, BEHIND);
   }
 
   /** Counts that cannot be computed here are asked for, at most every two seconds. */
