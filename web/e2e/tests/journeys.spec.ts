@@ -24,8 +24,10 @@ async function choose(page: Page, field: Locator, text: string): Promise<void> {
 }
 
 /** The canvas as one who builds a journey sees it. */
-/** A menu that has come to its place: until then a click may fall beside what it aims at. */
-const atRest = '.ant-dropdown:not(.ant-dropdown-hidden):not([class*="-enter"]):not([class*="-appear"])';
+/** A menu, or a dialog, that has come to its place: until then a click may fall beside what it aims at. */
+const still = ':not([class*="-enter"]):not([class*="-appear"])';
+const atRest = `.ant-dropdown:not(.ant-dropdown-hidden)${still}`;
+const dialogAtRest = `.ant-modal${still}`;
 
 class Builder {
   constructor(readonly page: Page) {}
@@ -165,7 +167,7 @@ for (const locale of ["en", "zh-CN"] as const) {
 
     const id = /journeys\/(\d+)/.exec(page.url())![1]!;
     await page.getByTestId("publish").click();
-    await page.getByTestId("dialog-submit").click();
+    await page.locator(dialogAtRest).getByTestId("dialog-submit").click();
     await expect(page.getByTestId("journey-state")).toHaveAttribute("data-state", "live");
     const { live, name } = await api.call<{ live: Graph; name: string }>("GET", `/journeys/${id}`);
     expect(name).toBe(say.name);
