@@ -18,7 +18,8 @@ test("resolving is undone, snoozing wakes by itself, unread follows the person t
   await expect(lin.page.getByTestId("action-reopen")).toBeVisible();
   await lin.page.getByRole("button", { name: "Undo" }).click();
   await expect(lin.page.getByTestId("action-resolve")).toBeVisible();
-  expect((await api.call<{ status: string }>("GET", `/conversations/${conversation}`)).status).toBe("open");
+  // It is shown before it is stored.
+  await expect.poll(async () => (await api.call<{ status: string }>("GET", `/conversations/${conversation}`)).status).toBe("open");
 
   await lin.page.getByTestId("action-assign-me").click();
   await expect(lin.message("took the conversation")).toHaveCount(1);
