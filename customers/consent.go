@@ -30,6 +30,10 @@ const (
 
 var consentPurposes = []string{PurposeMarketing, PurposeTransactional}
 
+// SourceUnsubscribe is the source of what somebody says behind the link that our
+// own mails carry; the console names it in the reader's language.
+const SourceUnsubscribe = "unsubscribe link"
+
 // Consent is one thing that was said.
 type Consent struct {
 	ID         ids.ID       `json:"id"`

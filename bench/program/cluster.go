@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fanward/fanward/internal/tied"
 )
 
 // cluster, when it is there, is what every program is started on.
@@ -80,7 +82,7 @@ func (c *servers) stop() {
 }
 
 func (c *servers) start(cmd *exec.Cmd, addr string) error {
-	if err := startTied(cmd); err != nil {
+	if err := tied.Start(cmd); err != nil {
 		return err
 	}
 	c.running = append(c.running, cmd)

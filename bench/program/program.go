@@ -17,13 +17,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/fanward/fanward/internal/tied"
 )
 
 // Program is the built binary, running on free loopback ports.
@@ -94,7 +95,7 @@ func launch(binary, dir, home string, env []string) (*Program, error) {
 	}
 	p.cmd.Stdout = p.cmd.Stderr
 	p.Begun = time.Now()
-	if err := startTied(p.cmd); err != nil {
+	if err := tied.Start(p.cmd); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -108,22 +109,6 @@ func launch(binary, dir, home string, env []string) (*Program, error) {
 		close(p.done)
 	}()
 	return p, nil
-}
-
-// startTied starts a process that ends with this one, however this one ends. The
-// kernel sees to that when the thread that started it ends: that one stays.
-func startTied(cmd *exec.Cmd) error {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- cmd.Start()
-		select {}
-	}()
-	return <-done
 }
 
 // Start launches the program, in a cluster all of its nodes, and waits until it is

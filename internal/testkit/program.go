@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fanward/fanward/internal/tied"
 )
 
 // ProgramOption changes how Program starts the program.
@@ -102,8 +104,7 @@ func (p *Process) Start() {
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.Dir, "TMPDIR=" + os.TempDir(), "LANG=C.UTF-8",
 		"FANWARD_DATA_DIR=" + p.Dir}, p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := startLocked(p.cmd); err != nil {
+	if err := tied.Start(p.cmd); err != nil {
 		p.t.Fatalf("start %v: %v", argv, err)
 	}
 	ended := make(chan struct{})
@@ -243,18 +244,6 @@ func Build(t testing.TB, pkg string, flags ...string) string {
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
-}
-
-// startLocked starts cmd from a thread that lives as long as the process: the
-// kernel sends Pdeathsig when the starting thread ends.
-func startLocked(cmd *exec.Cmd) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- cmd.Start()
-		select {}
-	}()
-	return <-done
 }
 
 type lockedBuffer struct {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fanward/fanward/internal/tied"
 )
 
 // RedisServer is one Redis of a test's own.
@@ -43,8 +45,7 @@ func (r *RedisServer) Start(t testing.TB) {
 		argv = append([]string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.dir}, r.settings...)
 	}
 	r.cmd = exec.Command(r.bin, argv...)
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := startLocked(r.cmd); err != nil {
+	if err := tied.Start(r.cmd); err != nil {
 		t.Fatalf("start redis-server: %v", err)
 	}
 	Eventually(t, 20*time.Second, "Redis answers a ping", func() bool { return r.ping() == nil })

@@ -15,9 +15,6 @@ import (
 	"github.com/fanward/fanward/web/filelink"
 )
 
-// Where consent that was taken back or given again behind a link came from.
-const unsubscribeSource = "unsubscribe link"
-
 // unsubscribePolicy lets the page show itself and send its own form.
 const unsubscribePolicy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -62,7 +59,7 @@ func (s *Server) unsubscribe(c *gin.Context) {
 		if c.PostForm("state") == string(customers.Granted) {
 			state = customers.Granted
 		}
-		err = s.o.Customers.Say(ctx, u.Identity, u.Channel, customers.PurposeMarketing, state, unsubscribeSource)
+		err = s.o.Customers.Say(ctx, u.Identity, u.Channel, customers.PurposeMarketing, state, customers.SourceUnsubscribe)
 	}
 	var state customers.ConsentState
 	if err == nil {

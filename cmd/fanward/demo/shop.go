@@ -126,7 +126,7 @@ func (w *world) says(ctx context.Context, p *person, state customers.ConsentStat
 	}
 	source := w.words.Consent
 	if state == customers.Withdrawn {
-		source = "unsubscribe link"
+		source = customers.SourceUnsubscribe
 	}
 	return w.Customers.Say(ctx, who.Identity, email.Channel, customers.PurposeMarketing, state, source)
 }

@@ -21,8 +21,6 @@ const redisIs = process.env["FANWARD_E2E_REDIS"];
 const struck = victim === "agents" ? "teammate" : "visitor";
 /** How long a killed node stays away at least, in milliseconds. */
 const away = 3_000;
-/** Within what time what nodes that died were doing is done by others, in milliseconds. */
-const takenOver = 40_000;
 
 let count = 0;
 
@@ -109,7 +107,7 @@ export class Cluster extends Hub {
     atMidway(null);
     try {
       await this.back;
-      if (this.balancer && (await this.sandboxStays())) await until("the sandbox's pages are there again", () => reachable(this.shopURL), takenOver);
+      if (this.balancer && (await this.sandboxStays())) await until("the sandbox's pages are there again", () => reachable(this.shopURL));
       this.apart(greetings());
     } finally {
       await this.balancer?.close();
