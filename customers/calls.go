@@ -31,7 +31,7 @@ const (
 	// keptCalls is how many of the latest tracking calls are kept to look at.
 	keptCalls = 1000
 	// flushedCalls is how many are written at once; when more come between two
-	// writes, those that were stored as they are go first.
+	// writes, mostTelling are.
 	flushedCalls = 200
 	flushEvery   = 500 * time.Millisecond
 	maxCallBody  = 8 << 10
@@ -92,30 +92,36 @@ func (l *callLog) take() ([]CallRecord, map[ids.ID]time.Time) {
 	return calls, used
 }
 
-// mostTelling leaves out what is too much: the oldest calls, those without any
-// reason first.
+// mostTelling leaves out what is too much: the oldest of what there is most of,
+// so that a few refusals or duplicates are seen among any number of others. Of as
+// many, the first of tellingLast goes first.
 func mostTelling(calls []CallRecord) []CallRecord {
-	plain := 0
+	kept := map[string]int{}
 	for _, c := range calls {
-		if len(c.Reasons) == 0 {
-			plain++
-		}
+		kept[c.Status]++
 	}
-	excess := len(calls) - flushedCalls
-	if excess <= 0 {
+	drop := map[string]int{}
+	for range len(calls) - flushedCalls {
+		most := slices.MaxFunc(tellingLast, func(a, b string) int { return kept[a] - kept[b] })
+		kept[most]--
+		drop[most]++
+	}
+	if len(drop) == 0 {
 		return calls
 	}
-	drop := min(plain, excess)
-	kept := make([]CallRecord, 0, len(calls)-drop)
+	out := make([]CallRecord, 0, flushedCalls)
 	for _, c := range calls {
-		if len(c.Reasons) == 0 && drop > 0 {
-			drop--
+		if drop[c.Status] > 0 {
+			drop[c.Status]--
 			continue
 		}
-		kept = append(kept, c)
+		out = append(out, c)
 	}
-	return kept[max(0, len(kept)-flushedCalls):]
+	return out
 }
+
+// tellingLast are what becomes of calls, the most telling last.
+var tellingLast = []string{CallAccepted, CallDuplicate, CallAdjusted, CallRefused}
 
 // RecordCall keeps a call that was refused before it was read: by an unknown
 // key, say. id and time are given here.

@@ -380,6 +380,35 @@ func TestTheLatestCallsAreKept(t *testing.T) {
 	})
 }
 
+// However many calls of one kind come, the few of another are still shown.
+func TestNoKindOfCallHidesAnother(t *testing.T) {
+	each(t, func(t *testing.T, h *house.House) {
+		k := writeKey(t, h, customers.ServerKey)
+		refused := did("u1", "", "A")
+		refused.Refused, refused.Reasons = true, []fault.Field{{Field: "userId", Code: "call_nobody"}}
+		adjusted := make([]customers.Call, 500)
+		for i := range adjusted {
+			adjusted[i] = did("u1", "", "A")
+			adjusted[i].Reasons = []fault.Field{{Field: "userId", Code: "user_unproven"}}
+		}
+		ingest(t, h, k, refused)
+		ingest(t, h, k, adjusted...)
+		again := ingest(t, h, k, adjusted[300:]...)
+		ingest(t, h, k, did("u1", "", "A"), did("u1", "", "A"))
+		for status, want := range map[string]int64{customers.CallRefused: 1, customers.CallAccepted: 2, customers.CallAdjusted: 99, customers.CallDuplicate: 98} {
+			f := customers.CallFilter{Status: status, Limit: 1}
+			list, err := h.Customers.Calls(h.Ctx(), f)
+			n, countErr := h.Customers.CountCalls(h.Ctx(), f)
+			if err != nil || countErr != nil || n != want {
+				t.Errorf("%d calls are %s, want %d: %v %v", n, status, want, err, countErr)
+			}
+			if status == customers.CallDuplicate && list[0].ID != again[len(again)-1].ID {
+				t.Error("the latest duplicate is not shown")
+			}
+		}
+	})
+}
+
 // A browser key is public: it may bring so many new names a day and no more, which
 // is said; names that are known, and server keys, are not held up.
 func TestNewNamesOfBrowsersAreCapped(t *testing.T) {

@@ -8,7 +8,20 @@ import { acted } from "./midway";
 async function own(browser: Browser, options: BrowserContextOptions): Promise<BrowserContext> {
   const context = await browser.newContext(options);
   context.on("page", listen);
+  await context.addInitScript(waitForWhatOpens);
   return context;
+}
+
+/**
+ * What is still opening takes no click: it grows under the pointer, so that a
+ * click on one entry would fall on its neighbour. Playwright tries again until a
+ * click can land.
+ */
+function waitForWhatOpens(): void {
+  const opening = ':is(.ant-dropdown, .ant-modal, .ant-select-dropdown, .ant-popover, .ant-picker-dropdown):is([class*="-enter"], [class*="-appear"])';
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`${opening}, ${opening} * { pointer-events: none !important; }`);
+  document.adoptedStyleSheets.push(sheet);
 }
 
 /** Goes to an address (or loads the page anew), again until somebody answers there. */

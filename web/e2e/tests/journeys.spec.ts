@@ -23,12 +23,10 @@ async function choose(page: Page, field: Locator, text: string): Promise<void> {
   await page.locator(".ant-select-dropdown:not(.ant-select-dropdown-hidden) .ant-select-item-option").filter({ hasText: text }).first().click();
 }
 
-/** The canvas as one who builds a journey sees it. */
-/** A menu, or a dialog, that has come to its place: until then a click may fall beside what it aims at. */
-const still = ':not([class*="-enter"]):not([class*="-appear"])';
-const atRest = `.ant-dropdown:not(.ant-dropdown-hidden)${still}`;
-const dialogAtRest = `.ant-modal${still}`;
+/** The menu that is open; those that were stay in the page. */
+const menu = ".ant-dropdown:not(.ant-dropdown-hidden)";
 
+/** The canvas as one who builds a journey sees it. */
 class Builder {
   constructor(readonly page: Page) {}
 
@@ -43,7 +41,7 @@ class Builder {
     await plus.click();
     // The menu takes the focus a moment after it opens, and scrolls with it.
     await expect(this.page.locator(".flow-palette :focus")).toHaveCount(1);
-    await this.page.locator(atRest).getByTestId(`step-${kind}`).click();
+    await this.page.locator(menu).getByTestId(`step-${kind}`).click();
     const card = this.page.locator(`[data-testid=flow-node][data-kind=${kind}][data-selected]`);
     await expect(card).toBeVisible();
     await expect(this.drawer).toBeVisible();
@@ -122,7 +120,7 @@ for (const locale of ["en", "zh-CN"] as const) {
     // Everybody comes to the stage again, whichever way they went.
     const branch = await b.add("branch", delay);
     await b.drawer.getByTestId("add-condition").click();
-    await page.locator(atRest).getByTestId("add-reachable").click();
+    await page.locator(menu).getByTestId("add-reachable").click();
     await choose(page, b.drawer.getByTestId("rule-channel"), say.wechat);
 
     const chat = await b.add("message", branch, "0");
@@ -167,7 +165,7 @@ for (const locale of ["en", "zh-CN"] as const) {
 
     const id = /journeys\/(\d+)/.exec(page.url())![1]!;
     await page.getByTestId("publish").click();
-    await page.locator(dialogAtRest).getByTestId("dialog-submit").click();
+    await page.getByTestId("dialog-submit").click();
     await expect(page.getByTestId("journey-state")).toHaveAttribute("data-state", "live");
     const { live, name } = await api.call<{ live: Graph; name: string }>("GET", `/journeys/${id}`);
     expect(name).toBe(say.name);

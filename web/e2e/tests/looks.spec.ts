@@ -81,6 +81,11 @@ for (const look of looks) {
     await ming.page.screenshot({ path: `${shots}/${look.name}-widget.png` });
     await accessible(ming.page, "shop with widget");
     await noSidewaysScroll(ming.page);
+    await ming.page.context().setOffline(true);
+    await ming.write("Later");
+    await expect(ming.messages().filter({ hasText: "Later" })).toHaveAttribute("data-state", "sending");
+    await accessible(ming.page, "a message that waits");
+    await ming.page.context().setOffline(false);
 
     for (const [name, url] of Object.entries({ phones: hub.phoneURL, mailbox: hub.mailURL })) {
       const sandbox = await browser.newContext(options);
