@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { type Browser, type BrowserContext, type Page, expect, test } from "../src/test";
 
 import { furnishBehaviour } from "../src/behaviour";
-import { Teammate, Visitor } from "../src/people";
+import { Teammate, Visitor, arrive } from "../src/people";
 import { sharedHub } from "../src/shared";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -90,7 +90,7 @@ for (const look of looks) {
     for (const [name, url] of Object.entries({ phones: hub.phoneURL, mailbox: hub.mailURL })) {
       const sandbox = await browser.newContext(options);
       const page = await sandbox.newPage();
-      await page.goto(url);
+      await arrive(page, url);
       await expect(page.getByRole("main")).toBeVisible();
       await expect(page.locator("html")).toHaveAttribute("lang", look.locale);
       await page.screenshot({ path: `${shots}/${look.name}-${name}.png` });
