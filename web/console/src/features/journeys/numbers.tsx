@@ -21,8 +21,14 @@ function shortName(outcome: string, node: FlowNode | undefined, names: Names): s
   return (way && node?.ways?.[Number(way[1])]?.name) || outcomeName(outcome, node, names);
 }
 
-/** Which way an outcome is, counted from 0; what is none comes after them all. */
-const wayOf = (outcome: string): number => Number(/^way_(\d+)$/.exec(outcome)?.[1] ?? Number.MAX_SAFE_INTEGER);
+/** Ways stand as they do below the card; then what went well, and the rest. */
+const placeOf = (outcome: string): number => {
+  const way = /^way_(\d+)$/.exec(outcome);
+  return way ? Number(way[1]) : 100 + known.indexOf(outcome as (typeof known)[number]);
+};
+
+/** How many outcomes a card names; its title names all. */
+const shown = 3;
 
 /** The line of numbers of a card: who waits here now, who came, what came of it. */
 export function CountLine({ count, node, names, onPeople }: { count: NodeCount; node: FlowNode | undefined; names: Names; onPeople: () => void }) {
@@ -30,12 +36,13 @@ export function CountLine({ count, node, names, onPeople }: { count: NodeCount; 
   const outcomes = Object.entries(count.outcomes ?? {})
     // That time has passed, or something was done, is what "came" says already.
     .filter(([name, n]) => n > 0 && name !== "elapsed" && name !== "done")
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, 2)
-    // Ways stand as they do below the card.
-    .sort((a, b) => wayOf(a[0]) - wayOf(b[0]));
+    .sort((a, b) => placeOf(a[0]) - placeOf(b[0]));
+  const say = ([name, n]: [string, number]): string => `${shortName(name, node, names)} ${number(n)}`;
+  // However few failed, they are seen.
+  const most = [...outcomes].sort((a, b) => Number(b[0] === "failed") - Number(a[0] === "failed") || b[1] - a[1]).slice(0, shown);
+  const all = [t("journeys.nodePeople", { waiting: number(count.waiting), entered: number(count.entered) }), ...outcomes.map(say)].join("\n");
   return (
-    <button type="button" className="flow-numbers num nodrag nopan" data-testid="node-people" title={t("journeys.nodePeople", { waiting: number(count.waiting), entered: number(count.entered) })} onClick={onPeople}>
+    <button type="button" className="flow-numbers num nodrag nopan" data-testid="node-people" title={all} onClick={onPeople}>
       {count.waiting > 0 && (
         <b>
           <i aria-hidden="true" />
@@ -43,11 +50,13 @@ export function CountLine({ count, node, names, onPeople }: { count: NodeCount; 
         </b>
       )}
       <span>{t("journeys.came", { number: number(count.entered) })}</span>
-      {outcomes.map(([name, n]) => (
-        <span key={name} data-bad={name === "failed" ? "" : undefined}>
-          {shortName(name, node, names)} {number(n)}
-        </span>
-      ))}
+      {outcomes
+        .filter((o) => most.includes(o))
+        .map((o) => (
+          <span key={o[0]} data-bad={o[0] === "failed" ? "" : undefined}>
+            {say(o)}
+          </span>
+        ))}
     </button>
   );
 }
