@@ -123,7 +123,7 @@ func (s *Service) consentTx(tx *store.Tx, p auth.Principal, c ConsentChange) err
 	err = tx.QueryRow(queries.Get("consent-by-key"), key).Scan(&channel, &purpose, &state)
 	switch {
 	case err == nil && (channel != c.Channel || purpose != c.Purpose || state != string(c.State)):
-		return fault.New(fault.Conflict, "merge_key_reused", nil)
+		return fault.New(fault.Conflict, "client_key_reused", nil)
 	case err == nil || !isNoRows(err):
 		return err
 	}

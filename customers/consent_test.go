@@ -75,7 +75,7 @@ func TestConsents(t *testing.T) {
 			{customers.ConsentChange{Channel: "email", Purpose: "marketing", State: customers.Granted, Source: " ", ClientKey: "z"}, "required", "source"},
 			{customers.ConsentChange{Channel: "email", Purpose: "marketing", State: customers.Granted, Source: "x"}, "required", "client_key"},
 			{customers.ConsentChange{Channel: "email", Purpose: "marketing", State: customers.Granted, Source: "x", ClientKey: "z", Identity: b.Identity}, "identity_unknown", "identity_id"},
-			{customers.ConsentChange{Channel: "email", Purpose: "marketing", State: customers.Withdrawn, Source: "x", ClientKey: fmt.Sprint(n)}, "merge_key_reused", ""},
+			{customers.ConsentChange{Channel: "email", Purpose: "marketing", State: customers.Withdrawn, Source: "x", ClientKey: fmt.Sprint(n)}, "client_key_reused", ""},
 		} {
 			c.change.Customer = a.Customer
 			_, err := h.Customers.SetConsent(h.Ctx(), h.Boss, c.change)

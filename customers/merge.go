@@ -314,7 +314,7 @@ func sameMerge(q store.Querier, r MergeRequest, survivor, absorbed ids.ID) error
 			return err
 		}
 		if asked != did {
-			return fault.New(fault.Conflict, "merge_key_reused", nil)
+			return fault.New(fault.Conflict, "client_key_reused", nil)
 		}
 	}
 	return nil

@@ -198,7 +198,7 @@ func TestAMergeIsMadeOnce(t *testing.T) {
 		}
 		same(t, "merges", h.Number("SELECT count(*) FROM merges"), 1)
 		_, err := h.Customers.Merge(h.Ctx(), h.Boss, customers.MergeRequest{Survivor: a, Absorb: c, ClientKey: "k"})
-		house.Refused(t, err, "merge_key_reused", "")
+		house.Refused(t, err, "client_key_reused", "")
 		undo(t, h, got[0].ID)
 		again, err := h.Customers.Merge(h.Ctx(), h.Boss, customers.MergeRequest{Survivor: a, Absorb: b, ClientKey: "k"})
 		if err != nil || again.ID != got[0].ID || again.Undone == nil {

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,7 +223,7 @@ func (in *Intake) call(ctx context.Context, c claimed) error {
 	}
 	h, ok := in.handlers[account.Channel]
 	if !ok {
-		return Refuse("unknown_channel", nil)
+		return Refuse("unknown_channel", fmt.Errorf("no adapter understands %q", account.Channel))
 	}
 	ctx, cancel := context.WithTimeout(ctx, in.limits.Timeout)
 	defer cancel()

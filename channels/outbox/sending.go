@@ -16,6 +16,9 @@ import (
 type Sending struct {
 	Quiet Quiet `json:"quiet"`
 	Cap   Cap   `json:"cap"`
+	// Timezone is that of people of whom none is known; the installation's
+	// settings name it, and SetSending does not change it.
+	Timezone string `json:"timezone,omitempty" readOnly:"true" doc:"IANA name; that of people of whom none is known, which the setting installation.timezone names"`
 }
 
 // Quiet are hours in which nobody is sent marketing; the hours are those of the
@@ -87,7 +90,11 @@ func minuteOf(s string) (int, error) {
 }
 
 // Sending reads the rules in force.
-func (o *Outbox) Sending(ctx context.Context) (Sending, error) { return sendingIn(o.db.Reader(ctx)) }
+func (o *Outbox) Sending(ctx context.Context) (Sending, error) {
+	s, err := sendingIn(o.db.Reader(ctx))
+	s.Timezone = o.zone.String()
+	return s, err
+}
 
 func sendingIn(q store.Querier) (Sending, error) {
 	var raw string
@@ -114,14 +121,17 @@ func (o *Outbox) SetSending(ctx context.Context, p auth.Principal, s Sending) (S
 	if err := s.check(); err != nil {
 		return s, err
 	}
+	s.Timezone = ""
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return s, err
 	}
+	kept := s
+	s.Timezone = o.zone.String()
 	return s, o.db.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Exec(qSetSetting, settingSending, string(raw)); err != nil || o.auditor == nil {
 			return err
 		}
-		return o.auditor.AuditTx(tx, p, "sending.changed", "settings/sending", map[string]any{"sending": s})
+		return o.auditor.AuditTx(tx, p, "sending.changed", "settings/sending", map[string]any{"sending": kept})
 	})
 }

@@ -38,6 +38,7 @@ func (x *examination) content(ctx context.Context, db *store.DB, c *config.Confi
 		func() error { return x.sandboxInEarnest(ctx, db, c) },
 		func() error { return x.clocks(ctx, db) },
 		func() error { return x.mailNames(ctx, db) },
+		func() error { return x.timezone(ctx, db, c) },
 	} {
 		if err := look(); err != nil {
 			x.note(broken, "database_unreachable", map[string]any{"reason": err})
@@ -99,6 +100,19 @@ func (x *examination) sandboxInEarnest(ctx context.Context, db *store.DB, c *con
 		x.problems(problems)
 	}
 	return nil
+}
+
+// timezone finds an installation in earnest whose time zone nobody has chosen.
+func (x *examination) timezone(ctx context.Context, db *store.DB, c *config.Config) error {
+	if c.Installation.Timezone != config.Default().Installation.Timezone {
+		return nil
+	}
+	var real int64
+	err := db.Reader(ctx).QueryRow(qRealAccounts).Scan(&real)
+	if err == nil && real > 0 {
+		x.note(warning, "timezone_unset", nil)
+	}
+	return err
 }
 
 // clocks compares this machine's with the database's, where that has one.

@@ -95,6 +95,10 @@ func TestDoctorOfAnInstallation(t *testing.T) {
 			rows(t, dir, owner)
 			must(t, "backup", "--to", filepath.Join(t.TempDir(), "a"))
 		}, "doctor.backup", false},
+		{"people who live by a clock that nobody chose", func(t *testing.T, dir string) {
+			must(t, "migrate")
+			rows(t, dir, account("email", "{}", ""))
+		}, "doctor.timezone_unset", false},
 		{"credentials of another key", func(t *testing.T, dir string) {
 			sealed(t, dir)
 			rows(t, dir, account("wechat", "{}", "secret:s1.0123456789ab.xyz"))

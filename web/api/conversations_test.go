@@ -42,6 +42,7 @@ func TestConversations(t *testing.T) {
 		other := h.write(h.visit(), "k2", "Hello")
 		h.run(t, []scenario{
 			{name: "the key of another conversation's reply", call: call{method: "POST", path: "/api/v1/conversations/" + other + "/messages", body: `{"client_key":"r1","body":"Hello"}`, as: "agent"}, status: 409, has: []string{`"code":"client_key_reused"`}},
+			{name: "hours as they were read", call: call{method: "PUT", path: "/api/v1/sending", body: `{"quiet":{"enabled":true,"from":"22:00","to":"08:00"},"cap":{"enabled":true,"max":3,"days":7},"timezone":"UTC"}`, as: "owner"}, status: 200, has: []string{`"timezone":"UTC"`}},
 			{name: "hours that are none", call: call{method: "PUT", path: "/api/v1/sending", body: `{"quiet":{"enabled":true,"from":"22:00","to":"25:00"},"cap":{"enabled":true,"max":3,"days":7}}`, as: "owner"}, status: 422, has: []string{"25:00 is not a time of day"}},
 		})
 	})

@@ -248,7 +248,7 @@ func TestConsentCalls(t *testing.T) {
 			{name: "nothing", call: call{method: "GET", path: path, as: "viewer"}, status: 200, has: []string{`{"current":[],"history":[]}`}},
 			{name: "granted", call: say(`{"client_key":"1","channel":"email","purpose":"marketing","state":"granted","source":"order form"}`), status: 201, has: []string{`"state":"granted"`, `"source":"order form"`}, changes: []string{"customer"}},
 			{name: "the same again", call: say(`{"client_key":"1","channel":"email","purpose":"marketing","state":"granted","source":"order form"}`), status: 201},
-			{name: "another wish by the same key", call: say(`{"client_key":"1","channel":"email","purpose":"marketing","state":"withdrawn","source":"phone"}`), status: 409, has: []string{"merge_key_reused"}},
+			{name: "another wish by the same key", call: say(`{"client_key":"1","channel":"email","purpose":"marketing","state":"withdrawn","source":"phone"}`), status: 409, has: []string{"client_key_reused"}},
 			{name: "withdrawn", call: say(`{"client_key":"2","channel":"email","purpose":"marketing","state":"withdrawn","source":"phone"}`), status: 201, has: []string{`"current":[{`}, changes: []string{"customer"}},
 			{name: "no such purpose", call: say(`{"client_key":"3","channel":"email","purpose":"spying","state":"granted","source":"x"}`), status: 422, has: []string{`"field":"purpose"`}},
 			{name: "viewers only read", call: call{method: "POST", path: path, as: "viewer", body: `{"client_key":"4","channel":"email","purpose":"marketing","state":"granted","source":"x"}`}, status: 403},

@@ -3565,6 +3565,8 @@ export interface components {
         Sending: {
             cap: components["schemas"]["Cap"];
             quiet: components["schemas"]["Quiet"];
+            /** @description IANA name; that of people of whom none is known, which the setting installation.timezone names */
+            readonly timezone?: string;
         };
         SetPassword: {
             current_password?: string;

@@ -40,7 +40,7 @@ function SendingForm({ held, readOnly }: { held: SendingRules; readOnly: boolean
     >
       <FormProblem error={save.error} />
       <Section title={t("sending.quiet")}>
-        <Toggle label={t("sending.quietOn")} help={t("sending.quietHelp")}>
+        <Toggle label={t("sending.quietOn")} help={t("sending.quietHelp", { zone: held.timezone })}>
           {({ id }) => <Switch id={id} disabled={readOnly} data-testid="quiet-enabled" checked={quiet.enabled} onChange={(enabled) => setQuiet({ enabled })} />}
         </Toggle>
         <div className="pair">
