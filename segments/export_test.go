@@ -21,5 +21,8 @@ func (s *Service) LoadMemory(ctx context.Context) error {
 	return s.quick.load(ctx)
 }
 
+// TendMemory takes over what other nodes tell the index of previews.
+func (s *Service) TendMemory(ctx context.Context) error { return s.quick.tend(ctx) }
+
 // Memory is the index of previews, up to date; nil when SQL answers.
 func (s *Service) Memory(ctx context.Context) *index.Index { return s.quick.current(ctx, true) }

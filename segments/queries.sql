@@ -56,6 +56,30 @@ SELECT count(*) FROM (SELECT customer_id FROM touched LIMIT 1) one
 -- name: marked
 SELECT customer_id FROM touched LIMIT ?
 
+-- name: register-index
+INSERT INTO preview_indexes (id, until) VALUES (?, ?)
+
+-- name: renew-index
+UPDATE preview_indexes SET until = ? WHERE id = ?
+
+-- name: index-registered
+SELECT count(*) FROM preview_indexes WHERE id = ?
+
+-- name: news-of-index
+SELECT DISTINCT customer_id FROM preview_news WHERE index_id = ?
+
+-- name: take-news
+DELETE FROM preview_news WHERE index_id = ? RETURNING customer_id
+
+-- name: unregister-index
+DELETE FROM preview_indexes WHERE id = ?
+
+-- name: unregister-late
+DELETE FROM preview_indexes WHERE until < ?
+
+-- name: sweep-news
+DELETE FROM preview_news WHERE NOT EXISTS (SELECT 1 FROM preview_indexes i WHERE i.id = preview_news.index_id)
+
 -- name: count-up-to
 SELECT count(*) FROM (SELECT id FROM customers LIMIT ?) first
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -19,7 +18,7 @@ import (
 const (
 	// quickFrom is how many customers there are before counting by SQL is slow
 	// enough for an index.
-	quickFrom = 20_000
+	quickFrom = 2_000
 	// quickKept is how long an index is kept that nobody asks.
 	quickKept = 15 * time.Minute
 	// quickStale is how many people are read anew for one preview at most; when
@@ -32,8 +31,7 @@ const (
 // quick answers counts over everybody from memory while previews are asked for.
 //
 // It is exact: whoever has changed since the index was made is either still
-// marked as touched, or was evaluated by this process, which tells it before the
-// mark goes. That holds as long as no other process evaluates: on SQLite.
+// marked as touched, or was evaluated, of which it has news before the mark goes.
 type quick struct {
 	s *Service
 	// asked wakes run.
@@ -53,8 +51,8 @@ type quick struct {
 // live is an index and who has been evaluated since it was last brought up to
 // date.
 type live struct {
-	x     *index.Index
-	heard map[ids.ID]struct{}
+	x        *index.Index
+	listener *listener
 	// turn is held by whoever brings it up to date: what was read earlier must
 	// not come later.
 	turn sync.Mutex
@@ -62,31 +60,17 @@ type live struct {
 
 func newQuick(s *Service) *quick { return &quick{s: s, asked: make(chan struct{}, 1)} }
 
-// hear is told of people before their marks are taken away.
+// hear is told of people before their marks are taken away. On PostgreSQL the rows
+// tell of them.
 func (k *quick) hear(list []touched) {
+	if k.s.db.Engine() != store.SQLite {
+		return
+	}
 	k.hearing.Lock()
 	defer k.hearing.Unlock()
 	for _, l := range k.all {
-		for _, t := range list {
-			l.heard[t.customer] = struct{}{}
-		}
+		l.listener.hear(list)
 	}
-}
-
-// take empties what was heard for an index.
-func (k *quick) take(l *live) map[ids.ID]struct{} {
-	k.hearing.Lock()
-	defer k.hearing.Unlock()
-	taken := l.heard
-	l.heard = map[ids.ID]struct{}{}
-	return taken
-}
-
-// giveBack undoes take.
-func (k *quick) giveBack(l *live, taken map[ids.ID]struct{}) {
-	k.hearing.Lock()
-	defer k.hearing.Unlock()
-	maps.Copy(l.heard, taken)
 }
 
 // listen begins or ceases to hear for indexes.
@@ -99,9 +83,6 @@ func (k *quick) listen(change func(all []*live) []*live) {
 // current is an index that has everything that is committed by now; nil when
 // there is none, and rows have to answer. Whoever wants one has it made.
 func (k *quick) current(ctx context.Context, wanted bool) *index.Index {
-	if k.s.db.Engine() != store.SQLite {
-		return nil
-	}
 	k.use.Lock()
 	defer k.use.Unlock()
 	if wanted {
@@ -118,6 +99,10 @@ func (k *quick) current(ctx context.Context, wanted bool) *index.Index {
 	}
 	defer k.ready.turn.Unlock()
 	fresh, err := k.refresh(ctx, k.ready, quickStale)
+	if errors.Is(err, errDeaf) {
+		k.forget()
+		err = nil
+	}
 	if !fresh || k.ready.worn() {
 		k.wake()
 	}
@@ -143,18 +128,25 @@ func (k *quick) wake() {
 	}
 }
 
-// refresh reads anew whoever has changed; false when they are more than limit.
-// The caller has the turn.
+// refresh reads anew whoever has changed; false when they are more than limit. The
+// error is errDeaf when the index may have missed somebody. The caller has the turn.
 func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, err error) {
+	l.listener.turn.Lock()
+	defer l.listener.turn.Unlock()
 	var taken map[ids.ID]struct{}
 	err = k.s.db.Snapshot(ctx, func(q store.Querier) error {
 		// First look who is marked, then take who was heard of: of a mark that is
-		// gone in this snapshot was heard before.
+		// gone in this snapshot was heard before, or its rows tell of it.
 		changed, err := marked(q, limit+1)
 		if err != nil {
 			return err
 		}
-		taken = k.take(l)
+		told, err := l.listener.told(q)
+		if err != nil {
+			return err
+		}
+		changed = append(changed, told...)
+		taken = l.listener.take()
 		for id := range taken {
 			changed = append(changed, int64(id))
 		}
@@ -166,7 +158,7 @@ func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, er
 		return l.x.Refresh(q, changed)
 	})
 	if err != nil || !fresh {
-		k.giveBack(l, taken)
+		l.listener.giveBack(taken)
 		return false, err
 	}
 	return true, nil
@@ -177,8 +169,12 @@ func marked(q store.Querier, limit int) ([]int64, error) {
 	return store.Collect(rows, err, func(r store.Row) (id int64, err error) { return id, r.Scan(&id) })
 }
 
-// people are those of list as rules see them, nil when rows have to answer.
+// people are those of list as rules see them, nil when rows have to answer, as
+// where another process may take a mark away that the caller is about to look for.
 func (k *quick) people(ctx context.Context, list []ids.ID, want index.Want) (map[ids.ID]*person, error) {
+	if k.s.db.Engine() != store.SQLite {
+		return nil, nil
+	}
 	x := k.current(ctx, false)
 	if x == nil {
 		return nil, nil
@@ -201,29 +197,56 @@ func (k *quick) people(ctx context.Context, list []ids.ID, want index.Want) (map
 // run makes an index when one is asked for, brings it up to date where that was
 // too much for a preview, and lets go of it when nobody asks any more.
 func (k *quick) run(ctx context.Context) {
+	tending := time.NewTicker(tendEvery)
+	defer tending.Stop()
 	for ctx.Err() == nil {
 		timer, stop := k.s.clk.After(quickKept)
-		select {
-		case <-ctx.Done():
-		case <-timer:
-			k.letGo()
-		case <-k.asked:
-			if err := k.prepare(ctx); err != nil && ctx.Err() == nil {
-				k.s.log.Error("prepare the index of previews", "error", err)
+		for again := true; again && ctx.Err() == nil; {
+			again = false
+			var err error
+			select {
+			case <-ctx.Done():
+			case <-timer:
+				err = k.letGo(ctx)
+			case <-k.asked:
+				err = k.prepare(ctx)
+			case <-tending.C:
+				again, err = true, k.tend(ctx)
+			}
+			if err != nil && ctx.Err() == nil {
+				k.s.log.Error("keep the index of previews", "error", err)
 			}
 		}
 		stop()
 	}
 }
 
+// tend keeps the index that answers in hearing of whatever other processes do.
+func (k *quick) tend(ctx context.Context) error {
+	k.use.Lock()
+	l := k.ready
+	k.use.Unlock()
+	if l == nil || l.listener.id == 0 {
+		return nil
+	}
+	return k.s.tend(ctx, l.listener)
+}
+
 // letGo drops an index that nobody has asked for long.
-func (k *quick) letGo() {
+func (k *quick) letGo(ctx context.Context) error {
 	k.use.Lock()
 	defer k.use.Unlock()
-	if k.ready != nil && k.s.clk.Now().Sub(k.used) >= quickKept {
-		k.ready = nil
-		k.listen(func([]*live) []*live { return nil })
+	if l := k.ready; l != nil && k.s.clk.Now().Sub(k.used) >= quickKept {
+		k.forget()
+		return k.s.unregister(ctx, l.listener)
 	}
+	return nil
+}
+
+// forget drops the index that answers; the caller has the use of it.
+func (k *quick) forget() {
+	k.ready = nil
+	k.listen(func([]*live) []*live { return nil })
 }
 
 func (k *quick) prepare(ctx context.Context) (err error) {
@@ -241,8 +264,9 @@ func (k *quick) prepare(ctx context.Context) (err error) {
 	if l != nil && !l.worn() {
 		l.turn.Lock()
 		defer l.turn.Unlock()
-		_, err := k.refresh(ctx, l, math.MaxInt32)
-		return err
+		if _, err := k.refresh(ctx, l, math.MaxInt32); !errors.Is(err, errDeaf) {
+			return err
+		}
 	}
 	if since := k.s.clk.Now().Sub(k.failed); since >= 0 && since < quickKept {
 		return nil
@@ -257,10 +281,13 @@ func (k *quick) load(ctx context.Context) error {
 	if err := q.QueryRow(queries.Get("count-up-to"), k.s.sizes.quick).Scan(&many); err != nil || many < int64(k.s.sizes.quick) {
 		return err
 	}
-	l := &live{heard: map[ids.ID]struct{}{}}
+	l := &live{listener: newListener()}
 	k.listen(func(all []*live) []*live { return append(all, l) })
 	began := time.Now()
 	err := func() (err error) {
+		if err = k.s.register(ctx, l.listener); err != nil {
+			return err
+		}
 		if l.x, err = index.Read(q, index.Options{MaxBytes: quickBytes}); err == nil {
 			_, err = k.refresh(ctx, l, math.MaxInt32)
 		}
@@ -268,13 +295,17 @@ func (k *quick) load(ctx context.Context) error {
 	}()
 	if err != nil {
 		k.listen(func(all []*live) []*live { return slices.DeleteFunc(all, func(o *live) bool { return o == l }) })
-		return err
+		return errors.Join(err, k.s.unregister(context.WithoutCancel(ctx), l.listener))
 	}
 	s := l.x.Stats()
 	k.s.log.Info("previews are answered from memory", "people", s.People, "events", s.Events, "bytes", s.Bytes, "dropped", len(s.Dropped), "took", time.Since(began))
 	k.use.Lock()
 	defer k.use.Unlock()
+	before := k.ready
 	k.ready = l
 	k.listen(func([]*live) []*live { return []*live{l} })
-	return nil
+	if before == nil {
+		return nil
+	}
+	return k.s.unregister(ctx, before.listener)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/ids"
@@ -16,37 +17,46 @@ import (
 // TestPreviewsFromMemory: while anything happens to people, marked or evaluated
 // already, what memory says is what SQL says.
 func TestPreviewsFromMemory(t *testing.T) {
-	m := &month{shop: &shop{house.New(t, store.SQLite, house.Options{}), t}, rand: rand.New(rand.NewPCG(11, 7)), rules: map[ids.ID]rule.Node{}}
-	if m.Segments.Memory(m.Ctx()) != nil {
-		t.Fatal("there is an index that nobody made")
-	}
-	for range 12 {
-		m.people = append(m.people, m.person(m.IDs.Next().String()))
-	}
-	for n := range 4 {
-		m.define("S" + string(rune('A'+n)))
-	}
-	m.must(m.Segments.LoadMemory(m.Ctx()))
-	some := 0
-	for n := range 250 {
-		for range m.rand.IntN(3) {
-			m.happen()
+	each(t, func(s *shop) {
+		t, m := s.t, &month{shop: s, rand: rand.New(rand.NewPCG(11, 7)), rules: map[ids.ID]rule.Node{}}
+		if m.Segments.Memory(m.Ctx()) != nil {
+			t.Fatal("there is an index that nobody made")
 		}
-		switch m.rand.IntN(4) {
-		case 0:
-			m.Settle()
-		case 1:
-			_, err := m.Segments.Evaluate(m.Ctx())
-			m.must(err)
+		for range 12 {
+			m.people = append(m.people, m.person(m.IDs.Next().String()))
 		}
-		if n%60 == 59 { // made anew in the middle of it
-			m.must(m.Segments.LoadMemory(m.Ctx()))
+		for n := range 4 {
+			m.define("S" + string(rune('A'+n)))
 		}
-		some += m.remembered(m.tree(2))
-	}
-	if some < 100 {
-		t.Errorf("only %d people were found in all", some)
-	}
+		m.must(m.Segments.LoadMemory(m.Ctx()))
+		other := m.Segments
+		if m.DB.Engine() == store.Postgres {
+			other = m.NewSegments() // another node keeps the segments
+		}
+		some := 0
+		for n := range 250 {
+			for range m.rand.IntN(3) {
+				m.happen()
+			}
+			switch m.rand.IntN(4) {
+			case 0:
+				_, err := other.Round(m.Ctx())
+				m.must(err)
+			case 1:
+				_, err := other.Evaluate(m.Ctx())
+				m.must(err)
+			case 2:
+				m.must(m.Segments.TendMemory(m.Ctx()))
+			}
+			if n%60 == 59 { // made anew in the middle of it
+				m.must(m.Segments.LoadMemory(m.Ctx()))
+			}
+			some += m.remembered(m.tree(2))
+		}
+		if some < 100 {
+			t.Errorf("only %d people were found in all", some)
+		}
+	})
 }
 
 // remembered holds memory to SQL and says how many were found.
@@ -117,50 +127,111 @@ func TestAMonthFromMemory(t *testing.T) {
 // TestMemoryWhileEvaluating: nobody is missed when marks are made, seen and taken
 // away all at the same time.
 func TestMemoryWhileEvaluating(t *testing.T) {
-	s := &shop{house.New(t, store.SQLite, house.Options{}), t}
-	var people []ids.ID
-	for range 20 {
-		people = append(people, s.person(s.IDs.Next().String()))
-	}
-	s.segment("Buyers", orders(2, "30d"))
-	s.Settle()
-	s.must(s.Segments.LoadMemory(s.Ctx()))
-	p, err := rule.Compile(orders(1, "30d"))
-	s.must(err)
-	var all sync.WaitGroup
-	done := make(chan struct{})
-	for range 2 {
-		all.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				if _, err := s.Segments.Evaluate(s.Ctx()); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	for i, who := range people {
-		s.did(who, "Order Completed", 0, nil)
-		x := s.Segments.Memory(s.Ctx())
-		if x == nil {
-			continue
+	each(t, func(s *shop) {
+		t := s.t
+		var people []ids.ID
+		for range 20 {
+			people = append(people, s.person(s.IDs.Next().String()))
 		}
-		if n, err := x.Count(p, clock.Millis(s.Clock.Now())); err != nil || n != i+1 {
-			t.Errorf("after %d have bought, memory knows %d, %v", i+1, n, err)
-		}
-		if i == len(people)/2 {
+		s.segment("Buyers", orders(2, "30d"))
+		s.Settle()
+		s.must(s.Segments.LoadMemory(s.Ctx()))
+		p, err := rule.Compile(orders(1, "30d"))
+		s.must(err)
+		var all sync.WaitGroup
+		done := make(chan struct{})
+		until := func(do func() error) {
 			all.Go(func() {
-				if err := s.Segments.LoadMemory(s.Ctx()); err != nil {
-					t.Error(err)
+				for {
+					select {
+					case <-done:
+						return
+					default:
+					}
+					if err := do(); err != nil {
+						t.Error(err)
+						return
+					}
 				}
 			})
 		}
+		for range 2 {
+			node := s.Segments
+			if s.DB.Engine() == store.Postgres {
+				node = s.NewSegments()
+			}
+			until(func() error { _, err := node.Evaluate(s.Ctx()); return err })
+		}
+		until(func() error { return s.Segments.TendMemory(s.Ctx()) })
+		answered := 0
+		for i, who := range people {
+			s.did(who, "Order Completed", 0, nil)
+			x := s.Segments.Memory(s.Ctx())
+			if x == nil {
+				continue
+			}
+			answered++
+			if n, err := x.Count(p, clock.Millis(s.Clock.Now())); err != nil || n != i+1 {
+				t.Errorf("after %d have bought, memory knows %d, %v", i+1, n, err)
+			}
+			if i == len(people)/2 {
+				all.Go(func() {
+					if err := s.Segments.LoadMemory(s.Ctx()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		close(done)
+		all.Wait()
+		if answered < len(people)/2 {
+			t.Errorf("memory answered %d of %d times", answered, len(people))
+		}
+	})
+}
+
+// TestMemoryThatNobodyTells: an index that stands among the rows no longer answers
+// nothing, and what a node that died has left is taken away.
+func TestMemoryThatNobodyTells(t *testing.T) {
+	machine := clock.NewFake(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	h := house.New(t, store.Postgres, house.Options{})
+	s := &shop{h, t}
+	s.segment("Buyers", orders(2, "30d"))
+	who := s.person("1")
+	s.Settle()
+	dead, node := s.NewSegmentsBy(machine), s.NewSegmentsBy(machine)
+	s.must(dead.LoadMemory(s.Ctx()))
+	s.must(node.LoadMemory(s.Ctx()))
+	told := func() int64 { return s.Number("SELECT count(*) FROM preview_news") }
+	if s.did(who, "Order Completed", 0, nil); node.Memory(s.Ctx()) == nil {
+		t.Fatal("there is no index")
 	}
-	close(done)
-	all.Wait()
+	s.Settle()
+	if n := told(); n != 2 {
+		t.Errorf("%d rows tell two indexes of one person", n)
+	}
+	s.must(node.TendMemory(s.Ctx()))
+	if n := told(); n != 1 {
+		t.Errorf("%d rows are left for the one that does not take them", n)
+	}
+	machine.Advance(15 * time.Minute)
+	s.must(node.TendMemory(s.Ctx())) // renews
+	machine.Advance(15 * time.Minute)
+	_, err := node.Round(s.Ctx())
+	s.must(err)
+	if n := told(); n != 0 {
+		t.Errorf("%d rows are left of a node that died", n)
+	}
+	if node.Memory(s.Ctx()) == nil {
+		t.Error("the index that was renewed is gone, too")
+	}
+	if dead.Memory(s.Ctx()) != nil {
+		t.Error("an index answers of which nobody tells")
+	}
+	s.did(who, "Order Completed", 0, nil)
+	s.Settle()
+	s.must(dead.LoadMemory(s.Ctx()))
+	if x := dead.Memory(s.Ctx()); x == nil {
+		t.Error("it was not made anew")
+	}
 }

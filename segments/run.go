@@ -84,6 +84,9 @@ func (s *Service) Round(ctx context.Context) (wait time.Duration, err error) {
 			return 0, err
 		}
 	}
+	if err := s.sweepIndexes(ctx); err != nil {
+		return 0, err
+	}
 	wait, err = s.tell(ctx)
 	return s.untilEdge(ctx, min(wait, pollEvery)), err
 }

@@ -28,10 +28,14 @@ var queriesSQL string
 
 var queries = store.Load("segments", queriesSQL)
 
-// Options are what the segments work with. All but Auditor, Log and Lead are needed.
+// Options are what the segments work with. All but Machine, Auditor, Log and Lead are
+// needed.
 type Options struct {
-	DB        *store.DB
-	Clock     clock.Clock
+	DB    *store.DB
+	Clock clock.Clock
+	// Machine tells the time by which nodes know of each other, which the sandbox
+	// must not move; nil means this machine's.
+	Machine   clock.Clock
 	IDs       *ids.Source
 	Customers *customers.Service
 	Auditor   auth.Auditor
@@ -75,6 +79,10 @@ type Service struct {
 	asking chan struct{}
 	quick  *quick
 	lead   func(ctx context.Context) bool
+	// machine tells when indexes of previews were renewed; swept is when they were
+	// last looked through.
+	machine clock.Clock
+	swept   time.Time
 }
 
 // sizes are how many people are evaluated, and built, together.
@@ -89,6 +97,9 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, clk: o.Clock, ids: o.IDs, customers: o.Customers, auditor: o.Auditor, log: o.Log,
 		sizes: sizes{evaluateBatch, buildChunk, quickFrom}, aside: map[ids.ID]time.Time{}, asking: make(chan struct{}, maxAsking),
+	}
+	if s.machine = o.Machine; s.machine == nil {
+		s.machine = clock.NewSystem()
 	}
 	s.quick = newQuick(s)
 	if s.lead = o.Lead; s.lead == nil {

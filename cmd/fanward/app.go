@@ -147,7 +147,7 @@ func (a *app) join(ctx context.Context) error {
 		return err
 	}
 	a.customers.OnAudit(a.auth)
-	a.segments = segments.New(segments.Options{DB: d.DB, Clock: clk, IDs: d.ids, Customers: a.customers, Auditor: a.auth, Log: obs.Component(a.log, "segments"),
+	a.segments = segments.New(segments.Options{DB: d.DB, Clock: clk, Machine: d.machine, IDs: d.ids, Customers: a.customers, Auditor: a.auth, Log: obs.Component(a.log, "segments"),
 		Lead: func(ctx context.Context) bool { return d.bus.Hold(ctx, "segments", leadLife) }})
 	a.customers.OnStageRule(a.segments.StageRuleTx)
 	a.accounts.OnAudit(a.auth)

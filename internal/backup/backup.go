@@ -25,9 +25,10 @@ const Format = 1
 const chunkBytes = 4 << 20
 
 // notKept are tables that mean nothing elsewhere: which migrations have run,
-// which process holds which number, and the change feed with its readers, whose
-// positions belong to one database. Clients load everything anew instead.
-var notKept = map[string]bool{"goose_db_version": true, "nodes": true, "changes": true, "cursors": true}
+// which process holds which number, the change feed with its readers, whose
+// positions belong to one database (clients load everything anew instead), and
+// what processes keep in memory.
+var notKept = map[string]bool{"goose_db_version": true, "nodes": true, "changes": true, "cursors": true, "preview_indexes": true, "preview_news": true}
 
 // Header is the archive's first entry.
 type Header struct {

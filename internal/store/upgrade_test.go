@@ -26,10 +26,12 @@ var despite = map[string]string{
 	"0008_speed: DROP INDEX memberships_customer":     "the same",
 	"0008_speed: DROP INDEX segment_wakeups_customer": "the same",
 	"0014_replies_first: DROP INDEX deliveries_due":   "the same",
+	"0016_preview_indexes: CREATE TRIGGER touched_taken AFTER DELETE ON touched REFERENCING OLD TABLE AS taken FOR EACH STATEMENT EXECUTE FUNCTION preview_news_of_touched()": "it copies what older nodes take away into a table that they do not know, so that newer ones hear of it",
 }
 
 var (
-	newTable  = regexp.MustCompile(`^CREATE TABLE (\w+)`)
+	newTable  = regexp.MustCompile(`^CREATE (?:UNLOGGED )?TABLE (\w+)`)
+	newCode   = regexp.MustCompile(`(?s)-- \+goose StatementBegin\s+CREATE FUNCTION .*?-- \+goose StatementEnd`)
 	newIndex  = regexp.MustCompile(`^CREATE (UNIQUE )?INDEX \w+ ON (\w+)`)
 	newColumn = regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+ .+)$`)
 	newRows   = regexp.MustCompile(`^INSERT INTO (\w+)`)
@@ -37,10 +39,11 @@ var (
 )
 
 // additions returns the steps of a migration that do more than add what the version
-// before does not know: tables and rows in them, indexes, columns that it may leave
-// out.
+// before does not know: tables and rows in them, indexes, functions, columns that it
+// may leave out.
 func additions(migration string) (others []string) {
 	up, _, _ := strings.Cut(migration, "-- +goose Down")
+	up = newCode.ReplaceAllString(up, "")
 	var kept []string
 	for _, line := range strings.Split(up, "\n") {
 		line, _, _ = strings.Cut(line, "--")

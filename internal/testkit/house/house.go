@@ -114,8 +114,11 @@ func New(t testing.TB, engine store.Engine, o Options) *House {
 }
 
 // NewSegments makes the segments of a process of its own.
-func (h *House) NewSegments() *segments.Service {
-	return segments.New(segments.Options{DB: h.DB, Clock: h.Clock, IDs: h.IDs, Customers: h.Customers, Log: slog.New(slog.NewTextHandler(h.T.Output(), nil))})
+func (h *House) NewSegments() *segments.Service { return h.NewSegmentsBy(nil) }
+
+// NewSegmentsBy is NewSegments with another clock of the machine.
+func (h *House) NewSegmentsBy(machine clock.Clock) *segments.Service {
+	return segments.New(segments.Options{DB: h.DB, Clock: h.Clock, Machine: machine, IDs: h.IDs, Customers: h.Customers, Log: slog.New(slog.NewTextHandler(h.T.Output(), nil))})
 }
 
 // Settle lets the segments do everything that is to be done now.
