@@ -133,10 +133,10 @@ func (k *quick) wake() {
 func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, err error) {
 	l.listener.turn.Lock()
 	defer l.listener.turn.Unlock()
-	var taken map[ids.ID]struct{}
+	// Before the snapshot: of a mark that is gone in it was heard before, or its rows
+	// tell of it. Of whom is heard later, it may not have what they did.
+	taken := l.listener.take()
 	err = k.s.db.Snapshot(ctx, func(q store.Querier) error {
-		// First look who is marked, then take who was heard of: of a mark that is
-		// gone in this snapshot was heard before, or its rows tell of it.
 		changed, err := marked(q, limit+1)
 		if err != nil {
 			return err
@@ -146,7 +146,6 @@ func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, er
 			return err
 		}
 		changed = append(changed, told...)
-		taken = l.listener.take()
 		for id := range taken {
 			changed = append(changed, int64(id))
 		}
