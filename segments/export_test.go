@@ -3,6 +3,7 @@ package segments
 import (
 	"context"
 
+	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/segments/index"
 )
 
@@ -26,3 +27,21 @@ func (s *Service) TendMemory(ctx context.Context) error { return s.quick.tend(ct
 
 // Memory is the index of previews, up to date; nil when SQL answers.
 func (s *Service) Memory(ctx context.Context) *index.Index { return s.quick.current(ctx, true) }
+
+// Listener is what an index of previews hears.
+type Listener struct{ l *listener }
+
+// NewListener has heard of nobody.
+func NewListener() Listener { return Listener{newListener()} }
+
+// Hear is told of somebody.
+func (l Listener) Hear(id ids.ID) { l.l.hear([]touched{{customer: id}}) }
+
+// Moment is now, for Forget.
+func (l Listener) Moment() uint64 { return l.l.moment() }
+
+// People are those who were heard of and not forgotten.
+func (l Listener) People() []int64 { return l.l.people() }
+
+// Forget lets go of those of whom nothing was heard since a moment.
+func (l Listener) Forget(since uint64) { l.l.forget(since) }

@@ -42,34 +42,46 @@ type listener struct {
 	turn sync.Mutex
 
 	hearing sync.Mutex
-	heard   map[ids.ID]struct{}
+	// heard says, by the count of what was heard, when of whom for the last time.
+	heard map[ids.ID]uint64
+	count uint64
 }
 
-func newListener() *listener { return &listener{heard: map[ids.ID]struct{}{}} }
+func newListener() *listener { return &listener{heard: map[ids.ID]uint64{}} }
 
 // hear is told of people before their marks are taken away.
 func (n *listener) hear(list []touched) {
 	n.hearing.Lock()
 	defer n.hearing.Unlock()
+	n.count++
 	for _, t := range list {
-		n.heard[t.customer] = struct{}{}
+		n.heard[t.customer] = n.count
 	}
 }
 
-// take empties what was heard.
-func (n *listener) take() map[ids.ID]struct{} {
+// moment is now, for forget.
+func (n *listener) moment() uint64 {
 	n.hearing.Lock()
 	defer n.hearing.Unlock()
-	taken := n.heard
-	n.heard = map[ids.ID]struct{}{}
-	return taken
+	return n.count
 }
 
-// giveBack undoes take.
-func (n *listener) giveBack(taken map[ids.ID]struct{}) {
+// people are those who were heard of and not forgotten.
+func (n *listener) people() []int64 {
 	n.hearing.Lock()
 	defer n.hearing.Unlock()
-	maps.Copy(n.heard, taken)
+	list := make([]int64, 0, len(n.heard))
+	for id := range n.heard {
+		list = append(list, int64(id))
+	}
+	return list
+}
+
+// forget lets go of those of whom nothing has been heard since a moment.
+func (n *listener) forget(since uint64) {
+	n.hearing.Lock()
+	defer n.hearing.Unlock()
+	maps.DeleteFunc(n.heard, func(_ ids.ID, when uint64) bool { return when <= since })
 }
 
 // register puts an index among the rows. It waits for whoever is taking marks away:

@@ -133,9 +133,7 @@ func (k *quick) wake() {
 func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, err error) {
 	l.listener.turn.Lock()
 	defer l.listener.turn.Unlock()
-	// Before the snapshot: of a mark that is gone in it was heard before, or its rows
-	// tell of it. Of whom is heard later, it may not have what they did.
-	taken := l.listener.take()
+	before := l.listener.moment()
 	err = k.s.db.Snapshot(ctx, func(q store.Querier) error {
 		changed, err := marked(q, limit+1)
 		if err != nil {
@@ -145,10 +143,10 @@ func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, er
 		if err != nil {
 			return err
 		}
-		changed = append(changed, told...)
-		for id := range taken {
-			changed = append(changed, int64(id))
-		}
+		// Of a mark that is gone in this snapshot was heard by now, or its rows tell of
+		// it. Of whom was heard since before, it may not have what they did: they are
+		// read again the next time.
+		changed = slices.Concat(changed, told, l.listener.people())
 		slices.Sort(changed)
 		if changed = slices.Compact(changed); len(changed) > limit {
 			return nil
@@ -157,9 +155,9 @@ func (k *quick) refresh(ctx context.Context, l *live, limit int) (fresh bool, er
 		return l.x.Refresh(q, changed)
 	})
 	if err != nil || !fresh {
-		l.listener.giveBack(taken)
 		return false, err
 	}
+	l.listener.forget(before)
 	return true, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/testkit/house"
+	"github.com/fanward/fanward/segments"
 	"github.com/fanward/fanward/segments/rule"
 )
 
@@ -188,6 +189,27 @@ func TestMemoryWhileEvaluating(t *testing.T) {
 			t.Errorf("memory answered %d of %d times", answered, len(people))
 		}
 	})
+}
+
+// Whoever is heard of while a snapshot is read is read again from the next one.
+func TestHeardMeanwhile(t *testing.T) {
+	l := segments.NewListener()
+	l.Hear(1)
+	l.Hear(2)
+	before := l.Moment()
+	l.Hear(2)
+	l.Hear(3)
+	if got := l.People(); len(got) != 3 {
+		t.Errorf("heard of %v", got)
+	}
+	l.Forget(before)
+	if got := slices.Sorted(slices.Values(l.People())); !slices.Equal(got, []int64{2, 3}) {
+		t.Errorf("%v are left, not 2, of whom was heard again, and 3", got)
+	}
+	l.Forget(l.Moment())
+	if got := l.People(); len(got) != 0 {
+		t.Errorf("%v are left", got)
+	}
 }
 
 // TestMemoryThatNobodyTells: an index that stands among the rows no longer answers
