@@ -302,7 +302,7 @@ UPDATE conversations SET context = ? WHERE id = ?
 -- name: insert-task
 INSERT INTO tasks (id, title, note, customer_id, conversation_id, account_id, assignee_id, team_id, due_at, remind_at, state, source, dedup_key,
   created_by_kind, created_by_id, created_by_name, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dedup_key) DO NOTHING
 
 -- name: task-by-key
 SELECT id FROM tasks WHERE dedup_key = ?

@@ -147,10 +147,12 @@ func (b *Inbox) CreateTaskTx(tx *store.Tx, n NewTask) (ids.ID, error) {
 		t.Source = taskSource(n.Source)
 		source = string(mustJSON(n.Source))
 	}
-	return t.ID, b.storeTaskTx(tx, t, source, n)
+	return b.storeTaskTx(tx, t, source, n)
 }
 
-func (b *Inbox) storeTaskTx(tx *store.Tx, t *Task, source string, n NewTask) error {
+// storeTaskTx stores a task and returns its id, or that of the task which somebody
+// else has stored by the same key meanwhile.
+func (b *Inbox) storeTaskTx(tx *store.Tx, t *Task, source string, n NewTask) (id ids.ID, err error) {
 	var customer ids.ID
 	if t.Customer != nil {
 		customer = t.Customer.ID
@@ -159,13 +161,17 @@ func (b *Inbox) storeTaskTx(tx *store.Tx, t *Task, source string, n NewTask) err
 	if n.IdempotencyKey != "" {
 		key = n.IdempotencyKey
 	}
-	_, err := tx.Exec(qInsertTask, t.ID, t.Title, t.Note, customer, t.ConversationID, t.account, t.AssigneeID, t.TeamID, millisOf(t.DueAt), millisOf(t.RemindAt),
+	stored, err := tx.Exec(qInsertTask, t.ID, t.Title, t.Note, customer, t.ConversationID, t.account, t.AssigneeID, t.TeamID, millisOf(t.DueAt), millisOf(t.RemindAt),
 		string(t.State), source, key, t.CreatedBy.Kind, t.CreatedBy.ID, deref(t.CreatedBy.Name), clock.Millis(n.Now))
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if stored == 0 {
+		err := tx.QueryRow(qTaskByKey, n.IdempotencyKey).Scan(&id)
+		return id, err
 	}
 	tx.Hint(TaskTopic)
-	return b.taskToldTx(tx, t, n.Source, customers.EventTaskCreated, taskCreated, nil, n.Now)
+	return t.ID, b.taskToldTx(tx, t, n.Source, customers.EventTaskCreated, taskCreated, nil, n.Now)
 }
 
 func taskSource(s channels.Source) *TaskSource {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +53,30 @@ func told(h *house.House, audience string) (out []string) {
 		reason, _, _ = strings.Cut(reason, `"`)
 		out = append(out, reason)
 	}
+}
+
+// One wish that is sent several times at once makes one task, and everybody hears of
+// that one.
+func TestATaskIsMadeOnce(t *testing.T) {
+	house.Each(t, house.Options{}, func(t *testing.T, h *house.House) {
+		made := make([]ids.ID, 12)
+		var all sync.WaitGroup
+		for i := range made {
+			all.Go(func() {
+				task, err := h.Inbox.CreateTask(h.Ctx(), h.Boss, inbox.NewTask{Title: "Call Ming", IdempotencyKey: "k"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				made[i] = task.ID
+			})
+		}
+		all.Wait()
+		slices.Sort(made)
+		if len(slices.Compact(made)) != 1 || h.Number("SELECT count(*) FROM tasks") != 1 {
+			t.Errorf("made %v", made)
+		}
+	})
 }
 
 func TestTaskLife(t *testing.T) {
