@@ -43,6 +43,9 @@ type sandboxKeeper struct {
 	shown *api.SandboxPages
 }
 
+// errSandboxOver refuses to move the clock of real people.
+var errSandboxOver = errors.New("a real channel account exists: the sandbox ends")
+
 func (a *app) newSandboxKeeper() *sandboxKeeper {
 	return &sandboxKeeper{
 		row: sandboxRow{db: a.db.DB, machine: a.db.machine, node: a.db.node.Name}, clk: a.db.clk, bus: a.db.bus, log: obs.Component(a.log, "sandbox"),
@@ -138,16 +141,21 @@ func (k *sandboxKeeper) set(side *sandboxSide, pages *api.SandboxPages) {
 }
 
 // run follows the row until ctx ends. A node beside which the sandbox must not
-// run has nothing to follow.
+// run has nothing to follow, and one that has ended alone never begins again.
 func (k *sandboxKeeper) run(ctx context.Context) {
+	round := k.round
 	if k.alone() {
-		return
-	}
-	var noting sync.WaitGroup
-	defer noting.Wait()
-	noting.Go(func() { k.goOnNoting(ctx) })
-	if !k.fits {
-		return
+		if k.here() == nil {
+			return
+		}
+		round = k.roundAlone
+	} else {
+		var noting sync.WaitGroup
+		defer noting.Wait()
+		noting.Go(func() { k.goOnNoting(ctx) })
+		if !k.fits {
+			return
+		}
 	}
 	wake, stop := k.bus.Subscribe(sandboxTopic, 1)
 	defer stop()
@@ -162,7 +170,7 @@ func (k *sandboxKeeper) run(ctx context.Context) {
 		case <-poll:
 		}
 		stop()
-		err := k.round(ctx)
+		err := round(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			k.log.Error("follow the sandbox", "error", err)
 		}
@@ -210,6 +218,37 @@ func (k *sandboxKeeper) round(ctx context.Context) error {
 	return k.follow(ctx)
 }
 
+// roundAlone ends the sandbox once people in earnest are there.
+func (k *sandboxKeeper) roundAlone(ctx context.Context) error {
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	side := k.here()
+	if side == nil {
+		return nil
+	}
+	if real, err := k.real(ctx); err != nil || !real {
+		return err
+	}
+	k.endFor(ctx, side)
+	k.set(nil, nil)
+	k.clk.MoveTo(0)
+	return nil
+}
+
+// endFor closes the pages because a real channel account exists: no moved clock may
+// date what real people do.
+func (k *sandboxKeeper) endFor(ctx context.Context, side *sandboxSide) {
+	k.log.Warn("the sandbox ends: a real channel account exists")
+	k.close(ctx, side)
+}
+
+func (k *sandboxKeeper) close(ctx context.Context, side *sandboxSide) {
+	k.set(nil, k.pages())
+	gone, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	side.stop(gone)
+}
+
 // follow moves the clock to where the row says it stands and tells the others.
 func (k *sandboxKeeper) follow(ctx context.Context) error {
 	s, err := k.row.state(ctx)
@@ -229,6 +268,14 @@ func (k *sandboxKeeper) follow(ctx context.Context) error {
 
 // keep goes on running the pages, unless they have to end here.
 func (k *sandboxKeeper) keep(ctx context.Context, side *sandboxSide) error {
+	real, err := k.real(ctx)
+	if err != nil {
+		return err
+	}
+	if real {
+		k.endFor(ctx, side)
+		return k.row.end(ctx)
+	}
 	kept, err := k.row.keep(ctx, side.pages())
 	if err != nil || kept {
 		return err
@@ -243,10 +290,7 @@ func (k *sandboxKeeper) keep(ctx context.Context, side *sandboxSide) error {
 	} else {
 		k.log.Warn("another node runs the sandbox's pages")
 	}
-	k.set(nil, k.pages())
-	gone, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	side.stop(gone)
+	k.close(ctx, side)
 	return err
 }
 
@@ -284,7 +328,14 @@ func (k *sandboxKeeper) move(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*moveWait)
 	defer cancel()
 	k.turn.Lock()
-	offset, err := k.row.move(ctx, d)
+	var offset time.Duration
+	real, err := k.real(ctx)
+	if err == nil && real {
+		err = errSandboxOver
+	}
+	if err == nil {
+		offset, err = k.row.move(ctx, d)
+	}
 	if err == nil {
 		k.clk.MoveTo(offset)
 		err = k.row.note(ctx, true, offset)

@@ -46,7 +46,6 @@ async function furnished(page: Page): Promise<House> {
   const wei = await api.invite("Wei", "agent");
   const team = await api.call<{ id: string }>("POST", "/teams", { name: "Sales", member_ids: [wei.id] });
   const config = { origins: ["https://shop.example"], title: { en: "Chat", "zh-CN": "聊天" }, greeting: { en: "Hello", "zh-CN": "您好" } };
-  const account = (await api.call<{ id: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config })).id;
   await api.call("POST", "/tokens", { name: "Back end", role: "agent" });
   const { segment, used, ming } = await furnishBehaviour(hub, api);
   const graph = smallJourney();
@@ -54,6 +53,8 @@ async function furnished(page: Page): Promise<House> {
   const little = { ...graph, nodes: [{ ...graph.nodes[0], next: "" }] };
   const canvas = (await api.call<{ id: string }>("POST", "/journeys", { name: "Hello", graph: little })).id;
   const task = (await api.call<{ id: string }>("POST", "/tasks", { title: "Call Ming", note: "About the teapot", customer_id: customer, assignee_id: lin.id, due_at: new Date(Date.now() - 3_600_000).toISOString() })).id;
+  // Beside a real account the sandbox, which all this needed, ends.
+  const account = (await api.call<{ id: string }>("POST", "/accounts", { channel: "webchat", name: "Shop", config })).id;
   await prepareCrawl(page);
   await page.goto(lin.link);
   await page.getByTestId("sign-in-link-submit").click();

@@ -74,7 +74,7 @@ test("Chinese on both sides, and either side changes its language without loadin
   for (const v of [hua.page, ming.page]) expect(await v.evaluate(() => (window as unknown as { stayed?: boolean }).stayed)).toBe(true);
 });
 
-// Last: beside a real account the sandbox ends with its node.
+// Last: beside a real account the sandbox ends.
 test("a disabled account takes its widget off the page, a foreign website never gets one and is told why", async ({ browser }) => {
   const { hub, api } = shared;
   let tag = "";
