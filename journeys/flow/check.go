@@ -186,8 +186,19 @@ func (c *checker) goal() {
 
 // reach finds the nodes to which no way leads.
 func (c *checker) reach() {
+	reached := c.from(c.g.Start)
+	for _, n := range c.g.Nodes {
+		if !reached[n.ID] {
+			c.node = n.ID
+			c.add("", "node_unreachable", nil)
+		}
+	}
+}
+
+// from are the nodes that a way leads to, at last.
+func (c *checker) from(start string) map[string]bool {
 	reached := map[string]bool{}
-	pending := []string{c.g.Start}
+	pending := []string{start}
 	for len(pending) > 0 {
 		id := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
@@ -196,12 +207,7 @@ func (c *checker) reach() {
 			pending = append(pending, n.Outs()...)
 		}
 	}
-	for _, n := range c.g.Nodes {
-		if !reached[n.ID] {
-			c.node = n.ID
-			c.add("", "node_unreachable", nil)
-		}
-	}
+	return reached
 }
 
 // loops finds circles in which nobody ever waits.

@@ -160,3 +160,26 @@ func TestWarningsDoNotHinder(t *testing.T) {
 		t.Errorf("%+v", problems)
 	}
 }
+
+// Those who are only watched would be written to behind their way, at once or after
+// ways have come together again.
+func TestHoldoutsAreLeftAlone(t *testing.T) {
+	words := func(id, next string) flow.Node {
+		return flow.Node{ID: id, Kind: flow.Message, Next: next, Message: &flow.MessageStep{Channels: []string{"wechat"}, Purpose: "transactional", Body: "Hello"}}
+	}
+	wait := flow.Node{ID: "wait", Kind: flow.Delay, Next: "later", Delay: &flow.DelayStep{For: "1h"}}
+	for next, warns := range map[string]bool{"": false, "end": false, "wait": true, "later": true} {
+		g := flow.Graph{Trigger: flow.Trigger{Kind: flow.OnEvent, Event: "Signed Up"}, Entry: flow.Entry{Policy: "once"}, Start: "split", Nodes: []flow.Node{
+			{ID: "split", Kind: flow.Split, Ways: []flow.Way{{Percent: 90, Next: "hello"}, {Percent: 10, Holdout: true, Next: next}}},
+			words("hello", "wait"), wait, words("later", "end"), {ID: "end", Kind: flow.Exit},
+		}}
+		problems := flow.Check(g, options())
+		at := slices.IndexFunc(problems, func(p flow.Problem) bool { return p.Code == "holdout_reached" })
+		if (at >= 0) != warns || !flow.Fit(problems) {
+			t.Errorf("a holdout that goes to %q: %+v", next, problems)
+		}
+		if warns && (problems[at].Node != "split" || problems[at].Field != "ways[1].next") {
+			t.Errorf("%+v", problems[at])
+		}
+	}
+}

@@ -153,10 +153,23 @@ func (c *checker) split(n *Node) {
 		if w.Percent == 0 {
 			c.warn(field+".percent", "way_unused", nil)
 		}
+		if w.Holdout {
+			c.holdout(field+".next", w.Next)
+		}
 		sum += units(w.Percent)
 	}
 	if sum != percentUnits {
 		c.add("ways", "percent_sum", fault.Params{"sum": float64(sum) / (percentUnits / 100)})
+	}
+}
+
+// holdout warns where those who are only watched would be written to or called.
+func (c *checker) holdout(field, next string) {
+	for id := range c.from(next) {
+		if kind := c.flow.Node(id).Kind; kind == Message || kind == Task {
+			c.warn(field, "holdout_reached", nil)
+			return
+		}
 	}
 }
 
