@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
@@ -391,6 +392,28 @@ func TestOldChangesArePruned(t *testing.T) {
 			if changes, members := s.Number("SELECT count(*) FROM membership_changes WHERE segment_id = ?", one), s.Number("SELECT count(*) FROM memberships WHERE segment_id = ?", one); changes != 1 || members != 2 {
 				t.Errorf("%d changes and %d members are left", changes, members)
 			}
+		}
+	})
+}
+
+// Nobody is reached by a channel of which no account is in use.
+func TestPreviewsReachNobodyByAChannelThatIsOff(t *testing.T) {
+	each(t, func(s *shop) {
+		s.Receive("ming", "k", "Hello")
+		everybody := rule.Node{Kind: rule.All}
+		reached := func() int64 {
+			p, err := s.Segments.Preview(s.Ctx(), everybody)
+			s.must(err)
+			return p.Reach["webchat"]
+		}
+		if n := reached(); n != 1 {
+			s.t.Errorf("%d are reached, not one", n)
+		}
+		off := channels.Disabled
+		_, err := s.Accounts.Update(s.Ctx(), s.Account.ID, channels.Patch{Status: &off, By: s.Boss})
+		s.must(err)
+		if n := reached(); n != 0 {
+			s.t.Errorf("%d are reached by a channel that is off", n)
 		}
 	})
 }

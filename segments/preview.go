@@ -27,7 +27,7 @@ type Preview struct {
 	Count  int64                 `json:"count" doc:"Exactly"`
 	Total  int64                 `json:"total" doc:"All customers"`
 	Sample []*customers.Customer `json:"sample" doc:"Some of them, last seen first"`
-	Reach  map[string]int64      `json:"reach" doc:"How many a marketing message can reach now, by channel; channels whose counting took too long are left out"`
+	Reach  map[string]int64      `json:"reach" doc:"How many a marketing message can reach now, by channel, 0 where no account of it is in use; channels whose counting took too long are left out"`
 	Rows   []RowCount            `json:"rows" doc:"How many each part of the rule is true of; parts whose counting took too long are left out"`
 	Took   int64                 `json:"took_ms"`
 }
@@ -170,7 +170,15 @@ func (c *counting) latest(q store.Querier, expanded rule.Node) (list []ids.ID, e
 
 // beside counts whom a message reaches, and each part of the rule.
 func (c *counting) beside(ctx context.Context, n, expanded rule.Node, out *Preview) error {
+	on, err := c.switchedOn(ctx)
+	if err != nil {
+		return err
+	}
 	for _, channel := range rule.Channels {
+		if !on[channel] {
+			out.Reach[channel] = 0
+			continue
+		}
 		both := rule.Node{Kind: rule.All, Of: []rule.Node{{Kind: rule.Reachable, Channel: channel, Purpose: rule.Marketing}, expanded}}
 		many, err := c.count(ctx, both)
 		if err != nil {
@@ -179,6 +187,20 @@ func (c *counting) beside(ctx context.Context, n, expanded rule.Node, out *Previ
 		out.Reach[channel] = many
 	}
 	return c.rows(ctx, n, "rule", out.Count, out)
+}
+
+// switchedOn are the channels of which an account is in use: through the others
+// nobody is reached, whatever their addresses.
+func (c *counting) switchedOn(ctx context.Context) (map[string]bool, error) {
+	rows, err := c.s.db.Reader(ctx).Query(queries.Get("channels-on"))
+	on := map[string]bool{}
+	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+		var channel string
+		err := r.Scan(&channel)
+		on[channel] = true
+		return struct{}{}, err
+	})
+	return on, err
 }
 
 // rows counts the parts of a node; the node itself has been counted.

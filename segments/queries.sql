@@ -80,6 +80,9 @@ DELETE FROM preview_indexes WHERE until < ?
 -- name: sweep-news
 DELETE FROM preview_news WHERE NOT EXISTS (SELECT 1 FROM preview_indexes i WHERE i.id = preview_news.index_id)
 
+-- name: channels-on
+SELECT DISTINCT channel FROM accounts WHERE status = 'active'
+
 -- name: count-up-to
 SELECT count(*) FROM (SELECT id FROM customers LIMIT ?) first
 

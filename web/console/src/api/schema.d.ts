@@ -3539,7 +3539,7 @@ export interface components {
              * @description Exactly
              */
             count: number;
-            /** @description How many a marketing message can reach now, by channel; channels whose counting took too long are left out */
+            /** @description How many a marketing message can reach now, by channel, 0 where no account of it is in use; channels whose counting took too long are left out */
             reach: {
                 [key: string]: number;
             };
