@@ -90,6 +90,8 @@ type app struct {
 
 const (
 	drainTime = 10 * time.Second
+	// stopLimit is how long the whole end may take, whatever still runs.
+	stopLimit = 30 * time.Second
 	// Headers must come quickly; bodies may be large files over slow lines.
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute

@@ -28,6 +28,8 @@ const (
 	// clockSlack is how far the newest row may lie ahead of the clock.
 	clockSlack = time.Minute
 	dialWait   = 3 * time.Second
+	// checkWait is how long a database file is looked through.
+	checkWait = 30 * time.Second
 )
 
 // released is before every build: a clock that shows less is not set.
@@ -309,7 +311,25 @@ func (x *examination) database(ctx context.Context, c *config.Config, key string
 		return
 	}
 	defer func() { _ = db.Close() }()
+	x.damage(db, path)
 	x.schema(ctx, db, c, key)
+}
+
+// damage has SQLite look through its own pages. A file so large that this takes
+// longer is not gone through to its end.
+func (x *examination) damage(db *store.DB, path string) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkWait)
+	defer cancel()
+	found, err := db.Damage(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		found = err.Error()
+	}
+	if found != "" {
+		x.note(broken, "database_damaged", map[string]any{"path": path, "reason": found})
+	}
 }
 
 func (x *examination) schema(ctx context.Context, db *store.DB, c *config.Config, key string) {

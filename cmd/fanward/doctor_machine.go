@@ -123,11 +123,8 @@ func local(host string) bool {
 
 // mailServer judges the encryption of incoming mail.
 func (x *examination) mailServer(c *config.Config) {
-	if c.Email.SMTPAddr == "" {
-		return
-	}
 	if c.Email.TLSCert == "" {
-		if !config.Loopback(c.Email.SMTPAddr) {
+		if c.Email.SMTPAddr != "" && !config.Loopback(c.Email.SMTPAddr) {
 			x.note(warning, "smtp_plain", map[string]any{"addr": c.Email.SMTPAddr})
 		}
 		return

@@ -121,6 +121,14 @@ func TestDoctorOfAnInstallation(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "doctor.database_unopened", true},
+		{"a database with a damaged page", func(t *testing.T, dir string) {
+			must(t, "migrate")
+			damage(t, filepath.Join(dir, store.FileName))
+		}, "doctor.database_damaged", true},
+		{"a certificate of no use before mail is taken in", func(t *testing.T, _ string) {
+			t.Setenv("FANWARD_EMAIL_TLS_CERT", "/nowhere.pem")
+			t.Setenv("FANWARD_EMAIL_TLS_KEY", "/nowhere.pem")
+		}, "doctor.certificate_bad", true},
 		{"a folder for files that is not there yet", func(t *testing.T, dir string) {
 			mkdir(t, dir, 0o700)
 			place := filepath.Join(t.TempDir(), "files")
@@ -319,5 +327,39 @@ func TestRunningServerIsExamined(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(p.Dir, seal.FileName)); err != nil {
 		t.Error(err)
+	}
+}
+
+// damage overwrites the middle of every seventh page behind the first ones.
+func damage(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for at := int64(20 * page); at < info.Size(); at += 7 * page {
+		if _, err := f.WriteAt(bytes.Repeat([]byte{0xA5}, 64), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What never returns does not keep the program from ending.
+func TestTheEndIsBounded(t *testing.T) {
+	stuck := make(chan struct{})
+	defer close(stuck)
+	if err := within(time.Millisecond, func() error { <-stuck; return nil }); err == nil || !strings.Contains(err.Error(), "still runs") {
+		t.Errorf("%v", err)
+	}
+	if err := within(time.Minute, func() error { return os.ErrClosed }); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,10 +50,25 @@ func newServe() *cobra.Command {
 
 // joinStop takes the program down; what went wrong first is what counts.
 func joinStop(err error, a *app) error {
-	if stopped := a.stop(); err == nil {
+	if stopped := within(stopLimit, a.stop); err == nil {
 		return stopped
 	}
 	return err
+}
+
+// within bounds what may never return, such as a statement on a damaged database
+// file: the process ends without it. Whatever was acknowledged is stored.
+func within(limit time.Duration, stop func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- stop() }()
+	over := time.NewTimer(limit)
+	defer over.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-over.C:
+		return fmt.Errorf("something still runs %s after the program was told to end; it ends without it", limit)
+	}
 }
 
 // welcome tells whoever started the program where it is, and, as long as no

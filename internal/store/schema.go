@@ -35,3 +35,21 @@ func (db *DB) Schema(ctx context.Context) (have, know int64, err error) {
 	err = db.readers.QueryRowContext(ctx, "SELECT COALESCE(max(version_id), 0) FROM goose_db_version").Scan(&have)
 	return have, know, db.wrap("read the schema version", err)
 }
+
+// Damage is the first fault that SQLite finds in its own pages, "" when there is
+// none or another engine answers. It reads the whole file.
+func (db *DB) Damage(ctx context.Context) (string, error) {
+	if db.engine != SQLite {
+		return "", nil
+	}
+	var b Builder
+	query, args := b.Add("PRAGMA quick_check(1)").Once()
+	var found string
+	if err := db.Reader(ctx).QueryRow(query, args...).Scan(&found); err != nil {
+		return "", err
+	}
+	if found == "ok" {
+		return "", nil
+	}
+	return found, nil
+}
