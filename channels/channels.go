@@ -126,6 +126,20 @@ type Sink interface {
 	// Note stores what a person did; Received has no message. A repeat of the
 	// same ExternalID is harmless.
 	Note(ctx context.Context, h Happening) (Received, error)
+	// Complete gives a message that was received with the payload's state
+	// "pending" what it lacked. A message that is not pending, or not there any
+	// more, is left as it is.
+	Complete(ctx context.Context, c Completion) error
+}
+
+// Completion is what a pending message lacked: its files, or a payload that says
+// that they cannot be had.
+type Completion struct {
+	Account *Account
+	// ExternalID is that of the Inbound, AttachmentOwner that of the files.
+	ExternalID, AttachmentOwner string
+	Attachments                 []ids.ID
+	Payload                     json.RawMessage // nil: the files say it all
 }
 
 // Files keeps what comes with an inbound message; the inbox is one. The file is

@@ -81,6 +81,9 @@ INSERT INTO messages (id, conversation_id, seq, account_id, identity_id, directi
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (dedup_key) DO NOTHING
 
+-- name: complete-message
+UPDATE messages SET payload = ?, attachments = ? WHERE id = ?
+
 -- name: by-dedup-key
 SELECT m.id, m.conversation_id, m.seq, c.customer_id, m.identity_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.dedup_key = ?
 

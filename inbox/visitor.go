@@ -67,8 +67,8 @@ type Thread struct {
 	// earlier ones for ThreadBefore.
 	More bool
 	// Earlier is true when a message newer than the place asked for may stand
-	// before it, in an earlier conversation of the same customer: ThreadAfter
-	// cannot tell of it, the newest page can.
+	// before it, in an earlier conversation of the same customer, or when there is
+	// no such place: ThreadAfter cannot tell of it, the newest page can.
 	Earlier bool
 	// Unread counts the answers behind the customer's read mark.
 	Unread int64
@@ -148,11 +148,15 @@ func (b *Inbox) ThreadAfter(ctx context.Context, v Visitor, after Place, limit i
 const idSlack = 60_000 << 21
 
 // earlier tells whether something may have been written into a conversation
-// that stands before after since the message there.
+// that stands before after since the message there. Of a place at which there is
+// none, as after an older backup was restored, nothing can be told.
 func (b *Inbox) earlier(q store.Querier, v Visitor, after Place) (bool, error) {
 	var at ids.ID
 	err := q.QueryRow(queries.Get("message-at"), after.Conversation, after.Seq).Scan(&at)
-	if err != nil && !errors.Is(err, store.ErrNoRows) {
+	if errors.Is(err, store.ErrNoRows) {
+		return after.Seq > 0, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	var s store.Builder

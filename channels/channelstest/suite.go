@@ -148,6 +148,11 @@ func (s *sink) Receive(ctx context.Context, in channels.Inbound) (channels.Recei
 	return r, err
 }
 
+// Complete implements channels.Sink.
+func (s *sink) Complete(ctx context.Context, c channels.Completion) error {
+	return s.to.Complete(ctx, c)
+}
+
 // Note implements channels.Sink.
 func (s *sink) Note(ctx context.Context, h channels.Happening) (channels.Received, error) {
 	s.mu.Lock()

@@ -38,8 +38,15 @@ const (
 	// maxNote bounds texts that people did not write themselves, in characters.
 	maxNote = 500
 	// lastFetch is the attempt after which a message is shown without its file,
-	// some two minutes after it came; what was written after it waits as long.
-	lastFetch = 7
+	// some seconds after it came, so that what was written after it does not wait;
+	// the file is fetched behind it.
+	lastFetch = 2
+	// fetchFor is how long WeChat keeps a file that a follower has sent
+	// (reference of the media API: three days), and how long it is asked for.
+	fetchFor = 72 * time.Hour
+	// firstPause and longestPause are how long is waited between two such
+	// attempts, as long as it has taken already within these.
+	firstPause, longestPause = 30 * time.Second, 30 * time.Minute
 	// lastLook is the attempt after which a follower's unionid is not asked for
 	// any more; the next follow or scan asks again.
 	lastLook = 2
@@ -66,6 +73,7 @@ type Eraser interface {
 type Handler struct {
 	adapter *Adapter
 	sink    channels.Sink
+	keeper  Keeper
 	files   channels.Files
 	eraser  Eraser
 	hash    func(purpose string, data []byte) []byte
@@ -82,8 +90,10 @@ type Handler struct {
 type HandlerOptions struct {
 	Adapter *Adapter
 	Sink    channels.Sink
-	Files   channels.Files
-	Eraser  Eraser
+	// Keeper keeps the files that are fetched later.
+	Keeper Keeper
+	Files  channels.Files
+	Eraser Eraser
 	// Hash is a keyed hash: what stands in the place of an erased openid.
 	Hash      func(purpose string, data []byte) []byte
 	People    People
@@ -104,7 +114,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.MaxBody = MaxBody
 	}
 	return &Handler{
-		adapter: o.Adapter, sink: o.Sink, files: o.Files, eraser: o.Eraser, hash: o.Hash, people: o.People, clk: o.Clock, log: o.Log,
+		adapter: o.Adapter, sink: o.Sink, keeper: o.Keeper, files: o.Files, eraser: o.Eraser, hash: o.Hash, people: o.People, clk: o.Clock, log: o.Log,
 		fileBytes: o.FileBytes, maxBody: min(o.MaxBody, MaxBody),
 	}
 }
@@ -118,7 +128,10 @@ func (h *Handler) Handle(ctx context.Context, acc *channels.Account, raw intake.
 	if p.Type == TypeEvent {
 		return final(h.event(ctx, acc, p, raw.Attempt))
 	}
-	return final(h.message(ctx, acc, p, raw.Attempt))
+	if strings.HasPrefix(raw.Key, laterFile) {
+		return h.fetchLater(ctx, acc, p)
+	}
+	return final(h.message(ctx, acc, p, raw))
 }
 
 // final gives up at once what no repetition can cure.
@@ -166,10 +179,11 @@ func GrantOf(trigger string, at time.Time) channels.Grant {
 }
 
 // message hands a message to the inbox.
-func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, attempt int) error {
+func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, raw intake.Raw) error {
 	in := channels.Inbound{Account: acc, Identity: h.identity(acc, p.From), ExternalID: p.DedupeKey(), ProviderAt: p.At, AttachmentOwner: owner(acc, p.From)}
 	trigger := channels.TriggerMessage
 	payload := map[string]any{"type": p.Type}
+	later := false
 	switch p.Type {
 	case TypeText:
 		payload = nil
@@ -185,11 +199,11 @@ func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, a
 	case TypeImage, TypeVoice, TypeVideo, TypeShortVideo:
 		payload["media_id"] = p.Media.ID
 		id, state, err := h.fetch(ctx, acc, p)
-		if err != nil && attempt < lastFetch {
+		if err != nil && raw.Attempt < lastFetch {
 			return err
 		}
 		if err != nil {
-			state = "failed" // the message itself must not wait any longer
+			state, later = "pending", true
 		}
 		if payload["state"] = state; id != 0 {
 			in.Attachments, payload = []ids.ID{id}, nil
@@ -208,14 +222,38 @@ func (h *Handler) message(ctx context.Context, acc *channels.Account, p *Push, a
 	}
 	in.Grants = []channels.Grant{GrantOf(trigger, h.when(p))}
 	if payload != nil {
-		raw, err := json.Marshal(payload)
+		said, err := json.Marshal(payload)
 		if err != nil {
 			return err
 		}
-		in.Payload = raw
+		in.Payload = said
 	}
-	_, err := h.sink.Receive(ctx, in)
+	if _, err := h.sink.Receive(ctx, in); err != nil || !later {
+		return err
+	}
+	key := laterFile + in.ExternalID
+	_, err := h.keeper.Keep(ctx, intake.Raw{Account: acc.ID, Key: key, Lane: key, Body: raw.Body})
 	return err
+}
+
+// laterFile begins the keys of pushes that are kept once more, for their files.
+const laterFile = "file:"
+
+// fetchLater gives a message its file as soon as WeChat hands it out, or says that
+// it never will.
+func (h *Handler) fetchLater(ctx context.Context, acc *channels.Account, p *Push) error {
+	id, _, err := h.fetch(ctx, acc, p)
+	waited := h.clk.Now().Sub(h.when(p))
+	if err != nil && waited < fetchFor {
+		return intake.Later(min(max(waited, firstPause), longestPause), err)
+	}
+	done := channels.Completion{Account: acc, ExternalID: p.DedupeKey(), AttachmentOwner: owner(acc, p.From)}
+	if id != 0 {
+		done.Attachments = []ids.ID{id}
+	} else if done.Payload, err = json.Marshal(map[string]any{"type": p.Type, "media_id": p.Media.ID, "state": "failed"}); err != nil {
+		return err
+	}
+	return h.sink.Complete(ctx, done)
 }
 
 // write puts a text into a message. Nobody would read a refusal: what cannot stand

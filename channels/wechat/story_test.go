@@ -86,7 +86,7 @@ func eachFirm(t *testing.T, fn func(f *firm)) {
 			f.sim = simulator.New(simulator.Options{Clock: f.Clock, Seed: 3})
 			f.server = httptest.NewServer(f.sim.Handler())
 			handler := wechat.NewHandler(wechat.HandlerOptions{
-				Adapter: a, Sink: f.Inbox, Files: f.Inbox, Eraser: f.Inbox, Hash: f.Keys.MAC, People: f.people, Clock: f.Clock, FileBytes: 1 << 20,
+				Adapter: a, Sink: f.Inbox, Keeper: f.Intake, Files: f.Inbox, Eraser: f.Inbox, Hash: f.Keys.MAC, People: f.people, Clock: f.Clock, FileBytes: 1 << 20,
 			})
 			f.clerk = clerk{f, handler}
 			rc := wechat.NewReceiver(f.Accounts, f.clerk, f.Clock, nil)
@@ -231,7 +231,7 @@ func TestScans(t *testing.T) {
 
 func TestWhatIsNotKnown(t *testing.T) {
 	eachFirm(t, func(f *firm) {
-		handler := wechat.NewHandler(wechat.HandlerOptions{Adapter: f.adapter, Sink: f.Inbox, Files: f.Inbox, Eraser: f.Inbox, Hash: f.Keys.MAC, Clock: f.Clock, FileBytes: 1 << 20})
+		handler := wechat.NewHandler(wechat.HandlerOptions{Adapter: f.adapter, Sink: f.Inbox, Keeper: f.Intake, Files: f.Inbox, Eraser: f.Inbox, Hash: f.Keys.MAC, Clock: f.Clock, FileBytes: 1 << 20})
 		give := func(fields string, attempt int) error {
 			return handler.Handle(f.Ctx(), f.account, intake.Raw{Body: []byte(push("oLin", fields)), Attempt: attempt})
 		}
@@ -241,18 +241,18 @@ func TestWhatIsNotKnown(t *testing.T) {
 		f.ok(give("<MsgType>text</MsgType><Content>tapped</Content><bizmsgmenuid>7</bizmsgmenuid><MsgId>3</MsgId>", 1))
 		f.ok(give("<MsgType>text</MsgType><Content>tapped</Content><bizmsgmenuid>7</bizmsgmenuid><MsgId>3</MsgId>", 2))
 		// A picture that WeChat does not have any more is shown as missing at once,
-		// one that cannot be had at present only after some tries.
+		// one that cannot be had at present as one that is still being fetched.
 		f.ok(give("<MsgType>image</MsgType><MediaId>gone</MediaId><MsgId>4</MsgId>", 1))
 		f.sim.AddFault(simulator.Fault{Path: "/cgi-bin/media/get", Status: 502, Count: 2})
 		if err := give("<MsgType>image</MsgType><MediaId>later</MediaId><MsgId>5</MsgId>", 1); err == nil {
 			t.Error("given up at the first try")
 		}
-		f.ok(give("<MsgType>image</MsgType><MediaId>later</MediaId><MsgId>5</MsgId>", 7))
+		f.ok(give("<MsgType>image</MsgType><MediaId>later</MediaId><MsgId>5</MsgId>", 2))
 		f.same("the thread", shown(f.thread()), []string{
 			"internal conversation_opened",
 			`in  {"raw":{"CardId":"c1","CreateTime":"1767225600","FromUserName":"oLin","MsgId":"1","MsgType":"wxcard","ToUserName":"gh_1"},"type":"wxcard"}`,
 			`in  {"description":"D","title":"T","type":"link","url":"https://a.example/"}`, "in tapped",
-			`in  {"media_id":"gone","state":"failed","type":"image"}`, `in  {"media_id":"later","state":"failed","type":"image"}`,
+			`in  {"media_id":"gone","state":"failed","type":"image"}`, `in  {"media_id":"later","state":"pending","type":"image"}`,
 		})
 		// A text is never too long to arrive.
 		f.ok(give("<MsgType>text</MsgType><Content>"+strings.Repeat("长", wechat.MaxBody+1)+"</Content><MsgId>6</MsgId>", 1))
@@ -264,6 +264,66 @@ func TestWhatIsNotKnown(t *testing.T) {
 		if err := handler.Handle(f.Ctx(), f.account, intake.Raw{Body: []byte("<xml>")}); err == nil {
 			t.Error("what is no push is understood")
 		}
+	})
+}
+
+// kept are the pushes that are kept for their files.
+type kept []intake.Raw
+
+func (k *kept) Keep(_ context.Context, raw intake.Raw) (bool, error) {
+	*k = append(*k, raw)
+	return true, nil
+}
+
+// A file that cannot be had at present hides nothing that was written after it, and
+// comes as soon as WeChat hands it out; after three days it never will.
+func TestFilesThatComeLater(t *testing.T) {
+	eachFirm(t, func(f *firm) {
+		var later kept
+		handler := wechat.NewHandler(wechat.HandlerOptions{Adapter: f.adapter, Sink: f.Inbox, Keeper: &later, Files: f.Inbox, Eraser: f.Inbox, Hash: f.Keys.MAC, Clock: f.Clock, FileBytes: 1 << 20})
+		image := func(media, id string) intake.Raw {
+			return intake.Raw{Account: f.account.ID, Key: id, Body: []byte(push("oLin", "<MsgType>image</MsgType><MediaId>"+media+"</MediaId><MsgId>"+id+"</MsgId>")), Attempt: 2}
+		}
+		f.sim.AddFault(simulator.Fault{Path: "/cgi-bin/media/get", Status: 502, Count: -1})
+		first := image(f.picture(), "1")
+		f.ok(handler.Handle(f.Ctx(), f.account, first))
+		f.ok(handler.Handle(f.Ctx(), f.account, first)) // a repeat keeps the same once more, under the same key
+		f.ok(handler.Handle(f.Ctx(), f.account, image("nothing", "2")))
+		if len(later) != 3 || later[0].Key == first.Key || later[0].Key != later[1].Key || later[0].Lane != later[0].Key {
+			t.Fatalf("kept %+v", later)
+		}
+		if err := handler.Handle(f.Ctx(), f.account, later[0]); err == nil {
+			t.Error("a picture that cannot be had is not tried again")
+		}
+		states := func() (out []string) {
+			for _, m := range f.thread()[1:] {
+				s := string(m.Payload)
+				for _, a := range m.Attachments {
+					s += a.Name
+				}
+				out = append(out, s)
+			}
+			return out
+		}
+		if got := states(); !strings.Contains(got[0], `"pending"`) || !strings.Contains(got[1], `"pending"`) {
+			t.Errorf("%q", got)
+		}
+		f.Clock.Advance(40 * time.Hour) // the push is a day old already
+		if err := handler.Handle(f.Ctx(), f.account, later[2]); err == nil {
+			t.Error("given up before three days are over")
+		}
+		f.sim.ClearFaults()
+		f.ok(handler.Handle(f.Ctx(), f.account, later[0]))
+		f.Clock.Advance(20 * time.Hour)
+		f.sim.AddFault(simulator.Fault{Path: "/cgi-bin/media/get", Status: 502, Count: -1})
+		f.ok(handler.Handle(f.Ctx(), f.account, later[2]))
+		for range 2 { // told again it changes nothing
+			if got := states(); got[0] != "picture.png" && got[0] != "picture" || !strings.Contains(got[1], `"failed"`) {
+				t.Errorf("%q", got)
+			}
+			f.ok(handler.Handle(f.Ctx(), f.account, later[0]))
+		}
+		f.same("files of the message", f.Number("SELECT attachments FROM messages WHERE attachments > 0"), int64(1))
 	})
 }
 

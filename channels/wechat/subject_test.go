@@ -195,7 +195,7 @@ func TestContract(t *testing.T) {
 		Adapter: a, Configs: configs, Refused: refused, Secrets: secrets, KeepsAll: true,
 		Inlet: func(_ *testing.T, h *house.House, account *channels.Account, sink channels.Sink) channelstest.Inlet {
 			a.SetAccounts(h.Accounts)
-			handler := wechat.NewHandler(wechat.HandlerOptions{Adapter: a, Sink: sink, Files: h.Inbox, Eraser: h.Inbox, Hash: h.Keys.MAC, Clock: h.Clock, FileBytes: 1 << 20})
+			handler := wechat.NewHandler(wechat.HandlerOptions{Adapter: a, Sink: sink, Keeper: h.Intake, Files: h.Inbox, Eraser: h.Inbox, Hash: h.Keys.MAC, Clock: h.Clock, FileBytes: 1 << 20})
 			return followers{account: account, accounts: h.Accounts, handler: handler, clk: h.Clock}
 		},
 		Recipient: channels.Identity{Kind: "openid", Namespace: "1", Value: ming, Verified: true},

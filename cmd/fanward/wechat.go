@@ -38,7 +38,7 @@ func (a *app) joinWechat(adapter *wechat.Adapter) *wechat.Receiver {
 	log := obs.Component(a.log, "wechat")
 	adapter.SetAccounts(a.accounts)
 	a.intake.Register(wechat.Channel, wechat.NewHandler(wechat.HandlerOptions{
-		Adapter: adapter, Sink: a.inbox, Files: a.inbox, Eraser: a.inbox, Hash: a.keys.MAC, People: followers{a.customers}, Clock: a.db.clk, Log: log,
+		Adapter: adapter, Sink: a.inbox, Keeper: a.intake, Files: a.inbox, Eraser: a.inbox, Hash: a.keys.MAC, People: followers{a.customers}, Clock: a.db.clk, Log: log,
 		FileBytes: a.config.Limits.FileBytes, MaxBody: a.config.Limits.BodyChars,
 	}))
 	return wechat.NewReceiver(a.accounts, a.intake, a.db.clk, log)

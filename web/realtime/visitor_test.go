@@ -410,6 +410,21 @@ func TestSlowReader(t *testing.T) {
 	c.quiet()
 }
 
+// A client that knows of later messages than there are, because an older backup was
+// restored, is given the thread as it is.
+func TestAPlaceThatIsNotThere(t *testing.T) {
+	each(t, func(t *testing.T, h *hall) {
+		phone, token := h.browser()
+		c := h.send(t, phone, "1", "one").ConversationID
+		h.Reply(h.Boss, c, "r1", "two")
+		for _, at := range []string{fmt.Sprintf("%s:500", c), fmt.Sprintf("%s:1", c+99_999_999)} {
+			if _, hello := h.visitor(t, token, at); !hello.Reset || !strings.Contains(hello.text, "two") {
+				t.Errorf("from %v: %s", at, hello.text)
+			}
+		}
+	})
+}
+
 // An answer in an earlier conversation of the same customer is not missed by a
 // client whose place is in a later one.
 func TestAnswersInAnEarlierConversation(t *testing.T) {
