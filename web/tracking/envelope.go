@@ -18,9 +18,12 @@ type envelope struct {
 	context      map[string]any
 	integrations any
 	sent         any
-	imported     bool
-	received     time.Time
-	ip, agent    string // of a browser
+	// inherits is how many bytes every call inherits, deep how deeply what it
+	// inherits nests there.
+	inherits, deep int
+	imported       bool
+	received       time.Time
+	ip, agent      string // of a browser
 }
 
 // openEnvelope splits a body into its calls. It fails only when the body as a
@@ -41,9 +44,9 @@ func openEnvelope(body []byte, kind string) (*envelope, error) {
 	var batch struct {
 		Batch        json.RawMessage `json:"batch"`
 		WriteKey     any             `json:"writeKey"`
-		Context      any             `json:"context"`
-		Integrations any             `json:"integrations"`
-		SentAt       any             `json:"sentAt"`
+		Context      json.RawMessage `json:"context"`
+		Integrations json.RawMessage `json:"integrations"`
+		SentAt       json.RawMessage `json:"sentAt"`
 	}
 	if err := readJSON(body, &batch); err != nil {
 		return nil, err
@@ -55,9 +58,34 @@ func openEnvelope(body []byte, kind string) (*envelope, error) {
 		return nil, fault.New(fault.Malformed, "too_many", fault.Params{"max": MaxCalls})
 	}
 	env.WriteKey, _ = batch.WriteKey.(string)
-	env.context, _ = batch.Context.(map[string]any)
-	env.integrations, env.sent = batch.Integrations, batch.SentAt
-	return env, nil
+	return env, env.inherit(len(body), batch.Context, batch.Integrations, batch.SentAt)
+}
+
+// inherit reads what a batch says of all its calls, and measures it once: it is
+// stored with each of them and counts as if each had said it. A small body could
+// otherwise fill a disk.
+func (env *envelope) inherit(body int, context, integrations, sent json.RawMessage) error {
+	if env.inherits = len(context) + len(integrations) + len(sent); env.inherits > MaxCall {
+		return nil // it makes every call too large
+	}
+	if body+env.inherits*len(env.raw) > MaxBatch {
+		return fault.New(fault.Malformed, "batch_too_large", fault.Params{"max": MaxBatch})
+	}
+	var about any
+	for _, part := range []struct {
+		raw json.RawMessage
+		to  *any
+	}{{context, &about}, {integrations, &env.integrations}, {sent, &env.sent}} {
+		if part.raw == nil {
+			continue
+		}
+		if err := readJSON(part.raw, part.to); err != nil {
+			return err
+		}
+		env.deep = max(env.deep, depth(*part.to)+1)
+	}
+	env.context, _ = about.(map[string]any)
+	return nil
 }
 
 // readJSON reads one object and nothing behind it; numbers stay as written.

@@ -25,13 +25,14 @@ var placeholders = []string{"undefined", "null", "nil", "none", "nan", "anonymou
 // reader reads one call.
 type reader struct {
 	env  *envelope
+	size int // in bytes, as it was sent
 	item map[string]any
 	c    customers.Call
 }
 
 // read reads one call; one that cannot be stored says why.
 func (env *envelope) read(raw json.RawMessage) customers.Call {
-	r := &reader{env: env, c: customers.Call{Type: env.kind, Imported: env.imported, Body: string(raw), At: env.received}}
+	r := &reader{env: env, size: len(raw), c: customers.Call{Type: env.kind, Imported: env.imported, Body: string(raw), At: env.received}}
 	if len(raw) > MaxCall {
 		r.c.Body = ""
 		r.refuse("", "call_too_large", fault.Params{"max": MaxCall})
@@ -82,7 +83,11 @@ func (r *reader) fields() {
 	}
 	r.c.MessageID = r.scalar("messageId")
 	r.mint()
-	if depth(r.item) > maxDepth {
+	if r.size+r.env.inherits > MaxCall {
+		r.refuse("", "call_too_large", fault.Params{"max": MaxCall})
+		return
+	}
+	if max(depth(r.item), r.env.deep) > maxDepth {
 		r.refuse("", "call_too_deep", fault.Params{"max": maxDepth})
 		return
 	}

@@ -151,6 +151,45 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// TestWhatIsInherited: what a batch says of all its calls counts as if each had
+// said it, for it is stored with each.
+func TestWhatIsInherited(t *testing.T) {
+	const own = `{"type":"track","userId":"u","event":"A","messageId":"m"}`
+	batch := func(field, value string) []customers.Call {
+		return open(t, "batch", `{"`+field+`":`+value+`,"batch":[`+own+`,{"type":"track","userId":"u","event":"A","`+field+`":null}]}`)
+	}
+	nested := func(levels int) string {
+		return strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels)
+	}
+	room := MaxCall - len(own)
+	for _, field := range []string{"context", "integrations", "sentAt"} {
+		for _, c := range []struct{ value, want string }{
+			{`{"a":"` + strings.Repeat("x", room-len(`{"a":""}`)) + `"}`, ""},
+			{`{"a":"` + strings.Repeat("x", room-len(`{"a":""}`)+1) + `"}`, ":call_too_large refused"},
+			{`{"a":"` + strings.Repeat("x", 2*MaxCall) + `"}`, ":call_too_large refused"},
+			{nested(9), ""},
+			{nested(10), ":call_too_deep refused"},
+			{nested(3000), ":call_too_deep refused"},
+		} {
+			call := batch(field, c.value)[0]
+			if got := why(call); got != c.want || call.MessageID != "m" {
+				t.Errorf("%s of %d bytes: %q of %s, want %q", field, len(c.value), got, call.MessageID, c.want)
+			}
+			if kept, _ := json.Marshal(call.Context); len(kept) > MaxCall+100 {
+				t.Errorf("%s: %d bytes are kept", field, len(kept))
+			}
+		}
+	}
+	many := `{"context":{"a":"` + strings.Repeat("x", 1<<10) + `"},"batch":[` + strings.Repeat(own+",", MaxCalls-1) + own + `]}`
+	if _, err := openEnvelope([]byte(many), "batch"); fault.CodeOf(err) != "batch_too_large" || fault.KindOf(err) != fault.Malformed {
+		t.Errorf("a small context of very many calls: %v", err)
+	}
+	few := `{"context":{"a":"` + strings.Repeat("x", 300) + `"},"batch":[` + strings.Repeat(own+",", MaxCalls-1) + own + `]}`
+	if calls := open(t, "batch", few); why(calls[MaxCalls-1]) != "" {
+		t.Errorf("an ordinary context of very many calls: %s", why(calls[MaxCalls-1]))
+	}
+}
+
 func TestKeysAreNotShown(t *testing.T) {
 	c := open(t, "track", `{"writeKey":"fws_secret","userId":"u","event":"A"}`)[0]
 	if strings.Contains(c.Body, "secret") || !strings.Contains(c.Body, `"userId":"u"`) {
@@ -203,8 +242,12 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("at %v", c.At)
 			case customers.ReservedEvent(c.Event) || c.Event == "" && c.Type != "identify" && c.Type != "alias":
 				t.Errorf("event %q of %s", c.Event, c.Type)
-			case depth(c.Properties) > maxDepth || depth(c.Traits) > maxDepth:
+			case depth(c.Properties) > maxDepth || depth(c.Traits) > maxDepth || depth(c.Context) > maxDepth+2:
 				t.Error("too deep")
+			}
+			kept, err := json.Marshal([]any{c.Properties, c.Traits, c.Context})
+			if len(kept) > 8*MaxCall || err != nil { // a byte is written in six at most
+				t.Errorf("%d bytes are kept: %v", len(kept), err)
 			}
 			if _, err := json.Marshal(c.Properties); err != nil {
 				t.Error(err)

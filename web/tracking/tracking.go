@@ -24,9 +24,12 @@ import (
 	"github.com/fanward/fanward/web/problem"
 )
 
-// Limits of a request. They hold for what a body is after it has been unpacked.
+// Limits of a request. They hold for what a body is after it has been unpacked;
+// MaxCall for a call with what it inherits of its batch, MaxBatch for a batch with
+// that written out in each of its calls.
 const (
 	MaxBody  = 4 << 20
+	MaxBatch = 8 << 20
 	MaxCall  = 32 << 10
 	MaxCalls = 10_000
 )
