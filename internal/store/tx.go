@@ -206,7 +206,7 @@ func (c *conn) Exec(q *Query, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := st.ExecContext(c.ctx, args...)
+	res, err := st.ExecContext(c.ctx, storable(args)...)
 	if err != nil {
 		return 0, c.end(q.name, err)
 	}
@@ -219,7 +219,7 @@ func (c *conn) Query(q *Query, args ...any) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(c.ctx, args...)
+	rows, err := st.QueryContext(c.ctx, storable(args)...)
 	if err == nil && c.single {
 		c.last, c.lastName = rows, q.name
 	}

@@ -151,7 +151,7 @@ func (s *Server) Drain() {
 
 func (s *Server) build() error {
 	s.engine = newEngine()
-	s.engine.Use(s.observe, s.recovered, s.hosted, s.secured, s.capped, s.patient, s.welcome)
+	s.engine.Use(s.observe, s.recovered, s.hosted, s.secured, s.legible, s.capped, s.patient, s.welcome)
 	s.huma = newHuma(s.engine)
 	s.huma.UseMiddleware(s.authorise)
 	s.addOperations()

@@ -1,12 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzhttp"
@@ -15,6 +18,7 @@ import (
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/obs"
 	"github.com/fanward/fanward/internal/store"
+	"github.com/fanward/fanward/internal/text"
 )
 
 // serverKey leads from a gin context back to its Server.
@@ -129,6 +133,28 @@ func (s *Server) secured(c *gin.Context) {
 		h.Set("Cache-Control", "no-store")
 	}
 }
+
+// legible refuses addresses that no text can hold, once for all that is made of
+// them: a path with NUL or with bytes that are no UTF-8 leads nowhere, and such a
+// query parameter is named.
+func (s *Server) legible(c *gin.Context) {
+	if !storable(c.Request.URL.Path) {
+		s.abort(c, fault.Missing("page"))
+		return
+	}
+	var bad []fault.Field
+	for name, values := range c.Request.URL.Query() {
+		if !storable(name) || slices.ContainsFunc(values, func(v string) bool { return !storable(v) }) {
+			bad = append(bad, fault.Field{Field: text.CleanLine(name), Code: "text_illegible"})
+		}
+	}
+	if len(bad) > 0 {
+		slices.SortFunc(bad, func(a, b fault.Field) int { return cmp.Compare(a.Field, b.Field) })
+		s.abort(c, fault.AtFields(bad...))
+	}
+}
+
+func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // capped bounds request bodies; uploads and tracking calls set their own bound.
 func (s *Server) capped(c *gin.Context) {

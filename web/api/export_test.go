@@ -1,7 +1,9 @@
 package api
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +31,142 @@ func (s *Server) Operations() []Operation {
 		}
 	}
 	return out
+}
+
+// Inputs are what an operation takes.
+type Inputs struct {
+	Path, Query []string
+	Body        any // its schema; nil without one
+}
+
+// Inputs tells what an operation of the document takes.
+func (s *Server) Inputs(id string) Inputs {
+	var in Inputs
+	for _, item := range s.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil || op.OperationID != id {
+				continue
+			}
+			for _, p := range op.Parameters {
+				switch p.In {
+				case "path":
+					in.Path = append(in.Path, p.Name)
+				case "query":
+					in.Query = append(in.Query, p.Name)
+				}
+			}
+			if op.RequestBody != nil && op.RequestBody.Content["application/json"] != nil {
+				in.Body = shape{op.RequestBody.Content["application/json"].Schema, s.huma.OpenAPI().Components.Schemas}
+			}
+		}
+	}
+	return in
+}
+
+// shape is a schema with those that it refers to.
+type shape struct {
+	schema   *huma.Schema
+	registry huma.Registry
+}
+
+func (s shape) of(schema *huma.Schema) shape {
+	for schema.Ref != "" {
+		schema = s.registry.SchemaFromRef(schema.Ref)
+	}
+	if len(schema.AnyOf) > 0 {
+		return s.of(schema.AnyOf[0])
+	}
+	return shape{schema, s.registry}
+}
+
+// textDepth is how deep Texts looks: schemas hold themselves.
+const textDepth = 6
+
+// Texts are the places of a body where any text may stand, as the names that
+// lead there; "*" is the name of what has any name, "[]" an entry of a list.
+func Texts(body any) [][]string { return body.(shape).texts(nil) }
+
+func (s shape) texts(at []string) (out [][]string) {
+	if len(at) > textDepth {
+		return nil
+	}
+	s = s.of(s.schema)
+	below := func(name string, schema *huma.Schema) {
+		out = append(out, s.of(schema).texts(append(slices.Clone(at), name))...)
+	}
+	switch s.schema.Type {
+	case huma.TypeString:
+		if s.schema.Pattern == "" && s.schema.Format == "" {
+			return [][]string{at}
+		}
+	case huma.TypeArray:
+		below("[]", s.schema.Items)
+	case huma.TypeObject:
+		for _, name := range slices.Sorted(maps.Keys(s.schema.Properties)) {
+			below(name, s.schema.Properties[name])
+		}
+		switch more := s.schema.AdditionalProperties.(type) {
+		case *huma.Schema:
+			below("*", more)
+		case bool:
+			if more {
+				out = append(out, append(slices.Clone(at), "*"))
+			}
+		}
+	case "":
+		return [][]string{at} // anything
+	}
+	return out
+}
+
+// Sample is a body with text at a place, and what is required beside it.
+func Sample(body any, at []string, text, id string) any {
+	return body.(shape).sample(at, len(at) > 0, text, id)
+}
+
+func (s shape) sample(at []string, wanted bool, text, id string) any {
+	if s = s.of(s.schema); wanted && len(at) == 0 {
+		return text
+	}
+	leads := func(name string) ([]string, bool) {
+		if wanted && at[0] == name {
+			return at[1:], true
+		}
+		return nil, false
+	}
+	switch s.schema.Type {
+	case huma.TypeString:
+		switch {
+		case len(s.schema.Enum) > 0:
+			return s.schema.Enum[0]
+		case s.schema.Pattern != "":
+			return id
+		case s.schema.Format == "date-time":
+			return "2026-06-01T00:00:00Z"
+		}
+		return "a"
+	case huma.TypeInteger, huma.TypeNumber:
+		return 1
+	case huma.TypeBoolean:
+		return false
+	case huma.TypeArray:
+		if rest, on := leads("[]"); on {
+			return []any{s.of(s.schema.Items).sample(rest, true, text, id)}
+		}
+		return []any{}
+	case huma.TypeObject:
+		out := map[string]any{}
+		for name, property := range s.schema.Properties {
+			if rest, on := leads(name); on || slices.Contains(s.schema.Required, name) {
+				out[name] = s.of(property).sample(rest, on, text, id)
+			}
+		}
+		if _, on := leads("*"); on {
+			out["a"], out[text] = text, text
+		}
+		return out
+	}
+	return "a"
 }
 
 // OtherRoutes are the routes outside the document with what they ask for.

@@ -69,7 +69,8 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, *I) (*O,
 
 // statuses are the errors that callers have to expect.
 func (o operation) statuses() []int {
-	out := append([]int{http.StatusServiceUnavailable}, o.errors...)
+	// Unknown and illegible query parameters are refused everywhere.
+	out := append([]int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, o.errors...)
 	switch o.access {
 	case public:
 	case visitor:
