@@ -20,7 +20,7 @@ type Token struct {
 	ID         ids.ID     `json:"id"`
 	Name       string     `json:"name"`
 	Role       Role       `json:"role" enum:"owner,admin,manager,agent,marketer,viewer"`
-	CreatedBy  ids.ID     `json:"created_by" doc:"The teammate who made it, null for the command line"`
+	CreatedBy  ids.ID     `json:"created_by" nullable:"true" doc:"The teammate who made it, null for the command line"`
 	CreatedAt  time.Time  `json:"created_at"`
 	LastUsedAt *time.Time `json:"last_used_at"`
 }

@@ -72,7 +72,7 @@ func (s *Server) addAccounts() {
 		}))
 	})
 	add(s, operation{
-		id: "checkAccount", method: http.MethodPost, path: path + "/check", tag: "accounts", access: needs(auth.AccountsManage),
+		id: "checkAccount", method: http.MethodPost, path: path + "/check", tag: "accounts", access: needs(auth.AccountsManage), errors: []int{http.StatusNotFound},
 		summary:     "Try a configuration without storing it",
 		description: "Takes the steps of a connection in their order and ends at the first that fails. Nothing is sent to any customer.",
 	}, func(ctx context.Context, in *struct{ Body accountCheck }) (*answer[items[channels.Step]], error) {

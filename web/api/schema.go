@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -114,6 +115,27 @@ func complete(registry huma.Registry) {
 		nullableObjects(registry, name)
 	}
 	typed(registry)
+	for _, schema := range registry.Map() {
+		nullableEnums(schema)
+	}
+}
+
+// nullableEnums counts null among the values of what may be null: an enum admits
+// nothing else, whatever the type says.
+func nullableEnums(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Nullable && len(s.Enum) > 0 && !slices.Contains(s.Enum, nil) {
+		s.Enum = append(slices.Clip(s.Enum), nil)
+	}
+	for _, p := range s.Properties {
+		nullableEnums(p)
+	}
+	nullableEnums(s.Items)
+	for _, p := range s.AnyOf {
+		nullableEnums(p)
+	}
 }
 
 // typed says what the domains keep as JSON of any shape.
