@@ -19,7 +19,12 @@ export const keys = {
   troubles: (state: string) => ["deliveries", "list", state] as const,
   inbound: ["inbound"] as const,
   customers: ["customers"] as const,
+  /** Lists in pages, and nothing else: changes are written into what is held under it. */
+  customerLists: ["customers", "list"] as const,
   customerList: (q: string) => ["customers", "list", q] as const,
+  /** Those among whom one is chosen; asked for again when somebody changes. */
+  customerChoices: ["customers", "found"] as const,
+  customersFound: (q: string, limit: number) => ["customers", "found", q, limit] as const,
   customersBy: (search: object) => ["customers", "list", search] as const,
   customer: (id: string) => ["customers", "one", id] as const,
   identities: (id: string) => ["customers", "identities", id] as const,

@@ -15,7 +15,7 @@ function prefixes(change: Change | Wake): (readonly string[])[] {
     case "message":
       return ofCustomer(change.data.conversation.customer.id);
     case "customer":
-      return [keys.customer(change.data.customer.id), ["customers", "list"], keys.stageBoard, ...ofCustomer(change.data.customer.id)];
+      return [keys.customer(change.data.customer.id), keys.customerLists, keys.customerChoices, keys.stageBoard, ...ofCustomer(change.data.customer.id)];
     case "outreach":
       return ofCustomer(change.data.customer_id);
     case "customer_merged":

@@ -385,7 +385,8 @@ export class Feed {
 
   putCustomer(customer: Customer): void {
     this.cache.setQueryData(keys.customer(customer.id), customer);
-    for (const [key, data] of [["customers", "list"], keys.stageBoard].flatMap((queryKey) => this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey }))) {
+    void this.cache.invalidateQueries({ queryKey: keys.customerChoices });
+    for (const [key, data] of [keys.customerLists, keys.stageBoard].flatMap((queryKey) => this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey }))) {
       if (!data?.pages.some((p) => p.items.some((c) => c.id === customer.id))) continue;
       const pages = data.pages.map((p) => ({ ...p, items: p.items.map((c) => (c.id === customer.id ? customer : c)) }));
       this.cache.setQueryData(key, { ...data, pages });
@@ -421,10 +422,11 @@ export class Feed {
 
   /** One customer has become part of another: whoever looks at the first is led to the second. */
   private mergeCustomer(id: string, into: string): void {
-    for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: ["customers", "list"] })) {
+    for (const [key, data] of this.cache.getQueriesData<{ pages: Items<Customer>[] }>({ queryKey: keys.customerLists })) {
       if (!data?.pages.some((p) => p.items.some((c) => c.id === id))) continue;
       this.cache.setQueryData(key, { ...data, pages: data.pages.map((p) => ({ ...p, items: p.items.filter((c) => c.id !== id) })) });
     }
+    void this.cache.invalidateQueries({ queryKey: keys.customerChoices });
     void this.cache.invalidateQueries({ queryKey: keys.customer(id) });
     this.touchCustomer(id);
     this.touchCustomer(into);

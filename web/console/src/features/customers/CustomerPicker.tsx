@@ -7,6 +7,8 @@ import type { Customer } from "@/api/types";
 import { Select } from "@/ui";
 import { customerName } from "./name";
 
+const FOUND = 12;
+
 export type PickedCustomer = Pick<Customer, "id" | "name" | "label">;
 
 interface Props {
@@ -22,8 +24,8 @@ export function CustomerPicker({ id, value, onChange, placeholder }: Props) {
   const [typed, setTyped] = useState("");
   const wanted = typed.trim();
   const found = useQuery({
-    queryKey: [...keys.customers, "pick", wanted],
-    queryFn: ({ signal }) => api.customers({ q: wanted, limit: 12 }, signal),
+    queryKey: keys.customersFound(wanted, FOUND),
+    queryFn: ({ signal }) => api.customers({ q: wanted, limit: FOUND }, signal),
     placeholderData: keepPreviousData,
   });
   const people: PickedCustomer[] = found.data?.items ?? [];

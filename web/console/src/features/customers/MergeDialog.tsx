@@ -22,7 +22,7 @@ function Choose({ self, onChoose }: { self: Customer; onChoose: (other: Customer
   const [typed, setTyped] = useState("");
   const wanted = useDeferredValue(typed.trim());
   const query = useQuery({
-    queryKey: [...keys.customerList(wanted), "merge"],
+    queryKey: keys.customersFound(wanted, FOUND + 1),
     queryFn: ({ signal }) => api.customers({ q: wanted, limit: FOUND + 1 }, signal),
     placeholderData: (previous) => previous,
   });
