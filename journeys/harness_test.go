@@ -195,7 +195,7 @@ func (w *world) publish(g flow.Graph) ids.ID {
 	w.t.Helper()
 	j, err := w.s.Create(w.ctx(), w.boss, "Test", g)
 	w.must(err)
-	_, err = w.s.Publish(w.ctx(), w.boss, j.ID, journeys.PeopleFollow)
+	_, err = w.s.Publish(w.ctx(), w.boss, j.ID, journeys.PeopleFollow, 0)
 	w.must(err)
 	return j.ID
 }
@@ -207,7 +207,7 @@ func (w *world) republish(id ids.ID, g flow.Graph, people string) {
 	w.must(err)
 	_, err = w.s.Save(w.ctx(), w.boss, id, "Test", g, j.DraftVersion)
 	w.must(err)
-	_, err = w.s.Publish(w.ctx(), w.boss, id, people)
+	_, err = w.s.Publish(w.ctx(), w.boss, id, people, 0)
 	w.must(err)
 }
 

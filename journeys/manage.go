@@ -124,7 +124,7 @@ func (s *Service) Save(ctx context.Context, p auth.Principal, id ids.ID, name st
 		}
 		n, err := tx.Exec(queries.Get("save-draft"), name, string(raw), clock.Millis(s.clk.Now()), id, version)
 		if err == nil && n == 0 {
-			err = fault.New(fault.Conflict, "journey_changed", fault.Params{"draft_version": r.draftVersion})
+			err = changed(r)
 		}
 		return err
 	})
@@ -151,6 +151,11 @@ func (s *Service) Check(ctx context.Context, g flow.Graph) ([]flow.Problem, erro
 	return problems, nil
 }
 
+// changed is the refusal of what was meant for another draft than the one stored.
+func changed(r row) error {
+	return fault.New(fault.Conflict, "journey_changed", fault.Params{"draft_version": r.draftVersion})
+}
+
 // unfit is the refusal of a graph with errors; fields are named by their nodes.
 func unfit(problems []flow.Problem) error {
 	var fields []fault.Field
@@ -174,8 +179,9 @@ func unfit(problems []flow.Problem) error {
 
 // Publish makes a version of the draft, which everybody who enters from now on
 // goes through; people says what becomes of those who are on the way. A paused
-// journey stays paused. A draft with errors is refused: journey_unfit.
-func (s *Service) Publish(ctx context.Context, p auth.Principal, id ids.ID, people string) (*Journey, error) {
+// journey stays paused. A draft with errors is refused: journey_unfit; another
+// draft than that of version, unless that is 0: journey_changed.
+func (s *Service) Publish(ctx context.Context, p auth.Principal, id ids.ID, people string, version int64) (*Journey, error) {
 	if err := p.Require(auth.JourneysManage); err != nil {
 		return nil, err
 	}
@@ -185,6 +191,9 @@ func (s *Service) Publish(ctx context.Context, p auth.Principal, id ids.ID, peop
 	r, err := readRow(s.db.Reader(ctx), "journey", id)
 	if err != nil {
 		return nil, err
+	}
+	if version != 0 && version != r.draftVersion {
+		return nil, changed(r)
 	}
 	var g flow.Graph
 	if err := json.Unmarshal(r.draft, &g); err != nil {
@@ -199,7 +208,7 @@ func (s *Service) Publish(ctx context.Context, p auth.Principal, id ids.ID, peop
 	}
 	return s.change(ctx, id, func(tx *store.Tx, now time.Time, locked row) error {
 		if locked.draftVersion != r.draftVersion {
-			return fault.New(fault.Conflict, "journey_changed", fault.Params{"draft_version": locked.draftVersion})
+			return changed(locked)
 		}
 		return s.publishTx(tx, p, locked, g, people, now)
 	})

@@ -141,7 +141,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("it still listens to %d things", n)
 		}
 		// It can begin anew, and be deleted when it is stopped again.
-		_, err = w.s.Publish(w.ctx(), w.boss, j, journeys.PeopleFollow)
+		_, err = w.s.Publish(w.ctx(), w.boss, j, journeys.PeopleFollow, 0)
 		w.must(err)
 		w.did("aa", "Order Completed", nil, 0)
 		w.work()

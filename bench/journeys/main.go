@@ -152,7 +152,7 @@ func (b *bench) publish(ctx context.Context, g flow.Graph) (ids.ID, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = b.journeys.Publish(ctx, boss, j.ID, journeys.PeopleFollow)
+	_, err = b.journeys.Publish(ctx, boss, j.ID, journeys.PeopleFollow, 0)
 	return j.ID, err
 }
 

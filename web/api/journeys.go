@@ -61,7 +61,8 @@ type journeyProblems struct {
 }
 
 type publishing struct {
-	People string `json:"people" enum:"follow,finish_old,exit" doc:"What becomes of those who are on the way"`
+	People       string `json:"people" enum:"follow,finish_old,exit" doc:"What becomes of those who are on the way"`
+	DraftVersion int64  `json:"draft_version,omitempty" minimum:"1" doc:"Of the draft that is meant; another one now: 409 journey_changed. When absent, whatever is stored is published"`
 }
 
 func (s *Server) addJourneys() {
@@ -132,7 +133,7 @@ func (s *Server) addJourneyStates(one string) {
 		ByID
 		Body publishing `nameHint:"PublishJourney"`
 	}) (*answer[*journeys.Journey], error) {
-		return answered(s.o.Journeys.Publish(ctx, principal(ctx), in.ID.ID, in.Body.People))
+		return answered(s.o.Journeys.Publish(ctx, principal(ctx), in.ID.ID, in.Body.People, in.Body.DraftVersion))
 	})
 	for _, act := range []struct {
 		name, summary, description string

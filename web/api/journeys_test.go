@@ -112,7 +112,8 @@ func TestJourneys(t *testing.T) {
 				has: []string{`"outcome":"would_send"`, "Hello Ming", "Call Ming", `"reason":"end"`}},
 			{name: "tried with nonsense", call: call{method: http.MethodPost, path: one + "/test", as: "marketer", body: fmt.Sprintf(`{"customer_id":"%s","graph":%s,"moves":[{"advance":"soon"}]}`, who, sound)}, status: 422, has: []string{"moves[0].advance", "duration_invalid"}},
 			{name: "previewed", call: call{method: http.MethodPost, path: one + "/preview", as: "viewer", body: fmt.Sprintf(`{"customer_id":"%s","message":{"channels":["webchat"],"purpose":"marketing","body":"Hi {{ customer.name }}"}}`, who)}, status: 200, has: []string{`"body":"Hi Ming"`, `"channel":"webchat"`}},
-			{name: "published", call: call{method: http.MethodPost, path: one + "/publish", as: "marketer", body: `{"people":"follow"}`}, status: 200, has: []string{`"state":"live"`, `"version":1`}},
+			{name: "another draft than the one meant", call: call{method: http.MethodPost, path: one + "/publish", as: "marketer", body: `{"people":"follow","draft_version":1}`}, status: 409, has: []string{"journey_changed", `"draft_version":2`}},
+			{name: "published", call: call{method: http.MethodPost, path: one + "/publish", as: "marketer", body: `{"people":"follow","draft_version":2}`}, status: 200, has: []string{`"state":"live"`, `"version":1`}},
 		})
 		if err := known.Track(context.Background(), customers.Track{Customer: who, Name: "Order Completed", At: h.clk.Now()}); err != nil {
 			t.Fatal(err)

@@ -98,7 +98,7 @@ func (w *world) publish(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.Journeys.Publish(ctx, by, made.ID, journeys.PeopleFollow); err != nil {
+	if _, err := w.Journeys.Publish(ctx, by, made.ID, journeys.PeopleFollow, 0); err != nil {
 		return err
 	}
 	if key != "invite" {
@@ -123,7 +123,7 @@ func (w *world) revise(ctx context.Context, by auth.Principal, j *journeys.Journ
 	if _, err = w.Journeys.Save(ctx, by, j.ID, j.Name, g, j.DraftVersion); err != nil {
 		return err
 	}
-	_, err = w.Journeys.Publish(ctx, by, j.ID, journeys.PeopleFollow)
+	_, err = w.Journeys.Publish(ctx, by, j.ID, journeys.PeopleFollow, 0)
 	return err
 }
 

@@ -193,10 +193,17 @@ test("two people draw at once: the second is told and chooses; nothing is lost w
   const b = new Builder(page);
   await page.getByTestId("journey-name").fill("Mine");
   await b.saved();
-  const now = await api.call<{ draft: Graph; draft_version: number }>("GET", `/journeys/${made.id}`);
-  await api.call("PUT", `/journeys/${made.id}`, { name: "Theirs", graph: now.draft, draft_version: now.draft_version });
+  // The other's draft is stored while this one is on its way.
+  await page.route(`**/api/v1/journeys/${made.id}`, async (route) => {
+    if (route.request().method() === "PUT") {
+      const now = await api.call<{ draft: Graph; draft_version: number }>("GET", `/journeys/${made.id}`);
+      if (now.draft_version < 3) await api.call("PUT", `/journeys/${made.id}`, { name: "Theirs", graph: now.draft, draft_version: now.draft_version });
+    }
+    await route.continue();
+  });
   await page.getByTestId("journey-name").fill("Mine again");
   await expect(page.getByTestId("draft-conflict")).toBeVisible();
+  await page.unrouteAll({ behavior: "wait" });
   await page.reload();
   // What could not be saved is still here, and still not written over the other's.
   await expect(page.getByTestId("journey-name")).toHaveValue("Mine again");
@@ -205,6 +212,43 @@ test("two people draw at once: the second is told and chooses; nothing is lost w
   await page.getByTestId("draft-conflict").getByRole("button").first().click();
   await expect(page.getByTestId("journey-name")).toHaveValue("Theirs");
   await b.saved();
+});
+
+test("a canvas without unsaved changes follows the draft that is stored, and only what is on screen is published", async ({ browser }) => {
+  const { hub, api } = shared;
+  const step = (id: string, body: string, next = "") => ({ id, kind: "message", next, message: { channels: ["webchat"], purpose: "marketing", body } });
+  const drawn = (nodes: object[]) => ({ trigger: { kind: "event", event: "Order Completed" }, entry: { policy: "once" }, start: "hello", nodes });
+  const made = await api.call<{ id: string; draft_version: number }>("POST", "/journeys", { name: "Followed", graph: drawn([step("hello", "Hello")]) });
+  const path = `/journeys/${made.id}`;
+  const save = (name: string, version: number, nodes: object[]) => api.call("PUT", path, { name, graph: drawn(nodes), draft_version: version });
+  const owner = await Teammate.signIn(browser, (await api.invite("Watcher", "owner")).link, { viewport: { width: 1440, height: 900 } }, "Watcher");
+  const { page } = owner;
+  await owner.goto(`${hub.url}${path}?node=hello`);
+  const card = (id: string) => page.locator(`[data-node-id="${id}"]`);
+  await expect(card("hello")).toBeVisible();
+
+  await save("Followed on", made.draft_version, [step("hello", "Hello", "again"), step("again", "Hello again")]);
+  await expect(card("again")).toBeVisible();
+  await expect(page.getByTestId("journey-name")).toHaveValue("Followed on");
+  await expect(page.getByTestId("draft-state")).toHaveAttribute("data-state", "saved");
+  await expect(page.getByTestId("journey-drawer")).toBeVisible();
+  await expect(page.getByTestId("undo")).toBeDisabled();
+
+  // What is decided about is what was on screen, though another draft is stored meanwhile.
+  await page.getByTestId("publish").click();
+  await expect(page.getByTestId("dialog-submit")).toBeVisible();
+  await save("Another", made.draft_version + 1, [step("hello", "Goodbye")]);
+  await page.getByTestId("dialog-submit").click();
+  await expect(page.getByTestId("publish-changed")).toBeVisible();
+  expect((await api.call<{ state: string }>("GET", path)).state).toBe("draft");
+  await page.getByTestId("publish-load").click();
+  await expect(page.getByTestId("dialog-submit")).toHaveCount(0);
+  await expect(page.getByTestId("journey-name")).toHaveValue("Another");
+  await expect(card("again")).toHaveCount(0);
+  await page.getByTestId("publish").click();
+  await page.getByTestId("dialog-submit").click();
+  await expect(page.getByTestId("journey-state")).toHaveAttribute("data-state", "live");
+  expect((await api.call<{ live: Graph }>("GET", path)).live.nodes).toHaveLength(1);
 });
 
 test("a task is made beside the thread, stands on my day, and ends with an outcome that can be taken back", async ({ browser }) => {

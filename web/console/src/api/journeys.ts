@@ -68,7 +68,8 @@ export const journeysApi = {
   save: (id: string, body: { name: string; graph: Graph; draft_version: number }) => request<Journey>("PUT", `/journeys/${enc(id)}`, { body }),
   remove: (id: string) => request<void>("DELETE", `/journeys/${enc(id)}`),
   check: (id: string, graph: Graph, signal?: AbortSignal) => request<{ problems: FlowProblem[] }>("POST", `/journeys/${enc(id)}/check`, { body: { graph }, signal }),
-  publish: (id: string, people: PublishPeople) => request<Journey>("POST", `/journeys/${enc(id)}/publish`, { body: { people } }),
+  /** `draftVersion` is of the draft that is meant: another one is not published. */
+  publish: (id: string, people: PublishPeople, draftVersion: number) => request<Journey>("POST", `/journeys/${enc(id)}/publish`, { body: { people, draft_version: draftVersion } }),
   move: (id: string, act: "pause" | "resume" | "stop") => request<Journey>("POST", `/journeys/${enc(id)}/${act}`),
   nodes: (id: string, signal?: AbortSignal) => request<List<NodeCount>>("GET", `/journeys/${enc(id)}/nodes`, { signal }),
   enrollments: (id: string, query: { state?: string; node?: string; outcome?: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>

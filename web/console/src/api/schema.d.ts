@@ -3338,6 +3338,11 @@ export interface components {
         };
         Publishing: {
             /**
+             * Format: int64
+             * @description Of the draft that is meant; another one now: 409 journey_changed. When absent, whatever is stored is published
+             */
+            draft_version?: number;
+            /**
              * @description What becomes of those who are on the way
              * @enum {string}
              */

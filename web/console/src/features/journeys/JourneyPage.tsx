@@ -165,13 +165,14 @@ function Open({ journey, search }: OpenProps) {
   const navigate = useNavigate();
   const cache = useQueryClient();
   const editable = usePermission("journeys.manage");
-  const handle = useDraft(journey, editable);
+  const [publishing, setPublishing] = useState(false);
+  // What is published is what was on screen when it was decided.
+  const handle = useDraft(journey, editable, publishing);
   const names = useNames();
   const counts = useCounts(journey);
   const problems = useProblems(journey.problems);
   const { graph } = handle.draft;
   const [adding, setAdding] = useState<Adding | null>(null);
-  const [publishing, setPublishing] = useState(false);
   const [testing, setTesting] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const tab = search.tab ?? (phone ? "list" : "canvas");
@@ -260,7 +261,7 @@ function Open({ journey, search }: OpenProps) {
             }}
           />
         )}
-        {publishing && <PublishDialog journey={journey} counts={counts} flush={handle.flush} onClose={() => setPublishing(false)} />}
+        {publishing && <PublishDialog journey={journey} counts={counts} handle={handle} onClose={() => setPublishing(false)} />}
       </div>
     </EditorProvider>
   );

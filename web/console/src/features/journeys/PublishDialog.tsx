@@ -1,12 +1,15 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { ApiError } from "@/api/http";
 import { journeysApi, type Journey, type NodeCount, type PublishPeople } from "@/api/journeys";
 import { keys } from "@/api/keys";
 import { number } from "@/i18n/format";
-import { Alert, FormProblem, RadioGroup, toast } from "@/ui";
+import { describe } from "@/i18n/problem";
+import { Alert, Button, FormProblem, RadioGroup, toast, toastError } from "@/ui";
 import { FormDialog } from "@/ui/form-dialog";
 import { nodeOf } from "./graph";
+import type { DraftHandle } from "./useDraft";
 import { titleOf } from "./words";
 
 const choices: PublishPeople[] = ["follow", "finish_old", "exit"];
@@ -14,8 +17,7 @@ const choices: PublishPeople[] = ["follow", "finish_old", "exit"];
 interface Props {
   journey: Journey;
   counts: ReadonlyMap<string, NodeCount>;
-  /** Saves the draft; answers whether it is saved. */
-  flush: () => Promise<boolean>;
+  handle: Pick<DraftHandle, "flush" | "version" | "settle">;
   onClose: () => void;
 }
 
@@ -54,14 +56,14 @@ function People({ journey, counts }: Pick<Props, "journey" | "counts">) {
 }
 
 /** Makes the draft the version that people go through. */
-export function PublishDialog({ journey, counts, flush, onClose }: Props) {
+export function PublishDialog({ journey, counts, handle, onClose }: Props) {
   const { t } = useTranslation();
   const cache = useQueryClient();
   const [people, setPeople] = useState<PublishPeople>("follow");
   const publish = useMutation({
     mutationFn: async () => {
-      if (!(await flush())) return null;
-      return journeysApi.publish(journey.id, people);
+      if (!(await handle.flush())) return null;
+      return journeysApi.publish(journey.id, people, handle.version());
     },
     onSuccess: (published) => {
       if (!published) return;
@@ -71,10 +73,20 @@ export function PublishDialog({ journey, counts, flush, onClose }: Props) {
       onClose();
     },
   });
+  const load = useMutation({ mutationFn: () => handle.settle("theirs"), onSuccess: onClose, onError: (error) => toastError(describe(error)) });
   const inside = journey.active > 0;
   return (
     <FormDialog title={t("journeys.publishTitle", { name: journey.name })} submit={t("journeys.publish")} busy={publish.isPending} dirty={false} onSubmit={() => publish.mutate()} onClose={onClose}>
-      <FormProblem error={publish.error} />
+      {publish.error instanceof ApiError && publish.error.code === "journey_changed" ? (
+        <Alert>
+          <span data-testid="publish-changed">{t("journeys.publishChanged")}</span>{" "}
+          <Button type="link" size="small" data-testid="publish-load" loading={load.isPending} onClick={() => load.mutate()}>
+            {t("journeys.takeTheirs")}
+          </Button>
+        </Alert>
+      ) : (
+        <FormProblem error={publish.error} />
+      )}
       {publish.data === null && <Alert>{t("journeys.publishUnsaved")}</Alert>}
       <p>{t(journey.version === null ? "journeys.publishFirst" : "journeys.publishBody")}</p>
       {inside && (

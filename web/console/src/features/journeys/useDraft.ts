@@ -31,6 +31,8 @@ export interface DraftHandle {
   redo: () => void;
   /** Saves what is not saved yet; answers whether everything is. */
   flush: () => Promise<boolean>;
+  /** Of the draft that is on screen, as far as it is saved. */
+  version: () => number;
   /** After a conflict: takes the other's draft, or writes one's own over it. */
   settle: (take: "theirs" | "mine") => Promise<void>;
 }
@@ -46,8 +48,11 @@ function beginning(journey: Journey): { history: History<Draft>; kept: "none" | 
   return { history: change(history, held.draft, "", Date.now()), kept: held.version === journey.draft_version ? "unsaved" : "conflict" };
 }
 
-/** A journey's draft while it is edited: undo, redo, and saving by itself. */
-export function useDraft(journey: Journey, editable: boolean): DraftHandle {
+/**
+ * A journey's draft while it is edited: undo, redo, and saving by itself. As long as
+ * nothing is unsaved it follows what others save, unless `hold` keeps what is on screen.
+ */
+export function useDraft(journey: Journey, editable: boolean, hold = false): DraftHandle {
   const cache = useQueryClient();
   const { id } = journey;
   const [begun] = useState(() => beginning(journey));
@@ -67,9 +72,13 @@ export function useDraft(journey: Journey, editable: boolean): DraftHandle {
       const answer = await journeysApi.save(id, { name: draft.name.trim() || journey.name, graph: draft.graph, draft_version: version.current });
       version.current = answer.draft_version;
       saved.current = draft;
-      // What is being fetched may be of the draft before this one, and would come after it.
-      await cache.cancelQueries({ queryKey: keys.journey(id), exact: true });
-      cache.setQueryData<Journey>(keys.journey(id), answer);
+      // What is being fetched may be of the draft before this one, and would come after
+      // it; or of a later one, of which no other change need tell.
+      const exact = { queryKey: keys.journey(id), exact: true };
+      const asked = cache.isFetching(exact) > 0;
+      await cache.cancelQueries(exact);
+      cache.setQueryData<Journey>(keys.journey(id), (held) => (held && held.draft_version > answer.draft_version ? held : answer));
+      if (asked) void cache.invalidateQueries(exact);
       void cache.invalidateQueries({ queryKey: keys.journeyList });
       setError(null);
       if (latest.current === draft) {
@@ -142,6 +151,17 @@ export function useDraft(journey: Journey, editable: boolean): DraftHandle {
     [take],
   );
 
+  useEffect(() => {
+    if (hold || state !== "saved" || running.current || latest.current !== saved.current || journey.draft_version <= version.current) return;
+    const theirs: Draft = { name: journey.name, graph: journey.draft };
+    version.current = journey.draft_version;
+    saved.current = theirs;
+    latest.current = theirs;
+    // Undoing what was done before theirs would undo theirs, too.
+    held.current = startHistory(theirs);
+    setHistory(held.current);
+  }, [hold, journey, state]);
+
   const settle = useCallback(
     async (which: "theirs" | "mine") => {
       const current = await journeysApi.get(id);
@@ -171,6 +191,7 @@ export function useDraft(journey: Journey, editable: boolean): DraftHandle {
     undo: useCallback(() => step(undo), [step]),
     redo: useCallback(() => step(redo), [step]),
     flush,
+    version: useCallback(() => version.current, []),
     settle,
   };
 }
