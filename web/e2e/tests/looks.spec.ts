@@ -23,9 +23,35 @@ async function accessible(page: Page, where: string): Promise<void> {
   expect(found, where).toEqual([]);
 }
 
-async function noSidewaysScroll(page: Page): Promise<void> {
-  const { width, content } = await page.evaluate(() => ({ width: innerWidth, content: document.documentElement.scrollWidth }));
-  expect(content).toBeLessThanOrEqual(width);
+/** Fails on a page that runs sideways, also where the excess is only cut off. */
+async function noSidewaysScroll(page: Page, where = page.url()): Promise<void> {
+  const over = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll(".ui-page, .pane-main, .panel, .stage-column")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => `${e.tagName}.${e.className}: ${e.scrollWidth} in ${e.clientWidth}`));
+  expect(over, where).toEqual([]);
+}
+
+/** A refusal that is told at length: it is whole, in the window, and not over "Send". */
+async function longNotice(page: Page, shot: string): Promise<void> {
+  const asked = /\/conversations\/[^/]+$/;
+  await page.route(asked, (route) =>
+    route.request().method() === "PATCH"
+      ? route.fulfill({ status: 422, contentType: "application/problem+json", body: JSON.stringify({ status: 422, code: "reply_allowance_short" }) })
+      : route.continue(),
+  );
+  await page.getByTestId("action-resolve").click();
+  const said = page.locator("span[role=alert]");
+  await expect(said).toBeVisible();
+  await page.screenshot({ path: shot });
+  const box = (await page.locator(".ant-message-notice").boundingBox())!;
+  const text = (await said.boundingBox())!;
+  const list = (await page.locator(".ant-message-list").boundingBox())!;
+  const send = (await page.getByTestId("composer-send").boundingBox())!;
+  const { width, height } = page.viewportSize()!;
+  const inside = (a: typeof box, b: typeof box) => a.x >= b.x && a.y >= b.y && a.x + a.width <= b.x + b.width && a.y + a.height <= b.y + b.height;
+  expect(inside(text, box), "the text in its box").toBe(true);
+  expect(inside(box, list), "the box in what shows of its list").toBe(true);
+  expect(inside(box, { x: 0, y: 0, width, height }), "the box in the window").toBe(true);
+  expect(box.x + box.width <= send.x || box.y + box.height <= send.y || send.y + send.height <= box.y, "Send is free").toBe(true);
+  await page.unroute(asked);
 }
 
 const looks = [
@@ -111,6 +137,48 @@ for (const look of looks) {
       await accessible(page, path);
       if (phone) await noSidewaysScroll(page);
     }
+    await context.close();
+  });
+}
+
+for (const { name, locale, width, scheme } of [
+  { name: "en-1440", locale: "en", width: 1440, scheme: "light" },
+  { name: "en-1024", locale: "en", width: 1024, scheme: "dark" },
+  { name: "en-390", locale: "en", width: 390, scheme: "light" },
+  { name: "zh-390", locale: "zh-CN", width: 390, scheme: "dark" },
+] as const) {
+  test(`what is long has room (${name})`, async ({ browser }) => {
+    await furnish(browser);
+    const { hub, api } = shared;
+    const context = await browser.newContext({ locale, colorScheme: scheme, viewport: { width, height: width < 500 ? 844 : 900 } });
+    if (!(await api.call<{ items: { channel: string }[] }>("GET", "/conversations")).items.some((c) => c.channel === "email")) {
+      const mail = await context.newPage();
+      await arrive(mail, hub.mailURL);
+      await mail.getByTestId("compose").click();
+      await mail.getByTestId("subject").fill("请问上周订购的两罐龙井什么时候可以发货谢谢".repeat(3));
+      await mail.getByTestId("text").fill("在等。");
+      await mail.getByTestId("send").click();
+      await expect(mail.getByTestId("mail")).toHaveCount(1);
+      await mail.close();
+    }
+    const written = async () => (await api.call<{ items: { id: string; channel: string; customer: { id: string } }[] }>("GET", "/conversations")).items.find((c) => c.channel === "email");
+    await expect.poll(written).toBeTruthy();
+    const { id, customer } = (await written())!;
+    await api.call("PUT", `/customers/${customer.id}/stage`, { stage: "customer", reason: "" });
+    await context.addCookies(cookies);
+    const page = await context.newPage();
+    await context.request.patch(`${hub.url}/api/v1/me`, { headers: { "X-Fanward-CSRF": "1" }, data: { locale, theme: "system" } });
+    for (const path of [`/customers/${customer.id}`, "/stages", `/inbox/${id}`]) {
+      await page.goto(hub.url + path);
+      await new Teammate(page).connected();
+      await expect(page.locator(".ui-skeleton")).toHaveCount(0);
+      if (path === "/stages") await expect(page.getByTestId("stage-card").first()).toBeVisible();
+      await page.screenshot({ path: `${shots}/long-${name}${path.replaceAll(/[/?=&]/g, "-").replace(/\d{9,}/g, "one")}.png` });
+      // As it reads for most of a stage's life.
+      await page.evaluate(() => document.querySelectorAll(".standing-stage small").forEach((e) => (e.textContent = "entered 25 minutes ago")));
+      await noSidewaysScroll(page, path);
+    }
+    await longNotice(page, `${shots}/long-${name}-notice.png`);
     await context.close();
   });
 }
