@@ -67,6 +67,26 @@ test("what is too large is refused before it is sent, and a page dressed as a pi
   for (const page of [lin.page, ming.page]) expect(await page.title()).not.toBe("owned");
 });
 
+test("a file that is refused says why, is not tried in vain, and is removed before the message goes", async ({ browser }) => {
+  const { hub, api } = shared;
+  const lin = await Teammate.signIn(browser, (await api.invite("Refused", "agent")).link, {}, "Refused");
+  const ming = await Visitor.at(browser, hub.shopURL);
+  await ming.write("Where is the list?");
+  await lin.openRow("Where is the list?");
+  const { page } = lin;
+  await page.getByTestId("composer-input").fill("Here it is");
+  await page.getByTestId("composer-attach").setInputFiles({ name: "list.txt", mimeType: "text/plain", buffer: Buffer.from("") });
+  const refused = page.locator("[data-testid=upload][data-failed]");
+  await expect(refused).toContainText("The file is empty");
+  await expect(refused.getByRole("button")).toHaveCount(1);
+  await expect(page.locator(".composer-hint")).toHaveText("Remove the file that could not be uploaded.");
+  await page.getByTestId("composer-input").press("Control+Enter");
+  await expect(page.locator("span[role=alert]")).toHaveText("Remove the file that could not be uploaded.");
+  await refused.getByRole("button").click();
+  await page.getByTestId("composer-send").click();
+  await ming.sees("Here it is");
+});
+
 test("files for teammates stay with the note", async ({ browser }) => {
   const { hub, api } = shared;
   const lin = await Teammate.signIn(browser, (await api.invite("Note", "agent")).link, {}, "Note");

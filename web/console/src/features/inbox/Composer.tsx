@@ -18,7 +18,7 @@ import { useTellTyping, useTellView } from "./presence";
 import { useAccounts, useLimits, useTeammates } from "./queries";
 import { messagesOf, useSending } from "./send";
 import { sendAct } from "./send-key";
-import { addUploads, takeUploads, uploadsOf, useUploads } from "./uploads";
+import { addUploads, blockedBy, takeUploads, uploadsOf, useUploads } from "./uploads";
 import { UploadList } from "./UploadList";
 import { useStanding } from "./useStanding";
 
@@ -93,9 +93,9 @@ export function Composer({ conversation, actions, ref }: Props) {
   const needed = messagesIn(body, uploads.length, limits);
   const tooMany = !note && standing.state === "open" && needed > standing.left;
   const closed = !note && standing.state === "closed";
-  const uploading = uploads.some((u) => !u.attachment);
+  const blocked = blockedBy(uploads);
   const disabledAccount = !note && account?.status === "disabled";
-  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && !uploading && !disabledAccount && !closed && !tooMany;
+  const sendable = (body.trim() !== "" || uploads.length > 0) && left >= 0 && blocked === null && !disabledAccount && !closed && !tooMany;
 
   useTellView(id, body.trim() !== "" && !note ? "replying" : "viewing");
   useTellTyping(id, typing && !note && body !== "");
@@ -107,7 +107,7 @@ export function Composer({ conversation, actions, ref }: Props) {
 
   const submit = (andResolve: boolean) => {
     if (!sendable) {
-      if (uploading) toastError(t("composer.waitUpload"));
+      if (blocked) toastError(t(blocked === "failed" ? "composer.removeFailed" : "composer.waitUpload"));
       return;
     }
     const writing = { conversationId: id, body, kind, attachments: takeUploads(list), andResolve };
@@ -163,6 +163,7 @@ export function Composer({ conversation, actions, ref }: Props) {
   const keysHint = phone ? "" : enterSends ? t("composer.hintEnter") : t("composer.hintMod", { key: `${modKey} Enter` });
   const hint = (): string => {
     if (disabledAccount) return t("composer.accountDisabled");
+    if (blocked === "failed") return t("composer.removeFailed");
     if (tooMany) return t("composer.needs", { count: needed, left: standing.left });
     if (left < 0) return t("composer.over", { count: -left });
     return left <= NEAR_LIMIT ? t("composer.left", { count: left }) : keysHint;
@@ -239,7 +240,7 @@ export function Composer({ conversation, actions, ref }: Props) {
                 event.target.value = "";
               }}
             />
-            <span className="composer-hint num" data-tone={left < 0 || disabledAccount || tooMany ? "danger" : undefined} role={left <= NEAR_LIMIT ? "status" : undefined}>
+            <span className="composer-hint num" data-tone={left < 0 || disabledAccount || tooMany || blocked === "failed" ? "danger" : undefined} role={left <= NEAR_LIMIT || blocked === "failed" ? "status" : undefined}>
               {hint()}
             </span>
             <Button type="primary" data-testid="composer-send" disabled={!sendable} icon={phone ? <SendIcon /> : undefined} onClick={() => submit(false)} aria-label={note ? t("composer.addNote") : t("composer.send")}>

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { describe } from "@/i18n/problem";
 import { CloseIcon, IconButton, ReloadIcon } from "@/ui";
-import { removeUpload, retryUpload, type Upload } from "./uploads";
+import { mayRetry, removeUpload, retryUpload, type Upload } from "./uploads";
 
 /** Files chosen for the next message, with their progress. */
 export function UploadList({ list, uploads }: { list: string; uploads: Upload[] }) {
@@ -15,7 +15,7 @@ export function UploadList({ list, uploads }: { list: string; uploads: Upload[] 
         return (
           <li key={upload.key} className="upload" data-testid="upload" data-failed={upload.error ? "" : undefined} data-done={upload.attachment ? "" : undefined} title={upload.error ? describe(upload.error) : name}>
             <span>{upload.error ? `${name}: ${describe(upload.error)}` : name}</span>
-            {upload.error != null && (
+            {upload.error != null && mayRetry(upload.error) && (
               <IconButton size="small" label={t("composer.retryUpload", { name })} icon={<ReloadIcon />} onClick={() => retryUpload(list, upload)} />
             )}
             <IconButton size="small" label={t("composer.remove", { name })} icon={<CloseIcon />} onClick={() => removeUpload(list, upload)} />

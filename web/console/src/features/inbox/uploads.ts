@@ -1,4 +1,5 @@
 import { useStore, createStore } from "@/realtime/store";
+import { ApiError } from "@/api/http";
 import type { Attachment } from "@/api/types";
 import { uploadFile } from "@/api/upload";
 
@@ -48,6 +49,17 @@ export function retryUpload(list: string, upload: Upload): void {
   const again = { ...upload, error: null, share: 0, abort: new AbortController() };
   change(list, upload.key, again);
   begin(list, again);
+}
+
+/** What keeps a message with these files from being sent, if anything does. */
+export function blockedBy(held: Upload[]): "uploading" | "failed" | null {
+  if (held.some((u) => u.error != null)) return "failed";
+  return held.some((u) => !u.attachment) ? "uploading" : null;
+}
+
+/** Whether the same file may be taken at another try: what it was refused for lies in the file itself otherwise. */
+export function mayRetry(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.transient || error.status >= 500 || error.status === 408 || error.status === 429;
 }
 
 export function removeUpload(list: string, upload: Upload): void {
