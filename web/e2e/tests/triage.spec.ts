@@ -52,10 +52,12 @@ test("the keyboard alone: through the list, answer, note, resolve, help and pale
   const current = page.locator("[data-testid=conversation-row][aria-current]");
   await page.keyboard.press("j");
   await expect(current).toContainText("Key two");
+  await expect(current).toBeFocused();
   await page.keyboard.press("j");
   await expect(current).toContainText("Key one");
   await page.keyboard.press("k");
   await expect(current).toContainText("Key two");
+  await expect(current).toBeFocused();
 
   await lin.sees("Key two");
   await page.keyboard.press("p");
@@ -66,6 +68,7 @@ test("the keyboard alone: through the list, answer, note, resolve, help and pale
   // A note is a deliberate act each time.
   await expect(page.getByTestId("composer-tab-reply")).toHaveAttribute("aria-selected", "true");
   await page.keyboard.press("Escape");
+  await expect(page.getByTestId("thread")).toBeFocused();
   await page.keyboard.press("r");
   await page.keyboard.type("for the customer");
   await page.keyboard.press("Control+Enter");
@@ -83,6 +86,18 @@ test("the keyboard alone: through the list, answer, note, resolve, help and pale
   await lin.rows().filter({ hasText: "Key one" }).focus();
   await page.keyboard.press("Enter");
   await lin.sees("Key one");
+  await page.keyboard.press("Escape");
+  await expect(current).toHaveCount(0);
+  await expect(lin.rows().filter({ hasText: "Key one" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await lin.sees("Key one");
+
+  // A row that leaves the list under the focus hands it to what it had opened.
+  await page.keyboard.press("k");
+  await expect(current).toBeFocused();
+  await page.keyboard.press("e");
+  await expect(current).toHaveCount(0);
+  await expect(page.getByTestId("thread")).toBeFocused();
 
   await page.keyboard.press("Control+k");
   await expect(page.getByTestId("palette-input")).toBeFocused();

@@ -1,6 +1,6 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, type RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import type { Conversation, StatusFilter } from "@/api/types";
 import { may, useMe } from "@/features/session/me";
@@ -83,11 +83,26 @@ interface Props {
   items: Conversation[];
   query: ReturnType<typeof useConversations>;
   currentId: string | undefined;
+  /** The row that takes the focus as soon as it is there. */
+  wanted: RefObject<string | null>;
   /** Whether the column of views may be shown beside the list. */
   roomForViews: boolean;
 }
 
-function Rows({ items, query, currentId }: Props) {
+/** Gives the row that was chosen by a key the focus, as soon as it is there. */
+function useWantedRow(scroll: RefObject<HTMLDivElement | null>, items: Conversation[], wanted: RefObject<string | null>, show: (index: number) => void) {
+  useEffect(() => {
+    const id = wanted.current;
+    if (id === null) return;
+    const row = scroll.current?.querySelector<HTMLElement>(`[data-conversation-id="${id}"]`);
+    const index = items.findIndex((c) => c.id === id);
+    if (!row && index >= 0) return show(index);
+    wanted.current = null;
+    if (row || document.activeElement === document.body) (row ?? scroll.current)?.focus({ preventScroll: true });
+  });
+}
+
+function Rows({ items, query, currentId, wanted }: Props) {
   const { t } = useTranslation();
   const phone = usePhone();
   const now = useNow();
@@ -118,6 +133,8 @@ function Rows({ items, query, currentId }: Props) {
     if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
     // Only when another conversation is chosen; the list itself keeps its place.
   }, [currentId]);
+
+  useWantedRow(scroll, items, wanted, (index) => virtual.scrollToIndex(index, { align: "auto" }));
 
   return (
     <div className="list-scroll" ref={scroll} data-testid="conversation-list" role="region" aria-label={t("inbox.list")} tabIndex={-1}>

@@ -27,6 +27,8 @@ interface Moves {
   next: () => void;
   previous: () => void;
   back: () => void;
+  /** Where the focus goes from a field that is left. */
+  leave: () => void;
 }
 
 /** J and K through the list; Esc one step back, first out of a field. */
@@ -37,7 +39,7 @@ export function useListKeys(moves: Moves): void {
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || layerOpen()) return;
       if (event.key === "Escape" && !event.isComposing) {
-        if (inTextField(event.target)) (event.target as HTMLElement).blur();
+        if (inTextField(event.target)) held.current.leave();
         else held.current.back();
         return;
       }
