@@ -44,7 +44,7 @@ func TestMailAsDesigned(t *testing.T) {
 			t.Errorf("%v", head)
 		}
 		body, head = get(address + "?pictures=1")
-		if !strings.Contains(body, ` src="https://far.example/p.png?a=1&amp;b=2"`) || strings.Contains(body, ` src="http://plain`) || !strings.Contains(head["policy"], "https:") {
+		if !strings.Contains(body, ` src="https://far.example/p.png?a=1&amp;b=2"`) || !strings.Contains(body, ` src="https://plain.example/p.png"`) || strings.Contains(body, ` src="http:`) || !strings.Contains(head["policy"], "https:") {
 			t.Errorf("%s %v", body, head)
 		}
 		if w := h.do(call{method: "GET", path: address[:len(address)-2] + "xx"}); w.Code != 404 {

@@ -10,7 +10,7 @@ import (
 var (
 	cidPicture    = regexp.MustCompile(`(<img[^>]*) data-cid="([^"]*)"`)
 	filePicture   = regexp.MustCompile(`(<img[^>]*) data-file="([0-9]+)"`)
-	remotePicture = regexp.MustCompile(`(<img[^>]*) data-src="(https://[^"]*)"`)
+	remotePicture = regexp.MustCompile(`(<img[^>]*) data-src="https?(://[^"]*)"`)
 )
 
 // LinkPictures makes the mail's own pictures in sanitised HTML refer to the
@@ -26,7 +26,8 @@ func LinkPictures(sanitised string, files map[string]ids.ID) string {
 }
 
 // Show gives the pictures of sanitised HTML their sources: the mail's own ones
-// by address, and with remote those of other servers, over TLS only.
+// by address, and with remote those of other servers, over TLS also where their
+// addresses are without it.
 func Show(sanitised string, remote bool, address func(file ids.ID) string) string {
 	shown := filePicture.ReplaceAllStringFunc(sanitised, func(tag string) string {
 		part := filePicture.FindStringSubmatch(tag)
@@ -37,7 +38,7 @@ func Show(sanitised string, remote bool, address func(file ids.ID) string) strin
 		return part[1] + ` src="` + html.EscapeString(address(id)) + `"`
 	})
 	if remote {
-		shown = remotePicture.ReplaceAllString(shown, `$1 src="$2" referrerpolicy="no-referrer"`)
+		shown = remotePicture.ReplaceAllString(shown, `$1 src="https$2" referrerpolicy="no-referrer"`)
 	}
 	return shown
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Message } from "@/api/types";
 import { Button, Tag } from "@/ui";
-import { measureMail, MAIL_MIN } from "./mail-height";
+import { measureMail, MAIL_MIN, type Pictures } from "./mail-height";
 import { linkify } from "./linkify";
 import { bareSubject } from "./mail-subject";
 import { readPayload } from "./payload";
@@ -46,19 +46,32 @@ function Designed({ url }: { url: string }) {
   const { t } = useTranslation();
   const [pictures, setPictures] = useState(false);
   const [height, setHeight] = useState(MAIL_MIN);
+  const [left, setLeft] = useState<Pictures>({ remote: 0, plain: 0 });
   const frame = useRef<HTMLIFrameElement>(null);
   const source = pictures ? `${url}${url.includes("?") ? "&" : "?"}pictures=1` : url;
   useEffect(() => {
     const call = new AbortController();
     const width = frame.current?.clientWidth ?? 600;
-    measureMail(url, width, call.signal).then(setHeight, () => {
-      // The frame scrolls then.
-    });
+    measureMail(url, width, call.signal).then(
+      (measured) => {
+        setHeight(measured.height);
+        setLeft(measured.pictures);
+      },
+      () => {
+        // The frame scrolls then, and asking for pictures does no harm.
+        if (!call.signal.aborted) setLeft({ remote: 1, plain: 0 });
+      },
+    );
     return () => call.abort();
   }, [url]);
   return (
     <div className="mail-designed">
-      {!pictures && (
+      {pictures && left.plain > 0 && (
+        <div className="mail-pictures" role="status">
+          {t("mail.picturesPlain")}
+        </div>
+      )}
+      {!pictures && left.remote > 0 && (
         <div className="mail-pictures">
           {t("mail.picturesBlocked")}
           <Button type="link" size="small" data-testid="mail-pictures" onClick={() => setPictures(true)}>

@@ -8,12 +8,25 @@ const SLACK = 12;
 /** While measuring only the mail's own pictures are loaded, which the hub keeps, and nothing can run. */
 const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:">`;
 
+export interface Pictures {
+  /** How many stay away until somebody asks for them. */
+  remote: number;
+  /** How many of those have addresses without TLS, at which nothing is asked for. */
+  plain: number;
+}
+
+/** The pictures of a mail that are elsewhere. */
+export function picturesOf(mail: ParentNode): Pictures {
+  const sources = [...mail.querySelectorAll("img[data-src]")].map((img) => img.getAttribute("data-src") ?? "");
+  return { remote: sources.length, plain: sources.filter((s) => s.startsWith("http:")).length };
+}
+
 /**
- * How tall a designed mail is at a width, in pixels. The frame that shows it
- * tells nothing about itself, so its text is laid out once in a hidden frame in
- * which no script can run, and which is thrown away.
+ * How tall a designed mail is at a width, in pixels, and what it leaves out. The
+ * frame that shows it tells nothing about itself, so its text is laid out once in
+ * a hidden frame in which no script can run, and which is thrown away.
  */
-export async function measureMail(url: string, width: number, signal: AbortSignal): Promise<number> {
+export async function measureMail(url: string, width: number, signal: AbortSignal): Promise<{ height: number; pictures: Pictures }> {
   const response = await fetch(url, { signal, credentials: "same-origin" });
   if (!response.ok) throw new Error(`the mail answered ${response.status}`);
   const html = await response.text();
@@ -29,8 +42,9 @@ export async function measureMail(url: string, width: number, signal: AbortSigna
       frame.srcdoc = POLICY + html;
       document.body.append(frame);
     });
-    const tall = frame.contentDocument?.documentElement.scrollHeight ?? MAIL_MIN;
-    return Math.min(MAIL_MAX, Math.max(MAIL_MIN, tall + SLACK));
+    const mail = frame.contentDocument;
+    const tall = mail?.documentElement.scrollHeight ?? MAIL_MIN;
+    return { height: Math.min(MAIL_MAX, Math.max(MAIL_MIN, tall + SLACK)), pictures: mail ? picturesOf(mail) : { remote: 0, plain: 0 } };
   } finally {
     frame.remove();
   }
