@@ -342,7 +342,7 @@ func (h *Handler) fill(ctx context.Context, raw intake.Raw, m *mime.Mail, in *ch
 func unreadable(m *mime.Mail) bool {
 	for _, d := range m.Defects {
 		switch d {
-		case mime.DefectPart, mime.DefectEncoding, mime.DefectParts, mime.DefectDepth, mime.DefectText, mime.DefectHTML, mime.DefectTrunc:
+		case mime.DefectPart, mime.DefectEncoding, mime.DefectIllegible, mime.DefectParts, mime.DefectDepth, mime.DefectText, mime.DefectHTML, mime.DefectTrunc:
 			return true
 		}
 	}

@@ -265,6 +265,9 @@ func TestFilesOfAMail(t *testing.T) {
 			"subject-word-broken":   {"ok", ""},
 			"bounce-qq-zh":          {"抱歉，您的邮件被退回来了……", ""},
 			"auto-reply-old-header": {"I am away until Monday.", ""},
+
+			"utf8-with-a-broken-character": {"您好，\uFFFD 我的订单还没有到。", "mail.eml"},
+			"declared-gbk-is-short-utf8":   {"我 ok", ""},
 		} {
 			raw, err := os.ReadFile("mime/testdata/" + name + ".eml")
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
@@ -15,10 +16,20 @@ import (
 )
 
 func init() {
-	// Programs write gb2312 and mean the superset that they really use.
+	// Programs write gb2312 and mean the superset that they really use, and
+	// Latin-1 where they mean Windows' letters (WHATWG, "Encoding").
 	for _, name := range []string{"gb2312", "gbk", "x-gbk", "cp936", "ms936", "gb_2312-80", "csgb2312", "chinese"} {
 		charset.RegisterEncoding(name, simplifiedchinese.GB18030)
 	}
+	for name := range western {
+		charset.RegisterEncoding(name, charmap.Windows1252)
+	}
+}
+
+// western are the names of the letters of Western Europe.
+var western = map[string]bool{
+	"iso-8859-1": true, "iso8859-1": true, "iso88591": true, "iso_8859-1": true, "iso_8859-1:1987": true, "latin1": true, "latin-1": true, "l1": true,
+	"cp819": true, "ibm819": true, "iso-ir-100": true, "csisolatin1": true, "windows-1252": true, "cp1252": true, "x-cp1252": true,
 }
 
 // toUTF8 decodes b. sure is false when the characters had to be guessed, since
@@ -40,21 +51,96 @@ func toUTF8(name string, b []byte) (s string, sure bool) {
 	if err != nil {
 		return guess(b), false
 	}
+	if misnamed(b, out, western[name]) {
+		return strings.ToValidUTF8(string(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))), "\uFFFD"), false
+	}
 	return string(out), true
 }
 
-// guess reads bytes of unknown characters: UTF-8 with at most a broken end,
-// else Chinese, else Western European.
+// misnamed tells whether b, which another name made to read as out, is UTF-8
+// after all. Few bytes may be both: a Chinese word of two characters, such as
+// 茅台 in GBK, is sometimes valid UTF-8, a sentence never. In Western letters
+// (latin) not even one is: nobody writes Ã©.
+func misnamed(b, out []byte, latin bool) bool {
+	u := count(b)
+	if u.two+u.more == 0 {
+		return false
+	}
+	broken := bytes.ContainsRune(out, utf8.RuneError) || bytes.ContainsFunc(out, func(r rune) bool { return unicode.Is(unicode.Co, r) || unicode.Is(unicode.Cc, r) && r >= 0x80 })
+	if u.bad > 0 { // both are broken: what fits far better
+		return broken && u.more >= 4 && u.mostly(8)
+	}
+	switch {
+	case broken, latin, u.more >= 4:
+		return true
+	case u.more >= 2: // GBK beyond GB2312, whose characters are rare
+		return beyondGB2312(b)
+	}
+	return u.two >= 6 && u.more == 0 && u.letters == u.two
+}
+
+// beyondGB2312 tells whether pairs of b have a byte that GB2312 does not use.
+func beyondGB2312(b []byte) bool {
+	for i := 0; i < len(b); i++ {
+		if b[i] < 0x80 {
+			continue
+		}
+		if b[i] < 0xa1 || i+1 < len(b) && b[i+1] < 0xa1 {
+			return true
+		}
+		i++
+	}
+	return false
+}
+
+// tally is what bytes hold when they are read as UTF-8: characters of two and of
+// more bytes, letters of two, and bytes that belong to none.
+type tally struct{ two, more, letters, bad int }
+
+func count(b []byte) (t tally) {
+	for i := 0; i < len(b); {
+		if b[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		switch i += n; {
+		case n == 1:
+			t.bad++
+		case n > 2:
+			t.more++
+		default:
+			t.two++
+			if unicode.IsLetter(r) {
+				t.letters++
+			}
+		}
+	}
+	return t
+}
+
+// mostly tells whether there are at least n bytes of whole characters for each
+// that is none.
+func (t tally) mostly(n int) bool { return 2*t.two+3*t.more >= n*t.bad }
+
+// guess reads bytes of unknown characters: UTF-8, of which some may be broken,
+// else Chinese, else Western European. In Chinese text of another set a
+// quarter of the bytes look like UTF-8, so most have to.
 func guess(b []byte) string {
-	if s := string(b); utf8.ValidString(s) || utf8.ValidString(cutEnd(s)) {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	s := string(b)
+	asUTF8 := func() string { return strings.ToValidUTF8(strings.TrimPrefix(s, "\uFEFF"), "\uFFFD") }
+	if u := count(b); utf8.ValidString(cutEnd(s)) || u.mostly(3) {
+		return asUTF8()
 	}
 	if out, err := simplifiedchinese.GB18030.NewDecoder().Bytes(b); err == nil && !bytes.ContainsRune(out, utf8.RuneError) {
 		return string(out)
 	}
+	if count(b).mostly(1) {
+		return asUTF8()
+	}
 	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
 	if err != nil {
-		return strings.ToValidUTF8(string(b), "\uFFFD")
+		return asUTF8()
 	}
 	return string(out)
 }
@@ -137,6 +223,18 @@ func word(form, s string) []byte {
 		}
 	}
 	return out
+}
+
+// windowsLetters puts what Windows writes under the name of Latin-1 in the place
+// of control characters: the standard library's decoder of addresses reads that
+// set by itself.
+func windowsLetters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 0x80 <= r && r < 0xa0 {
+			return charmap.Windows1252.DecodeByte(byte(r))
+		}
+		return r
+	}, s)
 }
 
 // wordDecoder reads the encoded words inside of addresses.

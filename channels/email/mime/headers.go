@@ -87,7 +87,7 @@ func (p *parser) addresses(h textproto.Header, field string) (out []Address) {
 		return out
 	}
 	for _, a := range list[:min(len(list), maxAddresses)] {
-		out = append(out, address(a.Name, a.Address))
+		out = append(out, address(windowsLetters(a.Name), a.Address))
 	}
 	return out
 }

@@ -73,18 +73,19 @@ type Report struct {
 
 // Defects of a mail that was read in part.
 const (
-	DefectHeader   = "header_malformed"   // header lines that are none were left out
-	DefectPart     = "part_malformed"     // a container broke off or its parts cannot be told apart
-	DefectEncoding = "encoding_broken"    // a part's transfer encoding breaks off in the middle
-	DefectCharset  = "charset_unknown"    // the characters were guessed
-	DefectParts    = "too_many_parts"     // parts beyond the limit were left out
-	DefectDepth    = "too_deep"           // containers beyond the limit were left out
-	DefectText     = "text_cut"           // text beyond the limit was left out
-	DefectHTML     = "html_malformed"     // HTML that cannot be shown was left out
-	DefectAddress  = "address_malformed"  // an address was guessed
-	DefectDate     = "date_malformed"     // the date cannot be read
-	DefectTrunc    = "truncated"          // the mail ends before its end
-	DefectTwice    = "header_contradicts" // a header that may stand once stands twice
+	DefectHeader    = "header_malformed"   // header lines that are none were left out
+	DefectPart      = "part_malformed"     // a container broke off or its parts cannot be told apart
+	DefectEncoding  = "encoding_broken"    // a part's transfer encoding breaks off in the middle
+	DefectCharset   = "charset_unknown"    // the characters were guessed
+	DefectIllegible = "text_illegible"     // some characters cannot be read and stand as U+FFFD
+	DefectParts     = "too_many_parts"     // parts beyond the limit were left out
+	DefectDepth     = "too_deep"           // containers beyond the limit were left out
+	DefectText      = "text_cut"           // text beyond the limit was left out
+	DefectHTML      = "html_malformed"     // HTML that cannot be shown was left out
+	DefectAddress   = "address_malformed"  // an address was guessed
+	DefectDate      = "date_malformed"     // the date cannot be read
+	DefectTrunc     = "truncated"          // the mail ends before its end
+	DefectTwice     = "header_contradicts" // a header that may stand once stands twice
 )
 
 // Mail is a mail that was read. All text is valid UTF-8 with line feeds only.

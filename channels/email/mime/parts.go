@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/textproto"
@@ -99,6 +100,9 @@ func (p *parser) readable(kind media, data []byte) content {
 	s, sure := toUTF8(kind.params["charset"], data)
 	if !sure {
 		p.mail.defect(DefectCharset)
+	}
+	if strings.ContainsRune(s, utf8.RuneError) && !bytes.Contains(data, []byte("\uFFFD")) {
+		p.mail.defect(DefectIllegible)
 	}
 	room := &p.text
 	if kind.name == "text/html" {

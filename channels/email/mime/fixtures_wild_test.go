@@ -1,0 +1,26 @@
+package mime_test
+
+import (
+	"strings"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// mislabelledMails are not what they say, or not all of it.
+func mislabelledMails() []fixture {
+	const order = "您好，\n\n我想买二两龙井，什么时候能送到？\n\n明"
+	return []fixture{
+		{"utf8-with-a-broken-character", mail("Subject: broken\n", "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n您好，\xe4\xbd 我的订单还没有到。\n")},
+		{"utf8-with-a-stray-byte-base64", mail("Subject: broken\n", "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"+b64("您好\xff，什么时候发货？"))},
+		{"utf8-with-a-stray-byte-html", mail("Subject: broken\n", "Content-Type: text/html; charset=utf-8\n\n<p>您好\xff，</p><p>什么时候发货？</p>\n")},
+		{"utf8-with-a-stray-byte-unnamed", mail("Subject: \xe6\x82\xa8\xe5\xa5\xbd\xe4\xbd!\n", "\n您好\xe4\xbd，什么时候发货？\n")},
+		{"utf8-western-with-a-stray-byte", mail("Subject: x\n", "Content-Type: text/plain; charset=utf-8\n\nDéjà vu \xff été\n")},
+		{"declared-gb2312-is-utf8", mail("Subject: =?gb2312?B?"+strings.TrimSpace(b64("我的订单在哪里"))+"?=\n", "Content-Type: text/plain; charset=gb2312\nContent-Transfer-Encoding: base64\n\n"+b64(order))},
+		{"declared-gbk-is-short-utf8", mail("Subject: =?gbk?B?"+strings.TrimSpace(b64("你好"))+"?=\n", "Content-Type: text/plain; charset=gbk\n\n我 ok\n")},
+		{"declared-gb2312-is-utf8-with-a-stray-byte", mail("Subject: x\n", "Content-Type: text/plain; charset=gb2312\n\n您好\xff，我想买二两龙井，什么时候能送到？\n")},
+		{"declared-big5-is-utf8", mail("Subject: x\n", "Content-Type: text/plain; charset=big5\n\n您好，請問什麼時候出貨？\n")},
+		{"declared-latin1-is-utf8", mail("Subject: =?iso-8859-1?Q?Caf=C3=A9?=\n", "Content-Type: text/plain; charset=iso-8859-1\n\nLe thé est arrivé.\n")},
+		{"gbk-that-might-be-utf8", mail("Subject: =?gbk?B?"+strings.TrimSpace(b64(in(simplifiedchinese.GBK, "茅台")))+"?=\n", "Content-Type: text/plain; charset=gbk\n\n"+in(simplifiedchinese.GBK, "茅台")+"\n")},
+		{"latin1-of-windows", mail("From: =?iso-8859-1?Q?Se=E1n_O=92Neill?= <ming@example.com>\nSubject: =?iso-8859-1?Q?=8045_isn=92t_much?=\n", "Content-Type: text/plain; charset=iso-8859-1\n\nIt\x92s \x8045 \x96 \x93caf\xe9\x94\n")},
+	}
+}
