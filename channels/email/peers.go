@@ -1,12 +1,15 @@
 package email
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"golang.org/x/time/rate"
 
 	"github.com/fanward/fanward/internal/clock"
@@ -146,11 +149,52 @@ func (l *guardedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// guardedConn gives its place back when it is closed.
+// maxUnanswered is how much a peer may say outside of a mail before it has been
+// answered: far more than any command, and as much as a mail takes in memory.
+const maxUnanswered = inlineBytes
+
+// guardedConn gives its place back when it is closed. It bounds what a peer
+// says: the server itself cannot tell a command from a line of a mail, which
+// may be of any length.
 type guardedConn struct {
 	net.Conn
 	peers *peers
 	once  sync.Once
+	// unanswered counts what was read since the last answer; in a mail it does not
+	// matter.
+	unanswered atomic.Int64
+	inMail     atomic.Bool
+}
+
+// guardOf is the guard below a line, secured or not.
+func guardOf(c net.Conn) *guardedConn {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	g, _ := c.(*guardedConn)
+	return g
+}
+
+// mail tells whether the peer is in the middle of a mail.
+func (c *guardedConn) mail(in bool) {
+	if c != nil {
+		c.unanswered.Store(0)
+		c.inMail.Store(in)
+	}
+}
+
+func (c *guardedConn) Read(b []byte) (int, error) {
+	if c.unanswered.Load() > maxUnanswered && !c.inMail.Load() {
+		return 0, smtp.ErrTooLongLine
+	}
+	n, err := c.Conn.Read(b)
+	c.unanswered.Add(int64(n))
+	return n, err
+}
+
+func (c *guardedConn) Write(b []byte) (int, error) {
+	c.unanswered.Store(0)
+	return c.Conn.Write(b)
 }
 
 func (c *guardedConn) Close() error {

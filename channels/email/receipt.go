@@ -108,6 +108,7 @@ func NewReceipt(o ReceiptOptions) *Receipt {
 	s := smtp.NewServer(smtp.BackendFunc(r.session))
 	s.Domain, s.TLSConfig, s.MaxMessageBytes, s.MaxRecipients = o.Domain, o.TLS, o.MaxBytes, maxRecipients
 	s.ReadTimeout, s.WriteTimeout = lineTime, time.Minute
+	s.MaxLineLength = 0 // guardedConn bounds commands; a mail may be one line
 	s.EnableSMTPUTF8 = true
 	s.ErrorLog = smtpLog{o.Log}
 	r.server = s
@@ -193,6 +194,7 @@ func (s *session) Logout() error {
 }
 
 func (s *session) answered() {
+	guardOf(s.conn.Conn()).mail(false)
 	if s.taking.CompareAndSwap(true, false) {
 		s.r.busy.Done()
 	}
@@ -239,15 +241,17 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data takes the mail. Its acknowledgement names the key under which it is
 // kept.
-func (s *session) Data(body io.Reader) error {
+func (s *session) Data(r io.Reader) error {
+	guardOf(s.conn.Conn()).mail(true)
 	if !s.r.begin() {
 		return reply(421, 4, 3, 2, "The server is restarting, try again in a minute")
 	}
 	s.taking.Store(true)
 	began := s.r.o.Clock.Now()
+	body := &heard{r: r}
 	head, err := io.ReadAll(io.LimitReader(body, inlineBytes+1))
 	if err != nil {
-		return s.failed(err)
+		return s.failed(err, body.err)
 	}
 	h, err := mime.ParseHead(head, mime.DefaultLimits())
 	if err != nil {
@@ -267,19 +271,34 @@ func (s *session) Data(body io.Reader) error {
 		key, err = s.keepLarge(ctx, h, head, body)
 	}
 	if err != nil {
-		return s.failed(err)
+		return s.failed(err, body.err)
 	}
 	s.r.o.Log.Debug("mail received", "accounts", len(s.to), "bytes", len(head), "took", s.r.o.Clock.Now().Sub(began))
 	return reply(250, 2, 0, 0, "Kept as "+key)
 }
 
-// failed answers what went wrong: the sender's size, or our storage.
-func (s *session) failed(err error) error {
+// heard remembers how a mail that is being taken broke off.
+type heard struct {
+	r   io.Reader
+	err error
+}
+
+func (h *heard) Read(b []byte) (int, error) {
+	n, err := h.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		h.err = err
+	}
+	return n, err
+}
+
+// failed answers what went wrong: the sender's size or line (heard), or our
+// storage.
+func (s *session) failed(err, heard error) error {
 	var said *smtp.SMTPError
 	if errors.As(err, &said) {
 		return said
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, smtp.ErrDataReset) {
+	if heard != nil {
 		return reply(451, 4, 4, 2, "The mail broke off")
 	}
 	s.r.o.Log.Error("keep a mail", "error", err)

@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -211,6 +213,80 @@ func TestReceiptRefuses(t *testing.T) {
 	refused(t, s.send("ming@example.com", helps, "X-A: "+strings.Repeat("a", 1900)+"\r\n"+strings.Repeat(" "+strings.Repeat("a", 1900)+"\r\n", 150)+simple("1@x", "")), 554, "5.6.0")
 	if n := len(s.all()); n != 0 {
 		t.Errorf("%d mails are kept", n)
+	}
+}
+
+// A mail may have lines of any length, a command may not.
+func TestReceiptOfLongLines(t *testing.T) {
+	pair, pool := certificate(t)
+	s := newStation(t, func(o *email.ReceiptOptions) { o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}} })
+	for i, n := range []int{2001, 5000, 1_000_000} {
+		if err := s.send("ming@example.com", []string{"help@tea.example"}, simple(fmt.Sprintf("%d@x", i), strings.Repeat("x", n))); err != nil {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	if err := s.send("ming@example.com", []string{"help@tea.example"}, "Subject: "+strings.Repeat("s", 5000)+"\r\n"+simple("s@x", "")); err != nil {
+		t.Error(err)
+	}
+	refused(t, s.send("ming@example.com", []string{"help@tea.example"}, "Subject: "+strings.Repeat("s", 300_000)+"\r\n"+simple("l@x", "")), 554, "5.6.0")
+	c, err := smtp.DialStartTLS(s.addr, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SendMail("ming@example.com", []string{"help@tea.example"}, strings.NewReader(simple("t@x", strings.Repeat("x", 1_000_000)))); err != nil {
+		t.Errorf("secured: %v", err)
+	}
+	if n := len(s.all()); n != 5 {
+		t.Errorf("%d are kept", n)
+	}
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	go func() {
+		for range 1000 {
+			if _, err := io.WriteString(conn, strings.Repeat("x", 4096)); err != nil {
+				return
+			}
+		}
+	}()
+	answer, err := io.ReadAll(conn)
+	if errors.Is(err, os.ErrDeadlineExceeded) || err == nil && !strings.Contains(string(answer), "500 5.4.0") { // a line that is cut may take its last words along
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+// A line that is lost is the sender's matter, and nothing for our log.
+func TestReceiptLogsNoBrokenLine(t *testing.T) {
+	var said bytes.Buffer
+	s := newStation(t, func(o *email.ReceiptOptions) { o.Log = slog.New(slog.NewTextHandler(&said, nil)) })
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "EHLO x\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<help@tea.example>\r\nDATA\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for answers := bufio.NewScanner(conn); answers.Scan() && !strings.HasPrefix(answers.Text(), "354"); {
+	}
+	if _, err := io.WriteString(conn, simple("1@x", "half")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).SetLinger(0); err != nil { // a line that is reset, not ended
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	if err := s.send("ming@example.com", []string{"help@tea.example"}, simple("2@x", "whole")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	s.receipt.Shutdown(ctx)
+	if said.Len() > 0 {
+		t.Errorf("%s", said.String())
 	}
 }
 
