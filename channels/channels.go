@@ -60,7 +60,8 @@ type Inbound struct {
 	// Quoted is the part of a mail that repeats earlier ones; Body is without it.
 	Quoted string
 	// Thread are the external ids of earlier messages of the same person that
-	// this one answers, nearest first.
+	// this one answers, nearest first; each may be only what stands before a space
+	// of its external id.
 	Thread []string
 	// Conversation was proven by a signed reply address; 0 otherwise. It counts
 	// only when it is the sender's own.

@@ -231,7 +231,8 @@ SELECT name, content_type, size, blob_key FROM attachments WHERE message_id = ? 
 SELECT external_id FROM messages WHERE conversation_id = ? AND seq < ? AND direction = 'in' AND external_id <> '' ORDER BY seq DESC LIMIT ?
 
 -- name: thread-of
-SELECT m.conversation_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.dedup_key = ? AND c.customer_id = ?
+SELECT m.conversation_id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+WHERE (m.dedup_key = ? OR m.dedup_key >= ? AND m.dedup_key < ?) AND c.customer_id = ? ORDER BY m.id DESC LIMIT 1
 
 -- name: answer-identity
 SELECT m.identity_id FROM messages m JOIN identities i ON i.id = m.identity_id

@@ -225,7 +225,9 @@ func (b *Inbox) answeredTx(tx *store.Tx, in channels.Inbound, who customers.Reso
 		if id != 0 {
 			break
 		}
-		if err := tx.QueryRow(qThreadOf, inboundKey(in.Account, ref), who.Customer).Scan(&id); err != nil && !isNoRows(err) {
+		// The key itself, or what stands before a space of it: space is followed by "!".
+		key := inboundKey(in.Account, ref)
+		if err := tx.QueryRow(qThreadOf, key, key+" ", key+"!", who.Customer).Scan(&id); err != nil && !isNoRows(err) {
 			return nil, err
 		}
 	}

@@ -139,10 +139,10 @@ func (a *Adapter) letter(c Config, out channels.Outbound) *Letter {
 		l.ReplyTo = ReplyAddress(a.signer, out.Account.ID, out.Conversation, c.Domain)
 	}
 	for _, id := range out.References {
-		l.References = append(l.References, messageIDOf(id))
+		l.References = append(l.References, messageIDOf(id)) // what is none is left out
 	}
 	switch {
-	case l.InReplyTo != "":
+	case out.InReplyTo != "":
 		l.Subject = ReplySubject(out.Subject, c.Name)
 	case l.Subject == "":
 		l.Subject = c.Name
@@ -158,13 +158,32 @@ func (a *Adapter) letter(c Config, out channels.Outbound) *Letter {
 	return l
 }
 
-// externalID is the inbox's key of a mail. Message-IDs are chosen by senders,
-// so they count for each sender apart: nobody can hide another's mail behind
-// an id of his own.
-func externalID(sender, messageID string) string { return sender + " " + messageID }
+// externalID is the inbox's key of a mail: its name and, behind a space, a digest
+// of what it says. Some programs give all their mails one Message-ID, and two
+// mails that say different things are never one.
+func externalID(sender, messageID, digest string) string {
+	return mailName(sender, messageID) + " " + digest
+}
 
-// messageIDOf is the Message-ID in an external id.
-func messageIDOf(external string) string { return external[strings.LastIndexByte(external, ' ')+1:] }
+// mailName is a mail's name. Message-IDs are chosen by senders, so they count for
+// each sender apart: nobody can hide another's mail behind an id of his own.
+func mailName(sender, messageID string) string {
+	if messageID == "" {
+		messageID = nameless
+	}
+	return sender + " " + messageID
+}
+
+// nameless stands in the place of a Message-ID that is missing.
+const nameless = "-"
+
+// messageIDOf is the Message-ID in an external id, "" where the mail had none.
+func messageIDOf(external string) string {
+	if parts := strings.Split(external, " "); len(parts) > 1 && parts[1] != nameless {
+		return parts[1]
+	}
+	return ""
+}
 
 // report tells the account's health when it has changed: what one mail or one
 // recipient met with says nothing about the account.

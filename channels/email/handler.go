@@ -189,17 +189,20 @@ func statusOf(s string) (status smtp.EnhancedCode) {
 
 // inbound is the mail as the inbox takes it.
 func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw intake.Raw, m *mime.Mail, from string) (channels.Inbound, error) {
-	id := m.MessageID
-	if _, ours := ParseMessageID(h.o.Signer, account.ID, id); id == "" || ours {
-		id = raw.Key // a name of ours cannot be somebody else's
+	id, digest := m.MessageID, m.Digest
+	if _, ours := ParseMessageID(h.o.Signer, account.ID, id); ours {
+		id = "" // a name of ours cannot be somebody else's
+	}
+	if id == "" || m.Date.IsZero() || unreadable(m) {
+		digest = raw.Key // nothing else tells two mails of the same words, or of the same beginning, apart
 	}
 	in := channels.Inbound{
 		Account: account, Identity: channels.Identity{Kind: customers.KindEmail, Namespace: customers.Installation, Value: from},
-		ExternalID: externalID(from, id), Name: m.From.Name, Subject: m.Subject, HTML: m.HTML, Quoted: m.Quoted, ProviderAt: m.Date,
+		ExternalID: externalID(from, id, digest), Name: m.From.Name, Subject: m.Subject, HTML: m.HTML, Quoted: m.Quoted, ProviderAt: m.Date,
 		NewThread: true, Automatic: m.Automatic != mime.Human || h.comesBack(account, m), AttachmentOwner: "mail:" + raw.ID.String(),
 	}
 	for _, ref := range m.Thread() {
-		in.Thread = append(in.Thread, externalID(from, ref))
+		in.Thread = append(in.Thread, mailName(from, ref))
 	}
 	in.Conversation = h.conversation(account, m)
 	if m.Automatic == mime.Human && in.Automatic {

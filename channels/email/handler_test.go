@@ -139,6 +139,37 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
+// Mails that a program gives one name are all kept; a copy that came another way,
+// encoded anew, is none of them. What answers the name follows the newest.
+func TestMailsOfOneName(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		f := newFar(t, nil, nil, false)
+		o.sending(f)
+		date := "Date: Mon, 23 Nov 2026 10:00:00 +0800\n"
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "same@x", "hi", date, "Grüße, the first"))
+		o.bring("ming@example.com", "help@tea.example", crlf("Received: from elsewhere\nFrom: <MING@example.com>\nTo: help@tea.example\nSubject: =?utf-8?q?hi?=\nMessage-ID: <same@x>\n"+date+
+			"Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe, =\nthe first\n\n"))
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "same@x", "hi", date, "the second"))
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "same@x", "hi", strings.Replace(date, "10:00", "10:01", 1), "the second"))
+		first, second := o.h.Number("SELECT count(*) FROM messages WHERE body = 'Grüße, the first'"), o.h.Number("SELECT count(*) FROM messages WHERE body = 'the second'")
+		if first != 1 || second != 2 {
+			t.Fatalf("%d and %d", first, second)
+		}
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "next@x", "Re: hi", "References: <same@x>\n", "an answer"))
+		newest := ids.ID(o.h.Number("SELECT max(conversation_id) FROM messages WHERE body = 'the second'"))
+		if c := o.conversationOf("an answer"); c != newest {
+			t.Errorf("in %v, want %v", c, newest)
+		}
+		if sent := o.answer(f, newest, "a1", "Good morning."); strings.Join(sent.InReplyTo, " ") != "next@x" || strings.Join(sent.References, " ") != "same@x next@x" {
+			t.Errorf("%v %v", sent.InReplyTo, sent.References)
+		}
+		o.bring("ming@example.com", "help@tea.example", strings.Replace(rawMail("ming@example.com", "", "without a name", "", "nameless"), "Message-ID: <>\r\n", "", 1))
+		if sent := o.answer(f, o.conversationOf("nameless"), "a2", "Hello."); len(sent.InReplyTo)+len(sent.References) != 0 || sent.Subject != "Re: without a name" {
+			t.Errorf("%q %v %v", sent.Subject, sent.InReplyTo, sent.References)
+		}
+	})
+}
+
 func TestMachines(t *testing.T) {
 	mailHouse(t, func(t *testing.T, o *office) {
 		f := newFar(t, nil, nil, false)

@@ -67,12 +67,11 @@ func (s *session) keepLarge(ctx context.Context, h *mime.Mail, head []byte, rest
 	return key, nil
 }
 
-// mailKey is the same for every repeat of a mail: the Message-ID of its
-// sender, or where that is missing its content.
+// mailKey is the same whenever a station repeats a mail: its sender and its bytes.
+// A copy that came another way, and differs in its first lines, is recognised
+// once it is read.
 func mailKey(h *mime.Mail, from string, sum [sha256.Size]byte) string {
-	if h.MessageID != "" {
-		sum = sha256.Sum256([]byte(senderOf(h, from) + "\n" + h.MessageID))
-	}
+	sum = sha256.Sum256([]byte(senderOf(h, from) + "\n" + string(sum[:])))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -117,6 +117,10 @@ type Mail struct {
 	RemotePictures int          `json:"remote_pictures,omitempty"`
 	Attachments    []Attachment `json:"attachments,omitempty"`
 
+	// Digest is the same for every copy of a mail, whatever the stations on its way
+	// wrote on top or encoded anew, and another for what says anything else.
+	Digest string `json:"-"`
+
 	Automatic Automatic `json:"automatic,omitempty"`
 	Report    *Report   `json:"report,omitempty"`
 	// Loop holds the addresses by which earlier stations marked the mail.

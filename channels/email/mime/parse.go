@@ -176,6 +176,7 @@ func (p *parser) finish(whole content) {
 		m.Body, more = Fold(text.Clean(body))
 		m.Quoted = strings.Trim(more+"\n\n"+text.Clean(quoted), "\n")
 	}
+	m.Digest = digest(m, whole)
 	p.report()
 	m.Automatic = p.automatic()
 }
