@@ -72,6 +72,9 @@ type Inbound struct {
 	// Automatic marks what no person wrote: it is kept and shown, but reopens
 	// nothing and nobody waits for an answer.
 	Automatic bool
+	// Silent marks what a person wrote but nothing may answer by itself: its event
+	// is that of an automatic message, so that none acts on it.
+	Silent bool
 	// Grants are what this message allows us to send.
 	Grants []Grant
 }

@@ -116,7 +116,7 @@ func (b *Inbox) receiveTx(tx *store.Tx, in channels.Inbound, caps channels.Capab
 		return channels.Received{}, err
 	}
 	event := customers.EventMessageReceived
-	if in.Automatic {
+	if in.Automatic || in.Silent {
 		event = customers.EventAutomaticReceived // nobody waits for an answer of a machine
 	}
 	err = b.customers.TrackTx(tx, customers.Track{

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -88,14 +87,13 @@ func (h *Handler) Handle(ctx context.Context, account *channels.Account, raw int
 	if done, err := h.heard(ctx, account, m); done || err != nil {
 		return err
 	}
-	from := senderAddress(m)
-	if from == "" {
+	from, ours, err := h.writer(ctx, m)
+	switch {
+	case err != nil:
+		return err
+	case from.address == "":
 		return intake.Refuse("mail_sender_missing", nil)
-	}
-	if ours, err := h.o.Directory.Ours(ctx, from); err != nil || ours {
-		if err != nil {
-			return err
-		}
+	case ours:
 		return intake.Refuse("mail_loop", nil)
 	}
 	if identity, ok := h.leaves(account, m); ok && h.o.Unsubscribe != nil {
@@ -138,17 +136,6 @@ func (h *Handler) parse(ctx context.Context, raw intake.Raw) (*mime.Mail, error)
 	return m, nil
 }
 
-// senderAddress is whom the mail says it is from: the From line, else the envelope.
-func senderAddress(m *mime.Mail) string {
-	for _, a := range []string{m.From.Address, m.ReturnPath} {
-		a = text.FoldEmail(a)
-		if local, domain, ok := cutLast(a); ok && local != "" && domain != "" && len(a) <= text.MaxEmail && !strings.ContainsAny(a, " \t<>\"") {
-			return a
-		}
-	}
-	return ""
-}
-
 // heard takes reports about mails of ours: they belong to the delivery and are
 // no message of anybody.
 func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.Mail) (bool, error) {
@@ -188,7 +175,7 @@ func statusOf(s string) (status smtp.EnhancedCode) {
 }
 
 // inbound is the mail as the inbox takes it.
-func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw intake.Raw, m *mime.Mail, from string) (channels.Inbound, error) {
+func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw intake.Raw, m *mime.Mail, from writer) (channels.Inbound, error) {
 	id, digest := m.MessageID, m.Digest
 	if _, ours := ParseMessageID(h.o.Signer, account.ID, id); ours {
 		id = "" // a name of ours cannot be somebody else's
@@ -197,19 +184,23 @@ func (h *Handler) inbound(ctx context.Context, account *channels.Account, raw in
 		digest = raw.Key // nothing else tells two mails of the same words, or of the same beginning, apart
 	}
 	in := channels.Inbound{
-		Account: account, Identity: channels.Identity{Kind: customers.KindEmail, Namespace: customers.Installation, Value: from},
-		ExternalID: externalID(from, id, digest), Name: m.From.Name, Subject: m.Subject, HTML: m.HTML, Quoted: m.Quoted, ProviderAt: m.Date,
-		NewThread: true, Automatic: m.Automatic != mime.Human || h.comesBack(account, m), AttachmentOwner: "mail:" + raw.ID.String(),
+		Account: account, Identity: channels.Identity{Kind: customers.KindEmail, Namespace: customers.Installation, Value: from.address},
+		ExternalID: externalID(from.address, id, digest), Name: from.name, Subject: m.Subject, HTML: m.HTML, Quoted: m.Quoted, ProviderAt: m.Date,
+		NewThread: true, Automatic: m.Automatic != mime.Human || h.comesBack(account, m), Silent: m.Silent, AttachmentOwner: "mail:" + raw.ID.String(),
 	}
 	for _, ref := range m.Thread() {
-		in.Thread = append(in.Thread, mailName(from, ref))
+		in.Thread = append(in.Thread, mailName(from.address, ref))
 	}
 	in.Conversation = h.conversation(account, m)
 	if m.Automatic == mime.Human && in.Automatic {
 		m.Automatic = mime.Generated
 	}
+	e := envelope{Type: "mail", From: named(m.From), To: allNamed(m.To), Cc: allNamed(m.Cc), Subject: m.Subject, Automatic: m.Automatic, Report: m.Report}
+	if from.through {
+		e.ReplyTo = from.address
+	}
 	var err error
-	if in.Payload, err = json.Marshal(envelope{"mail", named(m.From), allNamed(m.To), allNamed(m.Cc), m.Subject, m.Automatic, m.Report}); err != nil {
+	if in.Payload, err = json.Marshal(e); err != nil {
 		return in, err
 	}
 	return in, h.fill(ctx, raw, m, &in)
@@ -221,6 +212,7 @@ type envelope struct {
 	From      string         `json:"from"`
 	To        []string       `json:"to"`
 	Cc        []string       `json:"cc"`
+	ReplyTo   string         `json:"reply_to,omitempty"` // where answers go when that is not the From line's address
 	Subject   string         `json:"subject"`
 	Automatic mime.Automatic `json:"automatic"` // "" = written by a person
 	Report    *mime.Report   `json:"report,omitempty"`

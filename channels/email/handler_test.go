@@ -170,6 +170,82 @@ func TestMailsOfOneName(t *testing.T) {
 	})
 }
 
+// A mail belongs to whom an answer to it goes, which no mail can turn to ourselves
+// or to a list.
+func TestWhoIsAnswered(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		f := newFar(t, nil, nil, false)
+		o.sending(f)
+		for i, test := range []struct{ name, head, whom, called string }{
+			{"a form", "From: Shop <no-reply@forms.example>\nReply-To: one@example.com\n", "one@example.com", ""},
+			{"a form in our name", "From: Lin's Tea <help@tea.example>\nReply-To: Li <two@example.com>\n", "two@example.com", "Li"},
+			{"a form that sends a copy", "From: WordPress <wordpress@tea.example>\nReply-To: three@example.com\nCc: three@example.com\n", "three@example.com", ""},
+			{"another mailbox", "From: Wang <wang@work.example>\nReply-To: <wang@HOME.example>\n", "wang@home.example", "Wang"},
+			{"two mailboxes", "From: Zhao <zhao@work.example>\nReply-To: a@home.example, b@home.example\n", "zhao@work.example", "Zhao"},
+			{"one of them the sender's", "From: Qian <qian@work.example>\nReply-To: qian@work.example, b@home.example\n", "qian@work.example", "Qian"},
+			{"a list that answers itself", "From: Sun <sun@example.com>\nReply-To: list@group.example\nList-Post: <mailto:list@group.example>\n", "sun@example.com", "Sun"},
+			{"a group among the recipients", "From: Zhou <zhou@example.com>\nReply-To: all@group.example\nCc: All@group.example\n", "zhou@example.com", "Zhou"},
+			{"a group in its own name", "From: \"'Wu' via Support\" <support@group.example>\nReply-To: wu@example.com\nList-Post: <mailto:support@group.example>\n", "wu@example.com", "Wu"},
+			{"ourselves", "From: Zheng <zheng@example.com>\nReply-To: help@tea.example\n", "zheng@example.com", "Zheng"},
+			{"no address", "From: Feng <feng@example.com>\nReply-To: nobody at all\n", "feng@example.com", "Feng"},
+			{"nobody", "From: Chen <chen@example.com>\nReply-To: no-reply@example.com\n", "chen@example.com", "Chen"},
+		} {
+			body := "of " + test.name
+			o.bring("bounces@relay.example", "help@tea.example", crlf(test.head+fmt.Sprintf("To: help@tea.example\nSubject: hi\nMessage-ID: <w%d@x>\n\n%s\n", i, body)))
+			c := o.conversationOf(body)
+			if c == 0 {
+				t.Errorf("%s: not taken", test.name)
+				continue
+			}
+			called := o.h.Words("SELECT u.name FROM customers u JOIN conversations c ON c.customer_id = u.id WHERE c.id = ?", c)
+			if sent := o.answer(f, c, test.name, "Yes."); sent.To[0].Address != test.whom || called != test.called {
+				t.Errorf("%s: %s, called %q", test.name, sent.To[0].Address, called)
+			}
+		}
+		if n := o.h.Number("SELECT count(DISTINCT customer_id) FROM conversations"); n != 12 {
+			t.Errorf("%d customers", n)
+		}
+		payload := o.h.Words("SELECT payload FROM messages WHERE body = 'of a form'")
+		if !strings.Contains(payload, `no-reply@forms.example`) || !strings.Contains(payload, `"reply_to":"one@example.com"`) {
+			t.Errorf("%s", payload)
+		}
+		// Nobody's record is opened by a line that anybody can write.
+		o.bring("", "help@tea.example", crlf("From: Wang <one@example.com>\nReply-To: evil@attacker.example\nTo: help@tea.example\nSubject: hi\nMessage-ID: <f1@x>\n\nforged\n"))
+		if o.h.Number("SELECT customer_id FROM conversations WHERE id = ?", o.conversationOf("forged")) == o.h.Number("SELECT customer_id FROM conversations WHERE id = ?", o.conversationOf("of a form")) {
+			t.Error("what is said to a stranger is said in a customer's name")
+		}
+		// What comes back from the address that was answered finds its conversation.
+		o.bring("one@example.com", "help@tea.example", rawMail("one@example.com", "r1@x", "Re: hi", "References: <w0@x>\n", "and back"))
+		if o.conversationOf("and back") != o.conversationOf("of a form") {
+			t.Error("the answer to a form's mail opens another conversation")
+		}
+	})
+}
+
+// People's mail waits for an answer however it came; nothing answers it by itself
+// where it came through machines.
+func TestPeopleBehindMachines(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		o.account(office1)
+		for i, test := range []struct{ head, status, event string }{
+			{"", "open", "Message Received"},
+			{"List-Id: <support.group.example>\nPrecedence: list\n", "open", "Automatic Message Received"},
+			{"X-Auto-Response-Suppress: All\n", "open", "Automatic Message Received"},
+			{"X-Auto-Response-Suppress: All\nIn-Reply-To: <other@x>\n", "open", "Automatic Message Received"},
+			{"Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n", "resolved", "Automatic Message Received"},
+			{"Precedence: bulk\n", "resolved", "Automatic Message Received"},
+		} {
+			from, body := fmt.Sprintf("p%d@example.com", i), fmt.Sprintf("mail %d", i)
+			o.bring(from, "help@tea.example", rawMail(from, "p@x", "hi", test.head, body))
+			c := o.conversationOf(body)
+			event := o.h.Words("SELECT n.name FROM events e JOIN event_names n ON n.id = e.name_id JOIN conversations c ON c.customer_id = e.customer_id WHERE c.id = ? AND n.name LIKE '%Received'", c)
+			if s := o.status(c); s != test.status || event != test.event {
+				t.Errorf("%q: %s, %s", test.head, s, event)
+			}
+		}
+	})
+}
+
 func TestMachines(t *testing.T) {
 	mailHouse(t, func(t *testing.T, o *office) {
 		f := newFar(t, nil, nil, false)

@@ -13,7 +13,8 @@ import (
 // practice).
 type signs struct {
 	submitted, precedence, reportType, suppress string
-	list, replied, failed, nullPath             bool
+	list, leave, sender                         bool // of a list, with a way to leave it, of a sender of many
+	replied, failed, nullPath                   bool
 	report                                      bool
 }
 
@@ -22,7 +23,9 @@ func signsOf(h textproto.Header) signs {
 	lower := func(name string) string { return strings.ToLower(strings.TrimSpace(h.Get(name))) }
 	s := signs{
 		precedence: lower("Precedence"), suppress: lower("X-Auto-Response-Suppress"),
-		list:     h.Has("List-Id") || h.Has("List-Unsubscribe") || h.Has("Feedback-Id"),
+		list:     h.Has("List-Id"),
+		leave:    h.Has("List-Unsubscribe"),
+		sender:   h.Has("List-Unsubscribe-Post") || h.Has("Feedback-Id"),
 		failed:   h.Has("X-Failed-Recipients"),
 		nullPath: lower("Return-Path") == "<>",
 		report:   kind.name == "multipart/report", reportType: strings.ToLower(kind.params["report-type"]),
@@ -54,12 +57,29 @@ func (p *parser) automatic() Automatic {
 		return AutoReply
 	case s.submitted != "" && s.submitted != "no":
 		return Generated
-	case s.list || s.precedence == "bulk" || s.precedence == "junk" || s.precedence == "list":
+	case s.sender || s.precedence == "bulk" || s.precedence == "junk" || s.leave && m.List == "" && s.precedence != "list":
 		return Bulk
-	case s.nullPath || s.suppress == "all" || machineSender.MatchString(m.From.Address) || nobodySender.MatchString(m.From.Address):
+	case s.nullPath || machineSender.MatchString(m.From.Address) || NobodyReads(m.From.Address) && !p.answerable():
 		return Generated
 	}
+	// What is left was written by a person, also where a group or a form passed it
+	// on. A sender who asks for no automatic answer is no machine by that.
+	m.Silent = s.list || s.leave || s.precedence == "list" || s.suppress != "" && s.suppress != "none" || NobodyReads(m.From.Address)
 	return Human
+}
+
+// NobodyReads tells whether an address says that nobody reads what is sent to it.
+func NobodyReads(address string) bool { return nobodySender.MatchString(address) }
+
+// answerable tells whether the mail asks for answers at an address at which
+// somebody reads.
+func (p *parser) answerable() bool {
+	for _, a := range p.mail.ReplyTo {
+		if a.Address != "" && !strings.EqualFold(a.Address, p.mail.From.Address) && !NobodyReads(a.Address) && !machineSender.MatchString(a.Address) {
+			return true
+		}
+	}
+	return false
 }
 
 // report fills Mail.Report from the parts of a delivery report.

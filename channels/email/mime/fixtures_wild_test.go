@@ -24,3 +24,20 @@ func mislabelledMails() []fixture {
 		{"latin1-of-windows", mail("From: =?iso-8859-1?Q?Se=E1n_O=92Neill?= <ming@example.com>\nSubject: =?iso-8859-1?Q?=8045_isn=92t_much?=\n", "Content-Type: text/plain; charset=iso-8859-1\n\nIt\x92s \x8045 \x96 \x93caf\xe9\x94\n")},
 	}
 }
+
+// passedOnMails are people's, passed on by a form, a group or a ticket system,
+// beside those of machines that look like them.
+func passedOnMails() []fixture {
+	return []fixture{
+		{"contact-form", mail("From: WordPress <no-reply@tea.example>\nReply-To: ming@example.com\nSubject: Question\n", "\nDo you ship?\n")},
+		{"notification-to-nobody", mail("From: no-reply@bank.example\nReply-To: do-not-reply@bank.example\nSubject: Your code\n", "\n123456\n")},
+		{"group", mail("From: \"'Ming' via Support\" <support@group.example>\nReply-To: Ming <ming@example.com>\nPrecedence: list\nMailing-list: list support@group.example\nList-ID: <support.group.example>\nList-Post: <https://groups.example/post>, <mailto:Support@group.example>\nList-Unsubscribe: <mailto:googlegroups-manage+1+unsubscribe@group.example>\nSubject: Question\n", "\nDo you ship?\n")},
+		{"list-id-only", mail("List-Id: <support.group.example>\nSubject: Question\n", "\nDo you ship?\n")},
+		{"list-precedence-only", mail("Precedence: list\nSubject: Question\n", "\nDo you ship?\n")},
+		{"announcement", mail("List-Id: <news.shop.example>\nList-Post: NO\nList-Unsubscribe: <mailto:leave@shop.example>\nSubject: Weekly\n", "\nDeals\n")},
+		{"one-click-list", mail("List-Id: <news.shop.example>\nList-Post: <mailto:news@shop.example>\nList-Unsubscribe: <https://shop.example/u>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\nSubject: Weekly\n", "\nDeals\n")},
+		{"bulk-with-reply-to", mail("From: no-reply@shop.example\nReply-To: help@shop.example\nPrecedence: bulk\nSubject: Weekly\n", "\nDeals\n")},
+		{"suppress-alone", mail("X-Auto-Response-Suppress: All\nSubject: Question\n", "\nDo you ship?\n")},
+		{"suppress-of-a-ticket", mail("X-Auto-Response-Suppress: All\nIn-Reply-To: <fw.9@tea.example>\nReferences: <fw.9@tea.example>\nSubject: Re: [#7] Question\n", "\nWe have looked at it.\n")},
+	}
+}

@@ -46,8 +46,13 @@ func (p *parser) headers(h textproto.Header) {
 		m.Loop = append(m.Loop, strings.ToLower(text.CleanLine(v)))
 	}
 	m.Hops = len(h.Values("Received"))
+	if to := listAddress.FindStringSubmatch(cut(h.Get("List-Post"))); to != nil {
+		m.List = strings.ToLower(text.CleanLine(unescape(to[1])))
+	}
 	p.signs = signsOf(h)
 }
+
+var listAddress = regexp.MustCompile(`(?i)<\s*mailto:([^>?\s]{3,320})`)
 
 func limited(values []string, n int) []string {
 	if len(values) > n {

@@ -122,7 +122,14 @@ type Mail struct {
 	Digest string `json:"-"`
 
 	Automatic Automatic `json:"automatic,omitempty"`
-	Report    *Report   `json:"report,omitempty"`
+	// Silent is true for what a person wrote and no machine should answer: its
+	// sender asks for that, it came through a list or from an address at which
+	// nobody reads.
+	Silent bool `json:"silent,omitempty"`
+	// List is the address of the list or group that it came through, "" for others
+	// and for those to which nobody can write.
+	List   string  `json:"list,omitempty"`
+	Report *Report `json:"report,omitempty"`
 	// Loop holds the addresses by which earlier stations marked the mail.
 	Loop []string `json:"loop,omitempty"`
 	// Hops is how many servers it went through.

@@ -7,16 +7,17 @@ import { linkify } from "./linkify";
 import { bareSubject } from "./mail-subject";
 import { readPayload } from "./payload";
 
-/** Who else a mail went to, and its subject where that is not the conversation's. */
+/** Who else a mail went to, who sent it where answers go elsewhere, and its subject where that is not the conversation's. */
 export function MailLines({ message, subject }: { message: Message; subject: string | null }) {
   const { t } = useTranslation();
   const mail = readPayload(message.payload);
   if (mail?.type !== "mail") return null;
   const changed = mail.subject && bareSubject(mail.subject) !== bareSubject(subject ?? "");
-  if (mail.cc.length === 0 && !changed && !mail.automatic) return null;
+  if (mail.cc.length === 0 && !changed && !mail.automatic && !mail.replyTo) return null;
   return (
     <div className="mail-lines">
       {mail.automatic && <Tag>{t("mail.automatic")}</Tag>}
+      {mail.replyTo && <p>{t("mail.replyTo", { from: mail.from.join(t("mail.comma")), address: mail.replyTo })}</p>}
       {changed && <p>{t("mail.subject", { subject: mail.subject })}</p>}
       {mail.cc.length > 0 && <p>{t("mail.cc", { people: mail.cc.join(t("mail.comma")) })}</p>}
     </div>

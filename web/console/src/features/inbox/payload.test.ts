@@ -25,7 +25,8 @@ describe("payloads", () => {
   });
   test("mail: who it went to, however it is written", () => {
     const mail = { type: "mail", from: "ming@example.com", to: ["shop@example.com"], cc: [{ name: "Lin", address: "lin@example.com" }, "x@example.com"], subject: "订单" };
-    expect(readPayload(mail)).toEqual({ type: "mail", from: ["ming@example.com"], to: ["shop@example.com"], cc: ["Lin <lin@example.com>", "x@example.com"], subject: "订单", automatic: false });
+    expect(readPayload(mail)).toEqual({ type: "mail", from: ["ming@example.com"], to: ["shop@example.com"], cc: ["Lin <lin@example.com>", "x@example.com"], replyTo: "", subject: "订单", automatic: false });
+    expect(readPayload({ ...mail, reply_to: "ming@home.example" })).toMatchObject({ replyTo: "ming@home.example" });
   });
 });
 

@@ -4,7 +4,7 @@ export type Payload =
   | { type: "link"; title: string; description: string; url: string | null }
   | { type: "voice" | "video"; words: string; state: FileState }
   | { type: "image"; state: FileState }
-  | { type: "mail"; from: string[]; to: string[]; cc: string[]; subject: string; automatic: boolean }
+  | { type: "mail"; from: string[]; to: string[]; cc: string[]; replyTo: string; subject: string; automatic: boolean }
   | { type: "outreach"; journey: string; name: string; node: string }
   | { type: "erased" }
   | { type: "other"; name: string };
@@ -73,9 +73,9 @@ export function readPayload(payload: unknown): Payload | null {
     case "erased":
       return { type: "erased" };
     case "automatic":
-      return { type: "mail", from: [], to: [], cc: [], subject: "", automatic: true };
+      return { type: "mail", from: [], to: [], cc: [], replyTo: "", subject: "", automatic: true };
     case "mail":
-      return { type: "mail", from: addresses(p.from), to: addresses(p.to), cc: addresses(p.cc), subject: text(p.subject), automatic: p.automatic === true || text(p.automatic) !== "" };
+      return { type: "mail", from: addresses(p.from), to: addresses(p.to), cc: addresses(p.cc), replyTo: text(p.reply_to), subject: text(p.subject), automatic: p.automatic === true || text(p.automatic) !== "" };
   }
   return { type: "other", name: text(p.type) };
 }
