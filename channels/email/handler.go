@@ -139,10 +139,8 @@ func (h *Handler) parse(ctx context.Context, raw intake.Raw) (*mime.Mail, error)
 // heard takes reports about mails of ours: they belong to the delivery and are
 // no message of anybody.
 func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.Mail) (bool, error) {
-	if m.Report == nil {
-		return false, nil
-	}
-	if _, ours := ParseMessageID(h.o.Signer, account.ID, m.Report.MessageID); !ours {
+	about := h.reported(account, m)
+	if about == "" {
 		return false, nil
 	}
 	var r outbox.Receipt
@@ -159,11 +157,31 @@ func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.
 	default: // delayed, relayed, expanded: nothing is decided yet
 		return true, nil
 	}
-	found, err := h.o.Receipts.Receipt(ctx, account.ID, m.Report.MessageID, r)
+	found, err := h.o.Receipts.Receipt(ctx, account.ID, about, r)
 	if err == nil && !found {
 		h.o.Log.Warn("a report names a mail that is not known here", "account_id", account.ID)
 	}
 	return true, err
+}
+
+// reported is the name of the mail of ours that a report is about, "" for none.
+// The names cannot be guessed, so whoever reports has the mail. Where a bounce
+// does not enclose what it returns, it may be named in a copy within its text,
+// or as what the bounce answers.
+func (h *Handler) reported(account *channels.Account, m *mime.Mail) string {
+	if m.Report == nil {
+		return ""
+	}
+	named := []string{m.Report.MessageID}
+	if m.Automatic == mime.Bounce {
+		named = append(append(named, m.Report.Copied...), m.Thread()...)
+	}
+	for _, id := range named {
+		if _, ours := ParseMessageID(h.o.Signer, account.ID, id); ours {
+			return id
+		}
+	}
+	return ""
 }
 
 // statusOf reads a status; what is none is all zeros.

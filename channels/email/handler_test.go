@@ -297,6 +297,42 @@ func TestMachines(t *testing.T) {
 	})
 }
 
+// A bounce in words tells of the mail that it copies or answers, and of no other.
+func TestBouncesInWords(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		f := newFar(t, nil, nil, false)
+		o.sending(f)
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m1@x", "hi", "", "hello"))
+		sent := o.answer(f, o.conversationOf("hello"), "a1", "Good morning.")
+		for name, want := range map[string]string{
+			"bounce-exim": "failed mail_bounced", "bounce-exim-delay": "sent ", "bounce-qmail": "failed mail_address_unknown", "bounce-exchange": "failed mail_address_unknown",
+		} {
+			raw, err := os.ReadFile("mime/testdata/" + name + ".eml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := o.h.Number("SELECT count(*) FROM messages WHERE direction = 'in'")
+			o.h.Run("UPDATE deliveries SET state = 'sent', error_code = ''")
+			o.h.Run("UPDATE identities SET suppressed = ''")
+			forged := strings.Replace(sent.MessageID, "fw.", "fw.1", 1)
+			o.bring("", "help@tea.example", strings.ReplaceAll(string(raw), "fw.9@tea.example", forged))
+			if got := o.h.Words("SELECT state FROM deliveries"); got != "sent" {
+				t.Errorf("%s, forged: %s", name, got)
+			}
+			o.bring("", "help@tea.example", strings.ReplaceAll(string(raw), "fw.9@tea.example", sent.MessageID))
+			if got := o.h.Words("SELECT state || ' ' || error_code FROM deliveries"); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+			if gone := o.h.Number("SELECT count(*) FROM identities WHERE suppressed <> ''") == 1; gone != strings.HasSuffix(want, "unknown") {
+				t.Errorf("%s: suppressed %v", name, gone)
+			}
+			if n := o.h.Number("SELECT count(*) FROM messages WHERE direction = 'in'") - before; n != 1 { // the forged one
+				t.Errorf("%s: %d messages", name, n)
+			}
+		}
+	})
+}
+
 var reports int
 
 // report is a delivery report about one of our mails.

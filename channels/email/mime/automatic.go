@@ -16,6 +16,7 @@ type signs struct {
 	list, leave, sender                         bool // of a list, with a way to leave it, of a sender of many
 	replied, failed, nullPath                   bool
 	report                                      bool
+	recipients                                  string // who a server says was not reached
 }
 
 func signsOf(h textproto.Header) signs {
@@ -23,10 +24,10 @@ func signsOf(h textproto.Header) signs {
 	lower := func(name string) string { return strings.ToLower(strings.TrimSpace(h.Get(name))) }
 	s := signs{
 		precedence: lower("Precedence"), suppress: lower("X-Auto-Response-Suppress"),
-		list:     h.Has("List-Id"),
-		leave:    h.Has("List-Unsubscribe"),
-		sender:   h.Has("List-Unsubscribe-Post") || h.Has("Feedback-Id"),
-		failed:   h.Has("X-Failed-Recipients"),
+		list:   h.Has("List-Id"),
+		leave:  h.Has("List-Unsubscribe"),
+		sender: h.Has("List-Unsubscribe-Post") || h.Has("Feedback-Id"),
+		failed: h.Has("X-Failed-Recipients"), recipients: h.Get("X-Failed-Recipients"),
 		nullPath: lower("Return-Path") == "<>",
 		report:   kind.name == "multipart/report", reportType: strings.ToLower(kind.params["report-type"]),
 	}
@@ -90,10 +91,14 @@ func (p *parser) report() {
 			return
 		}
 	}
-	if len(p.delivery) == 0 && !p.signs.failed && !(p.signs.nullPath && p.original != nil) {
+	told := p.told()
+	if len(p.delivery) == 0 && told == nil && !(p.signs.nullPath && p.original != nil) {
 		return
 	}
 	r := &Report{}
+	if told != nil && len(p.delivery) == 0 {
+		r = told
+	}
 	for _, h := range p.delivery {
 		recipient := h.Get("Final-Recipient")
 		if recipient == "" {

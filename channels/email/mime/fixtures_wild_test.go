@@ -41,3 +41,15 @@ func passedOnMails() []fixture {
 		{"suppress-of-a-ticket", mail("X-Auto-Response-Suppress: All\nIn-Reply-To: <fw.9@tea.example>\nReferences: <fw.9@tea.example>\nSubject: Re: [#7] Question\n", "\nWe have looked at it.\n")},
 	}
 }
+
+// toldMails are bounces that say what happened in words only.
+func toldMails() []fixture {
+	const returned = "Return-path: <help@tea.example>\nReceived: from tea.example by mx.example.com\nFrom: help@tea.example\nTo: nobody@example.com\nMessage-Id: <fw.9@tea.example>\nSubject: order 5.1.1\n\nHello\n"
+	const exim = "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  nobody@example.com\n    host mx.example.com [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<nobody@example.com>:\n    550 5.7.1 blocked\n\n------ This is a copy of the message, including all the headers. ------\n\n"
+	return []fixture{
+		{"bounce-exim", mail("Return-Path: <>\nFrom: Mail Delivery System <Mailer-Daemon@mx.example.com>\nX-Failed-Recipients: nobody@example.com\nAuto-Submitted: auto-replied\nSubject: Mail delivery failed: returning message to sender\n", "\n"+exim+returned)},
+		{"bounce-exim-delay", mail("Return-Path: <>\nFrom: Mail Delivery System <Mailer-Daemon@mx.example.com>\nAuto-Submitted: auto-replied\nSubject: Warning: message 1abcde-000001-Aa delayed 24 hours\n", "\nA message that you sent has not yet been delivered to one or more of its recipients.\n\nMessage-ID: <fw.9@tea.example>\n")},
+		{"bounce-qmail", mail("Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.com\nSubject: failure notice\n", "\nHi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<nobody@example.com>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n--- Below this line is a copy of the message.\n\n"+returned)},
+		{"bounce-exchange", mail("Return-Path: <>\nFrom: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com>\nIn-Reply-To: <fw.9@tea.example>\nReferences: <fw.7@tea.example> <fw.9@tea.example>\nSubject: Undeliverable: Re: order\n", "Content-Type: text/html; charset=utf-8\n\n<p>Your message to nobody@example.com couldn't be delivered.</p><p>Remote Server returned '550 5.1.10 RESOLVER.ADR.RecipientNotFound'</p>\n")},
+	}
+}

@@ -69,6 +69,9 @@ type Report struct {
 	Diagnostic string `json:"diagnostic,omitempty"`
 	// MessageID is that of the returned mail.
 	MessageID string `json:"message_id,omitempty"`
+	// Copied are the message ids in what the text of the report repeats of the
+	// returned mail; not all servers enclose it.
+	Copied []string `json:"copied,omitempty"`
 }
 
 // Defects of a mail that was read in part.

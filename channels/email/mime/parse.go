@@ -177,6 +177,6 @@ func (p *parser) finish(whole content) {
 		m.Quoted = strings.Trim(more+"\n\n"+text.Clean(quoted), "\n")
 	}
 	m.Digest = digest(m, whole)
-	p.report()
 	m.Automatic = p.automatic()
+	p.report()
 }
