@@ -51,17 +51,17 @@ const Installation = "installation"
 
 // Customer is the record of one person, at every stage.
 type Customer struct {
-	ID         ids.ID         `json:"id"`
-	Name       *string        `json:"name"`
-	Label      string         `json:"label" doc:"What to show: the name, or a short code; never empty"`
-	Locale     *string        `json:"locale"`
-	Timezone   *string        `json:"timezone" doc:"IANA name"`
-	Attributes map[string]any `json:"attributes"`
-	Tags       []string       `json:"tags"`
-	Stage      *AtStage       `json:"stage" doc:"null: in no stage"`
-	LastSeenAt *time.Time     `json:"last_seen_at"`
-	CreatedAt  time.Time      `json:"created_at"`
-	Online     bool           `json:"online" doc:"A hint: a socket of this customer is open"`
+	ID         ids.ID     `json:"id"`
+	Name       *string    `json:"name"`
+	Label      string     `json:"label" doc:"What to show: the name, or a short code; never empty"`
+	Locale     *string    `json:"locale"`
+	Timezone   *string    `json:"timezone" doc:"IANA name"`
+	Attributes Attributes `json:"attributes"`
+	Tags       []string   `json:"tags"`
+	Stage      *AtStage   `json:"stage" doc:"null: in no stage"`
+	LastSeenAt *time.Time `json:"last_seen_at"`
+	CreatedAt  time.Time  `json:"created_at"`
+	Online     bool       `json:"online" doc:"A hint: a socket of this customer is open"`
 }
 
 // Ref is how other records show a customer.
@@ -212,7 +212,7 @@ func scan(r store.Row) (*Customer, error) {
 		t := clock.FromMillis(seen)
 		c.LastSeenAt = &t
 	}
-	c.Attributes = map[string]any{}
+	c.Attributes = Attributes{}
 	return &c, json.Unmarshal(attributes, &c.Attributes)
 }
 

@@ -274,10 +274,7 @@ func (t Traits) fill(to map[string]any) (changed bool, err error) {
 	}
 	size := len(had)
 	for _, k := range slices.Sorted(maps.Keys(extra)) {
-		v := extra[k]
-		if s, ok := v.(string); ok {
-			v = text.Clean(s)
-		}
+		v := cleanValue(extra[k])
 		entry, err := json.Marshal(map[string]any{k: v})
 		if err != nil {
 			return changed, err

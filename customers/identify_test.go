@@ -1,6 +1,7 @@
 package customers_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -171,7 +172,10 @@ func TestTraitsAreHeldToTheRules(t *testing.T) {
 			attributes  map[string]any
 			code, field string
 		}{
-			{map[string]any{"a": []any{1}}, "attribute_value_invalid", "identity.attributes.a"},
+			{map[string]any{"a": []any{true, []any{}}}, "attribute_value_invalid", "identity.attributes.a[1]"},
+			{map[string]any{"a": []any{nil}}, "attribute_value_invalid", "identity.attributes.a[0]"},
+			{map[string]any{"a": slices.Repeat([]any{"x"}, 101)}, "too_many", "identity.attributes.a"},
+			{map[string]any{"a": json.Number("1" + strings.Repeat("0", 100))}, "attribute_value_invalid", "identity.attributes.a"},
 			{map[string]any{"a": map[string]any{}}, "attribute_value_invalid", "identity.attributes.a"},
 			{map[string]any{"a": strings.Repeat("好", 1001)}, "too_long", "identity.attributes.a"},
 			{map[string]any{"": 1.0}, "attribute_name_invalid", "identity.attributes"},

@@ -27,10 +27,10 @@ var (
 // fields are a record's own ones: absent ones are blank and can be filled; ""
 // and nil values have been cleared by somebody and stay so.
 type fields struct {
-	Name       *string        `json:"name,omitempty"`
-	Locale     *string        `json:"locale,omitempty"`
-	Timezone   *string        `json:"timezone,omitempty"`
-	Attributes map[string]any `json:"attributes,omitempty"`
+	Name       *string    `json:"name,omitempty"`
+	Locale     *string    `json:"locale,omitempty"`
+	Timezone   *string    `json:"timezone,omitempty"`
+	Attributes Attributes `json:"attributes,omitempty"`
 	// Seen is when the record was seen last before it was merged.
 	Seen int64 `json:"seen,omitempty"`
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,11 +23,6 @@ type Patch struct {
 	Timezone   *string
 	Attributes map[string]any
 }
-
-const (
-	maxAttributeName = 64
-	maxAttributeText = 1000
-)
 
 // Update applies a patch as a whole or not at all; for a merged record, to the
 // survivor.
@@ -111,26 +105,6 @@ func (p Patch) check() error {
 	return fault.AtFields(append(bad, checkAttributes("attributes", p.Attributes)...)...)
 }
 
-// checkAttributes names every attribute at fault below field, in their order.
-func checkAttributes(field string, attributes map[string]any) (bad []fault.Field) {
-	for _, k := range slices.Sorted(maps.Keys(attributes)) {
-		if text.CleanLine(k) != k || k == "" || text.Length(k) > maxAttributeName {
-			bad = append(bad, fault.Field{Field: field, Code: "attribute_name_invalid", Params: fault.Params{"name": text.Preview(k, maxAttributeName)}})
-			continue
-		}
-		switch v := attributes[k].(type) {
-		case nil, bool, float64:
-		case string:
-			if text.Length(v) > maxAttributeText {
-				bad = append(bad, fault.Field{Field: field + "." + k, Code: "too_long", Params: fault.Params{"max": maxAttributeText}})
-			}
-		default:
-			bad = append(bad, fault.Field{Field: field + "." + k, Code: "attribute_value_invalid"})
-		}
-	}
-	return bad
-}
-
 func (p Patch) apply(c *Customer) {
 	set := func(to **string, from *string) {
 		if from != nil {
@@ -147,10 +121,7 @@ func (p Patch) apply(c *Customer) {
 			delete(c.Attributes, k)
 			continue
 		}
-		if s, ok := v.(string); ok {
-			v = text.Clean(s)
-		}
-		c.Attributes[k] = v
+		c.Attributes[k] = cleanValue(v)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestPatchRefuses(t *testing.T) {
 			{customers.Patch{Timezone: ptr("../etc/passwd")}, "unknown_timezone", "timezone"},
 			{customers.Patch{Attributes: map[string]any{"": 1.0}}, "attribute_name_invalid", "attributes"},
 			{customers.Patch{Attributes: map[string]any{strings.Repeat("k", 65): 1.0}}, "attribute_name_invalid", "attributes"},
-			{customers.Patch{Attributes: map[string]any{"a": []any{}}}, "attribute_value_invalid", "attributes.a"},
+			{customers.Patch{Attributes: map[string]any{"a": []any{map[string]any{}}}}, "attribute_value_invalid", "attributes.a[0]"},
 			{customers.Patch{Attributes: map[string]any{"a": strings.Repeat("好", 1001)}}, "too_long", "attributes.a"},
 			{customers.Patch{Attributes: many}, "too_many", "attributes"},
 			{customers.Patch{Attributes: big}, "too_long", "attributes"},

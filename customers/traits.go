@@ -19,17 +19,25 @@ type told struct {
 	name, email, locale, zone string
 	// attributes by name; nil takes one away.
 	attributes map[string]any
+	// anew are the traits that replace all that was told under their names.
+	anew []string
 	// left are those that cannot be kept.
 	left []fault.Field
 }
 
 const traitDepth = 3
 
-// readTraits sorts traits. Objects become attributes with dotted names, lists of
-// scalars one text.
+// readTraits sorts traits. Objects become attributes with dotted names.
 func readTraits(traits map[string]any) told {
 	t := told{attributes: map[string]any{}}
-	t.take("", traits, 1)
+	for _, k := range slices.Sorted(maps.Keys(traits)) {
+		kept, left := len(t.attributes), len(t.left)
+		t.take("", map[string]any{k: traits[k]}, 1)
+		// What cannot be kept at all leaves what is known.
+		if len(t.attributes) > kept || len(t.left) == left {
+			t.anew = append(t.anew, k)
+		}
+	}
 	line := func(k string) string {
 		s, _ := t.attributes[k].(string)
 		return text.CleanLine(s)
@@ -67,39 +75,12 @@ func (t *told) take(prefix string, traits map[string]any, depth int) {
 			t.take(name+".", below, depth+1)
 			continue
 		}
-		if list, ok := v.([]any); ok {
-			v = listText(list)
-		}
-		if n, ok := v.(json.Number); ok {
-			if f, err := n.Float64(); err == nil {
-				v = f
-			}
-		}
 		if bad := checkAttributes("traits", map[string]any{name: v}); len(bad) > 0 {
 			t.left = append(t.left, bad...)
 			continue
 		}
 		t.attributes[name] = v
 	}
-}
-
-// listText is a list of scalars as one text; what holds anything else stays what
-// it is, and no attribute can be that.
-func listText(list []any) any {
-	words := make([]string, len(list))
-	for i, v := range list {
-		switch v := v.(type) {
-		case string:
-			words[i] = text.CleanLine(v)
-		case json.Number:
-			words[i] = v.String()
-		case bool:
-			words[i] = map[bool]string{true: "true", false: "false"}[v]
-		default:
-			return list
-		}
-	}
-	return strings.Join(words, ", ")
 }
 
 // takeTraitsTx writes traits into a locked person's profile: what is told now
@@ -139,14 +120,15 @@ func (t *told) patch(c *Customer) Patch {
 	}
 	p := Patch{Name: differs(c.Name, t.name), Locale: differs(c.Locale, t.locale), Timezone: differs(c.Timezone, t.zone), Attributes: map[string]any{}}
 	after := maps.Clone(c.Attributes)
+	for _, k := range t.outdated(c) {
+		delete(after, k)
+		p.Attributes[k] = nil
+	}
 	for _, k := range slices.Sorted(maps.Keys(t.attributes)) {
-		v := t.attributes[k]
-		if s, ok := v.(string); ok {
-			v = text.Clean(s)
-		}
+		v := cleanValue(t.attributes[k])
 		had, there := c.Attributes[k]
 		switch {
-		case v == nil && !there, there && had == v:
+		case v == nil && !there, there && sameValue(had, v):
 			continue
 		case v == nil:
 			delete(after, k)
@@ -164,6 +146,24 @@ func (t *told) patch(c *Customer) Patch {
 	}
 	return p
 }
+
+// outdated are the attributes that came of traits which are told anew and no
+// longer have them: an object that has lost a member, or is none any more.
+func (t *told) outdated(c *Customer) (out []string) {
+	for _, k := range slices.Sorted(maps.Keys(c.Attributes)) {
+		_, said := t.attributes[k]
+		if !said && slices.ContainsFunc(t.anew, func(trait string) bool {
+			below, ok := strings.CutPrefix(k, trait)
+			return ok && (strings.HasPrefix(below, ".") || below == "" && !slices.Contains(ownFields, k))
+		}) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// ownFields are the traits that are fields of a profile and not only attributes.
+var ownFields = []string{"name", "locale", "timezone", "email"}
 
 func (p Patch) empty() bool {
 	return p.Name == nil && p.Locale == nil && p.Timezone == nil && len(p.Attributes) == 0

@@ -10,7 +10,10 @@ import (
 	"github.com/fanward/fanward/internal/text"
 )
 
-const maxAttributeText = 1000
+const (
+	maxAttributeText = 1000
+	maxAttributeList = 100
+)
 
 func (c *checker) checkNode(n *Node) {
 	if text.Length(n.Name) > maxName {
@@ -185,9 +188,27 @@ func (c *checker) attribute(a *AttributeStep) {
 		} else {
 			c.template("attribute.value", v, false)
 		}
+	case []any:
+		if len(v) > maxAttributeList {
+			c.add("attribute.value", "too_many", fault.Params{"max": maxAttributeList})
+		} else if slices.ContainsFunc(v, func(item any) bool { return !attributeScalar(item) }) {
+			c.add("attribute.value", "attribute_value_invalid", nil)
+		}
 	default:
 		c.add("attribute.value", "attribute_value_invalid", nil)
 	}
+}
+
+// attributeScalar tells whether a value may stand in the list of an attribute; no
+// template is filled there.
+func attributeScalar(item any) bool {
+	switch v := item.(type) {
+	case bool, float64:
+		return true
+	case string:
+		return text.Length(v) <= maxAttributeText
+	}
+	return false
 }
 
 func (c *checker) tags(t *TagStep) {

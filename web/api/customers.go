@@ -11,10 +11,10 @@ import (
 )
 
 type customerPatch struct {
-	Name       clearable[string]   `json:"name,omitempty"`
-	Locale     clearable[string]   `json:"locale,omitempty" doc:"A language tag"`
-	Timezone   clearable[string]   `json:"timezone,omitempty" doc:"IANA name"`
-	Attributes opt[map[string]any] `json:"attributes,omitempty" doc:"Attributes named here change; null removes one"`
+	Name       clearable[string]         `json:"name,omitempty"`
+	Locale     clearable[string]         `json:"locale,omitempty" doc:"A language tag"`
+	Timezone   clearable[string]         `json:"timezone,omitempty" doc:"IANA name"`
+	Attributes opt[customers.Attributes] `json:"attributes,omitempty" doc:"Attributes named here change; null removes one"`
 }
 
 func (s *Server) addCustomers() {

@@ -171,12 +171,12 @@ func (s *Server) addVisitors() {
 }
 
 type claim struct {
-	UserID     string         `json:"user_id"`
-	Hash       string         `json:"hash" doc:"Hex HMAC-SHA256 of user_id under the account's identity secret"`
-	Name       string         `json:"name,omitempty"`
-	Email      string         `json:"email,omitempty"`
-	EmailHash  string         `json:"email_hash,omitempty" doc:"Proves email: hex HMAC-SHA256 of user_id, a line feed and email in lower case"`
-	Attributes map[string]any `json:"attributes,omitempty"`
+	UserID     string               `json:"user_id"`
+	Hash       string               `json:"hash" doc:"Hex HMAC-SHA256 of user_id under the account's identity secret"`
+	Name       string               `json:"name,omitempty"`
+	Email      string               `json:"email,omitempty"`
+	EmailHash  string               `json:"email_hash,omitempty" doc:"Proves email: hex HMAC-SHA256 of user_id, a line feed and email in lower case"`
+	Attributes customers.Attributes `json:"attributes,omitempty"`
 }
 
 type visitedPage struct {

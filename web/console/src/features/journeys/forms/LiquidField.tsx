@@ -1,5 +1,6 @@
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
+import type { ObservedName } from "@/api/behaviour";
 import { useAttributeNames, useEventNames } from "@/features/segments";
 import { Dropdown, Field, Input, TextArea, VariableIcon, type MenuProps } from "@/ui";
 
@@ -24,6 +25,9 @@ interface Props {
 /** How an attribute is named in Liquid. */
 const member = (of: string, name: string): string => (/^[A-Za-z_][\w-]*$/.test(name) ? `${of}.${name}` : `${of}["${name.replaceAll('"', "")}"]`);
 
+/** How something that was seen is written: a list with what stands between its entries. */
+const shown = (of: string, { name, types }: ObservedName): string => member(of, name) + (types.includes("list") ? ' | join: ", "' : "");
+
 function useVariables(event: string | undefined): NonNullable<MenuProps["items"]> {
   const { t } = useTranslation();
   const attributes = useAttributeNames().filter((a) => !a.name.startsWith("$"));
@@ -34,9 +38,9 @@ function useVariables(event: string | undefined): NonNullable<MenuProps["items"]
       key: "customer",
       type: "group",
       label: t("journeys.vars.customer"),
-      children: [item('customer.name | default: "…"', t("journeys.vars.name")), item("customer.stage", t("journeys.vars.stage")), item("customer.locale", t("journeys.vars.locale")), ...attributes.slice(0, 40).map((a) => item(member("customer.attributes", a.name), a.name))],
+      children: [item('customer.name | default: "…"', t("journeys.vars.name")), item("customer.stage", t("journeys.vars.stage")), item("customer.locale", t("journeys.vars.locale")), ...attributes.slice(0, 40).map((a) => item(shown("customer.attributes", a), a.name))],
     },
-    ...(event ? [{ key: "event", type: "group" as const, label: t("journeys.vars.event"), children: [item("event.name", t("journeys.vars.eventName")), ...properties.slice(0, 40).map((p) => item(member("event.properties", p.name), p.name))] }] : []),
+    ...(event ? [{ key: "event", type: "group" as const, label: t("journeys.vars.event"), children: [item("event.name", t("journeys.vars.eventName")), ...properties.slice(0, 40).map((p) => item(shown("event.properties", p), p.name))] }] : []),
     { key: "other", type: "group", label: t("journeys.vars.other"), children: [item("journey.name", t("journeys.vars.journey")), item('now | date: "%Y-%m-%d"', t("journeys.vars.now"))] },
   ];
 }
