@@ -335,6 +335,7 @@ export function createChat(origin: string, account: string, on: ChatHandlers) {
       if (!document.hidden) nudge();
     }),
     listenTo(window, 'online', nudge),
+    listenTo(window, 'offline', nudge),
     listenTo(window, 'popstate', reportPage),
     listenTo(window, 'hashchange', reportPage),
   ];

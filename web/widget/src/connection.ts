@@ -186,9 +186,12 @@ export function createConnection(on: ConnectionHandlers) {
       open();
     },
 
-    /** Something suggests the network is back or the visitor looks: try now, or prove that the socket lives. */
+    /**
+     * Something suggests the network is back or the visitor looks: try now, or prove that
+     * the socket lives. Where the browser says that there is no network nothing is waited for.
+     */
     nudge(): void {
-      if (state === 'online') ping();
+      if (state === 'online') navigator.onLine !== false ? ping() : lost(LOST);
       else if (state === 'waiting' && Date.now() >= holdUntil) open();
     },
   };

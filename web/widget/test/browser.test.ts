@@ -127,6 +127,17 @@ describe.skipIf(!existsSync(chrome))('in a browser', () => {
     expect(server.visitor.messages.map(({ body }) => body)).toEqual(['first', 'second', 'third']);
   });
 
+  it('says at once that there is no network, and that there is one again', async () => {
+    await page.getByTestId('launcher').click();
+    await page.locator('[data-testid=connection][data-state=online]').waitFor({ state: 'attached' });
+    server.blockSockets = true;
+    await context.setOffline(true);
+    await page.locator('[data-testid=connection][data-state=offline]').waitFor({ state: 'attached', timeout: 3000 });
+    server.blockSockets = false;
+    await context.setOffline(false);
+    await page.locator('[data-testid=connection][data-state=online]').waitFor({ state: 'attached' });
+  });
+
   it('falls back to requests when sockets are blocked', async () => {
     server.blockSockets = true;
     await page.getByTestId('launcher').click();

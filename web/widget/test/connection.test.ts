@@ -124,6 +124,20 @@ describe('connection', () => {
     }
   });
 
+  it('waits as soon as the browser says that there is no network, and comes back by itself', () => {
+    const network = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+    connection.nudge();
+    expect(connection.state()).toBe('connecting');
+    FakeSocket.newest.greet();
+    connection.nudge();
+    expect(connection.state()).toBe('waiting');
+    network.mockRestore();
+    vi.advanceTimersByTime(500);
+    expect(tried()).toBe(2);
+    FakeSocket.newest.greet();
+    expect(connection.state()).toBe('online');
+  });
+
   it('keeps its position when the server only was too slow for it', () => {
     FakeSocket.newest.greet();
     FakeSocket.newest.end(4002);
