@@ -178,6 +178,18 @@ for (const { name, locale, width, scheme } of [
       await page.evaluate(() => document.querySelectorAll(".standing-stage small").forEach((e) => (e.textContent = "entered 25 minutes ago")));
       await noSidewaysScroll(page, path);
     }
+    // What needs a person stands apart from what was not understood.
+    await page.goto(`${hub.url}/deliveries`);
+    const apart = page.locator(".not-understood");
+    await expect(apart).toBeVisible();
+    expect((await apart.boundingBox())!.y - (await page.locator(".stack").evaluate((e) => e.getBoundingClientRect().bottom))).toBeGreaterThanOrEqual(24);
+    // An address that leads nowhere leaves the ways to everywhere else.
+    await page.goto(`${hub.url}/nowhere/at-all`);
+    await expect(page.getByTestId("nav-inbox")).toBeVisible();
+    await page.screenshot({ path: `${shots}/long-${name}-nowhere.png` });
+    const cut = await page.locator(".rail-word").evaluateAll((words) => words.filter((w) => w.scrollWidth > w.clientWidth).map((w) => w.textContent));
+    expect(cut, "the names below").toEqual([]);
+    await page.goto(`${hub.url}/inbox/${id}`);
     await longNotice(page, `${shots}/long-${name}-notice.png`);
     await context.close();
   });

@@ -89,6 +89,11 @@ export function number(value: number): string {
   return new Intl.NumberFormat(i18n.language).format(value);
 }
 
+/** A share of 1 as people write it, with a decimal at most. */
+export function share(value: number): string {
+  return new Intl.NumberFormat(i18n.language, { style: "percent", maximumFractionDigits: 1 }).format(value);
+}
+
 /** A language's name in the reader's language; a tag nobody knows stays as it is. */
 export function languageName(tag: string): string {
   try {

@@ -70,6 +70,8 @@ const app = createRoute({
   errorComponent: CrashPage,
 });
 
+const nowhere = createRoute({ getParentRoute: () => app, path: "$", component: NotFoundPage });
+
 const home = createRoute({
   getParentRoute: () => app,
   path: "/",
@@ -268,6 +270,7 @@ const tree = root.addChildren([
   welcome,
   app.addChildren([
     home,
+    nowhere,
     inbox.addChildren([conversation]),
     tasks,
     journeys,

@@ -6,7 +6,7 @@ export { AutoComplete, Badge, Checkbox, Drawer, Dropdown, Input, InputNumber, Mo
 export type { MenuProps, InputRef } from "antd";
 export { Button } from "antd";
 export { toast, toastError } from "./toast";
-export { useNarrow, usePhone, useTight, useWide } from "./theme";
+export { ReadOnly, useNarrow, usePhone, useTight, useWide } from "./theme";
 export * from "./icons";
 export * from "./avatar";
 export * from "./radio";

@@ -59,6 +59,11 @@ const palette = {
   dark: { colorPrimary: "#4fb3a5", colorError: "#ffa79d", colorSuccess: "#63c592", colorWarning: "#f0c265", colorText: "#e6eaea", colorTextSecondary: "#aab4b4", colorTextPlaceholder: "#8d9898", colorBgBase: "#171a1a", colorBorder: "#3b4343", colorBorderSecondary: "#2a3030", colorBgContainer: "#171a1a", colorBgElevated: "#1f2424", colorTextLightSolid: "#06201d" },
 };
 
+/** Everything in it looks as it is: not for this reader to change. */
+export function ReadOnly({ when, children }: { when: boolean; children: ReactNode }) {
+  return <ConfigProvider componentDisabled={when}>{children}</ConfigProvider>;
+}
+
 interface Props {
   theme: ThemeChoice;
   locale: Locale;

@@ -5,7 +5,7 @@ import { api } from "@/api/calls";
 import type { Customer, CustomerPatch } from "@/api/types";
 import { fieldProblems } from "@/i18n/problem";
 import { useRealtime } from "@/realtime/provider";
-import { Button, DeleteIcon, Field, FormProblem, IconButton, Input, PlusIcon, Section, Select, toast } from "@/ui";
+import { Button, DeleteIcon, Field, FormProblem, IconButton, Input, PlusIcon, ReadOnly, Section, Select, toast } from "@/ui";
 import { SaveBar } from "@/ui/save-bar";
 import { attributeText, changedAttributes } from "./attributes";
 
@@ -122,26 +122,28 @@ export function CustomerForm({ customer, readOnly }: { customer: Customer; readO
       }}
     >
       <fieldset disabled={readOnly} style={{ border: 0, margin: 0, padding: 0, minWidth: 0 }}>
-        <FormProblem error={save.error} />
-        <Section title={t("customers.details")}>
-          <Field label={t("panel.name")} error={problems.name}>
-            {(ids) => <Input {...ids} data-testid="customer-name" maxLength={200} value={values.name} onChange={(e) => setValues({ ...values, name: e.target.value })} />}
-          </Field>
-          <Field label={t("panel.locale")} error={problems.locale}>
-            {({ id }) => (
-              <Select id={id} disabled={readOnly} value={values.locale} onChange={(locale) => setValues({ ...values, locale })} options={[{ value: "", label: t("customers.unsetLocale") }, ...locales.map((value) => ({ value, label: value === "en" || value === "zh-CN" ? t(`locale.${value}`) : value }))]} />
-            )}
-          </Field>
-          <Field label={t("panel.timezone")} help={t("customers.timezoneHelp")} error={problems.timezone}>
-            {(ids) => <Input {...ids} value={values.timezone} onChange={(e) => setValues({ ...values, timezone: e.target.value })} />}
-          </Field>
-        </Section>
-        <Section title={t("customers.attributes")}>
-          <AttributeRows rows={values.rows} onChange={(rows) => setValues({ ...values, rows })} />
-          <div className={duplicate ? "ui-error" : "muted"} style={duplicate ? { color: "var(--danger)" } : { fontSize: 13 }} role={duplicate ? "alert" : undefined}>
-            {duplicate ? t("customers.duplicateAttribute", { name: duplicate }) : t("customers.jsonHelp")}
-          </div>
-        </Section>
+        <ReadOnly when={readOnly}>
+          <FormProblem error={save.error} />
+          <Section title={t("customers.details")}>
+            <Field label={t("panel.name")} error={problems.name}>
+              {(ids) => <Input {...ids} data-testid="customer-name" maxLength={200} value={values.name} onChange={(e) => setValues({ ...values, name: e.target.value })} />}
+            </Field>
+            <Field label={t("panel.locale")} error={problems.locale}>
+              {({ id }) => (
+                <Select id={id} value={values.locale} onChange={(locale) => setValues({ ...values, locale })} options={[{ value: "", label: t("customers.unsetLocale") }, ...locales.map((value) => ({ value, label: value === "en" || value === "zh-CN" ? t(`locale.${value}`) : value }))]} />
+              )}
+            </Field>
+            <Field label={t("panel.timezone")} help={t("customers.timezoneHelp")} error={problems.timezone}>
+              {(ids) => <Input {...ids} value={values.timezone} onChange={(e) => setValues({ ...values, timezone: e.target.value })} />}
+            </Field>
+          </Section>
+          <Section title={t("customers.attributes")}>
+            <AttributeRows rows={values.rows} onChange={(rows) => setValues({ ...values, rows })} />
+            <div className={duplicate ? "ui-error" : "muted"} style={duplicate ? { color: "var(--danger)" } : { fontSize: 13 }} role={duplicate ? "alert" : undefined}>
+              {duplicate ? t("customers.duplicateAttribute", { name: duplicate }) : t("customers.jsonHelp")}
+            </div>
+          </Section>
+        </ReadOnly>
       </fieldset>
       <SaveBar dirty={dirty} busy={save.isPending} onSave={submit} onDiscard={discard} />
     </form>

@@ -141,9 +141,11 @@ export function DeliveriesPage({ state }: { state: TroubleState }) {
         <Troubles state={state} />
       </div>
       {mayAccounts && (
-        <Section title={t("notUnderstood.title")}>
-          <NotUnderstood />
-        </Section>
+        <div className="not-understood">
+          <Section title={t("notUnderstood.title")}>
+            <NotUnderstood />
+          </Section>
+        </div>
       )}
     </Page>
   );

@@ -16,11 +16,11 @@ analytics.track("Product Viewed", { sku: "T-9", price: 128 });`;
 
 const analytics = new Analytics({ writeKey: "${key}", host: "${origin}" });
 analytics.identify({ userId: "user-1", traits: { name: "Ming", city: "上海" } });
-analytics.track({ userId: "user-1", event: "Order Completed", properties: { amount: 128 } });`,
+analytics.track({ userId: "user-1", event: "Order Completed", properties: { total: 128 } });`,
     "rudder-sdk-node": `import RudderAnalytics from "@rudderstack/rudder-sdk-node";
 
 const analytics = new RudderAnalytics("${key}", { dataPlaneUrl: "${origin}" });
-analytics.track({ userId: "user-1", event: "Order Completed", properties: { amount: 128 } });`,
+analytics.track({ userId: "user-1", event: "Order Completed", properties: { total: 128 } });`,
     "analytics-go": `client, err := analytics.NewWithConfig("${key}", analytics.Config{Endpoint: "${origin}"})
 if err != nil {
 	return err
@@ -29,10 +29,10 @@ defer client.Close()
 return client.Enqueue(analytics.Track{
 	UserId:     "user-1",
 	Event:      "Order Completed",
-	Properties: analytics.NewProperties().Set("amount", 128),
+	Properties: analytics.NewProperties().Set("total", 128),
 })`,
     curl: `curl -u "${key}:" ${origin}/v1/track \\
   -H "Content-Type: application/json" \\
-  -d '{"userId":"user-1","event":"Order Completed","properties":{"amount":128}}'`,
+  -d '{"userId":"user-1","event":"Order Completed","properties":{"total":128}}'`,
   };
 }

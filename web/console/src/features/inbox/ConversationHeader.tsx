@@ -52,7 +52,8 @@ function useSubtitle(conversation: Conversation): string {
   const account = useAccounts().find((a) => a.id === conversation.account_id)?.name;
   const assignee = useTeammates().find((m) => m.id === conversation.assignee_id)?.name;
   const team = useTeams().find((x) => x.id === conversation.team_id)?.name;
-  return [`#${conversation.number}`, conversation.subject, account, assignee ?? t("inbox.unassigned"), team].filter(Boolean).join(" · ");
+  // Who has it comes before what may be cut.
+  return [`#${conversation.number}`, assignee ?? t("inbox.unassigned"), team, conversation.subject, account].filter(Boolean).join(" · ");
 }
 
 function StatusTag({ conversation }: { conversation: Conversation }) {

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { share } from "@/i18n/format";
 import { describe } from "@/i18n/problem";
 import { CloseIcon, IconButton, ReloadIcon } from "@/ui";
 import { mayRetry, removeUpload, retryUpload, type Upload } from "./uploads";
@@ -19,7 +20,7 @@ export function UploadList({ list, uploads }: { list: string; uploads: Upload[] 
               <IconButton size="small" label={t("composer.retryUpload", { name })} icon={<ReloadIcon />} onClick={() => retryUpload(list, upload)} />
             )}
             <IconButton size="small" label={t("composer.remove", { name })} icon={<CloseIcon />} onClick={() => removeUpload(list, upload)} />
-            {!upload.attachment && !upload.error && <progress max={100} value={percent} aria-label={t("composer.uploading", { name, percent })} />}
+            {!upload.attachment && !upload.error && <progress max={100} value={percent} aria-label={t("composer.uploading", { name, percent: share(upload.share) })} />}
           </li>
         );
       })}

@@ -2,7 +2,7 @@ import { Background, BackgroundVariant, MiniMap, ReactFlow, ReactFlowProvider, u
 import "@xyflow/react/dist/base.css";
 import { useEffect, useMemo, useRef, useState, type FocusEvent, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { number } from "@/i18n/format";
+import { share } from "@/i18n/format";
 import { FitIcon, IconButton, ZoomInIcon, ZoomOutIcon } from "@/ui";
 import { useEditor } from "./context";
 import { nodeOf } from "./graph";
@@ -42,7 +42,7 @@ function Zoom() {
   return (
     <div className="flow-zoom" role="group" aria-label={t("journeys.zoom")}>
       <IconButton size="small" placement="top" label={t("journeys.zoomOut")} icon={<ZoomOutIcon />} onClick={() => void zoomOut()} />
-      <span className="num">{number(Math.round(zoom * 100))} %</span>
+      <span className="num">{share(Math.round(zoom * 100) / 100)}</span>
       <IconButton size="small" placement="top" label={t("journeys.zoomIn")} icon={<ZoomInIcon />} onClick={() => void zoomIn()} />
       <IconButton size="small" placement="top" label={t("journeys.fit")} icon={<FitIcon />} onClick={() => void fitView(FIT)} />
     </div>

@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Journey, NodeCount } from "@/api/journeys";
-import { number } from "@/i18n/format";
+import { number, share } from "@/i18n/format";
 import { EmptyState, HistoryIcon } from "@/ui";
 import { inOrder } from "./graph";
 import { outcomeName } from "./numbers";
@@ -29,14 +29,14 @@ export function JourneyOverview({ journey, counts, names, onPeople }: { journey:
       </EmptyState>
     );
   }
-  const share = journey.entered > 0 ? `${number(Math.round((journey.goals / journey.entered) * 1000) / 10)} %` : "";
+  const reached = journey.entered > 0 ? share(journey.goals / journey.entered) : "";
   return (
     <div className="flow-page stack" data-testid="journey-overview">
       <dl className="flow-figures">
         <Figure label={t("journeys.entered")} value={number(journey.entered)} />
         <Figure label={t("journeys.active")} value={number(journey.active)} />
         <Figure label={t("journeys.completed")} value={number(journey.completed)} />
-        {graph.goal && <Figure label={t("journeys.goals")} value={number(journey.goals)} note={share} />}
+        {graph.goal && <Figure label={t("journeys.goals")} value={number(journey.goals)} note={reached} />}
       </dl>
       {graph.goal && <p className="flow-help">{goalLine(graph.goal)}</p>}
       <div className="flow-scroll">

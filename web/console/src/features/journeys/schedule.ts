@@ -50,11 +50,22 @@ export function writeSchedule(schedule: Schedule): string {
   return `${at} * * ${days}`;
 }
 
+/** A day of every year, which has words but no form of its own. */
+function yearlyText(cron: string): string | null {
+  const [, minute, hour, day, month] = /^(\d{1,2}) (\d{1,2}) (\d{1,2}) (\d{1,2}) \*$/.exec(cron.trim().replace(/\s+/g, " "))?.map(Number) ?? [];
+  if (minute === undefined || hour === undefined || day === undefined || month === undefined || minute > 59 || hour > 23 || month < 1 || month > 12) return null;
+  // 2024 had every day that a year can have.
+  const date = new Date(Date.UTC(2024, month - 1, day));
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null;
+  const words = new Intl.DateTimeFormat(i18n.language, { month: "long", day: "numeric", timeZone: "UTC" }).format(date);
+  return i18n.t("journeys.say.yearly", { date: words, time: `${two(hour)}:${two(minute)}` });
+}
+
 /** A schedule in words. */
 export function scheduleText(cron: string): string {
   const schedule = parseSchedule(cron);
   if (schedule.kind === "monthly") return i18n.t("journeys.say.monthly", { time: schedule.time, day: schedule.day });
-  if (schedule.kind === "cron") return i18n.t("journeys.say.cron", { cron: cron || "…" });
+  if (schedule.kind === "cron") return yearlyText(cron) ?? i18n.t("journeys.say.cron", { cron: cron || "…" });
   return schedule.weekdays.length === 0 || schedule.weekdays.length === 7
     ? i18n.t("journeys.say.daily", { time: schedule.time })
     : i18n.t("journeys.say.weekly", { time: schedule.time, days: schedule.weekdays.map(weekdayName).join(i18n.t("rule.comma")) });

@@ -3,7 +3,7 @@ import { channelName } from "@/features/channels/channels";
 import { eventName } from "@/features/customers/events";
 import { durationText, ruleText, type Names as RuleNames } from "@/features/segments/rules/words";
 import { i18n } from "@/i18n";
-import { number } from "@/i18n/format";
+import { share } from "@/i18n/format";
 import { sentenceFor } from "@/i18n/problem";
 import { scheduleText, weekdayName } from "./schedule";
 
@@ -67,7 +67,7 @@ export function lineOf(node: FlowNode, names: Names): string {
     case "branch":
       return list((node.ways ?? []).map((_, i) => wayName(node, String(i), names)));
     case "split":
-      return (node.ways ?? []).map((w) => `${number(w.percent ?? 0)} %${w.holdout ? ` ${t("journeys.holdout")}` : ""}`).join(" · ");
+      return (node.ways ?? []).map((w) => `${share((w.percent ?? 0) / 100)}${w.holdout ? ` ${t("journeys.holdout")}` : ""}`).join(" · ");
     case "attribute":
       return node.attribute?.value === null ? t("journeys.say.unset", { name: node.attribute.name || "…" }) : t("journeys.say.set", { name: node.attribute?.name || "…", value: String(node.attribute?.value ?? "") || "…" });
     case "tag":
@@ -91,7 +91,7 @@ export function wayName(node: FlowNode, port: string, names: Names): string {
   if (port === "next") return node.kind === "wait" ? t(node.wait?.reply ? "journeys.way.replied" : "journeys.way.happened") : node.kind === "message" ? t("journeys.way.sent") : "";
   const way = node.ways?.[Number(port)];
   if (!way) return "";
-  if (node.kind === "split") return [`${number(way.percent ?? 0)} %`, way.name || (way.holdout ? t("journeys.holdout") : "")].filter(Boolean).join(" · ");
+  if (node.kind === "split") return [share((way.percent ?? 0) / 100), way.name || (way.holdout ? t("journeys.holdout") : "")].filter(Boolean).join(" · ");
   return way.name || (way.rule ? ruleText(way.rule, names) : "…");
 }
 

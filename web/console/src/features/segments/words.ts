@@ -1,14 +1,13 @@
 import type { SegmentUser } from "@/api/segments";
 import { i18n } from "@/i18n";
-import { number } from "@/i18n/format";
+import { share } from "@/i18n/format";
 
-/** A share of people in words; small ones keep a decimal, and some are never "0 %". */
+/** A share of people in words; small ones keep a decimal, and some are never "0%". */
 export function percent(part: number, whole: number): string {
   if (whole <= 0) return "–";
-  const share = (part / whole) * 100;
-  const shown = share > 0 && share < 0.1 ? 0.1 : share < 10 ? Math.round(share * 10) / 10 : Math.round(share);
-  const text = i18n.t("segments.percent", { value: number(shown) });
-  return share > 0 && share < 0.1 ? `< ${text}` : text;
+  const of = part / whole;
+  if (of > 0 && of < 0.001) return `< ${share(0.001)}`;
+  return share(of < 0.1 ? of : Math.round(of * 100) / 100);
 }
 
 /** Who needs a segment: "Journey “Invite”, stage “Member”". */

@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Way } from "@/api/journeys";
-import { number } from "@/i18n/format";
+import { share } from "@/i18n/format";
 import { Button, Checkbox, DeleteIcon, DownIcon, Field, IconButton, Input, InputNumber, PlusIcon, UpIcon } from "@/ui";
 import { addWay } from "../graph";
 import { RuleField } from "./fields";
@@ -94,7 +94,7 @@ export function SplitForm(props: FormProps) {
         ))}
       </ul>
       <p className={problems.ways ? "ui-error" : "flow-help"} role={problems.ways ? "alert" : undefined}>
-        {problems.ways ?? t("journeys.shareSum", { sum: number(Math.round(sum * 100) / 100) })}
+        {problems.ways ?? t("journeys.shareSum", { sum: share(sum / 100) })}
       </p>
       {!readOnly && (
         <span className="flow-row">
