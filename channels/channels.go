@@ -229,6 +229,9 @@ type SendError struct {
 	Outcome Outcome
 	// Code is a fault code; its sentence tells the agent what happened.
 	Code string
+	// Detail is what the provider itself said, "" where it said nothing: one line
+	// for teammates to read, in whatever language.
+	Detail string
 	// RetryAfter overrides the outbox's back-off; 0 = not said.
 	RetryAfter time.Duration
 	// Suppress says that this identity must not be written to any more, whatever

@@ -61,5 +61,7 @@ type Enqueued struct {
 	State        DeliveryState
 	Attempt      int64
 	ErrorCode    string
-	UpdatedAt    time.Time
+	// ErrorDetail is what the provider said about it, if anything.
+	ErrorDetail string
+	UpdatedAt   time.Time
 }

@@ -57,7 +57,9 @@ type OutreachChanged struct {
 	State              DeliveryState
 	// Code says why it failed, or why it waits.
 	Code string
-	At   time.Time
+	// Detail is what the provider said about it, if anything.
+	Detail string
+	At     time.Time
 }
 
 // Answered is the outreach that a person's message answers.

@@ -149,11 +149,13 @@ type Attachment struct {
 
 // Delivery is the fate of an outbound message.
 type Delivery struct {
-	ID        ids.ID    `json:"id"`
-	State     string    `json:"state" enum:"queued,claimed,sending,sent,delivered,read,failed,unknown,cancelled"`
-	Attempt   int64     `json:"attempt"`
-	ErrorCode *string   `json:"error_code"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID        ids.ID  `json:"id"`
+	State     string  `json:"state" enum:"queued,claimed,sending,sent,delivered,read,failed,unknown,cancelled"`
+	Attempt   int64   `json:"attempt"`
+	ErrorCode *string `json:"error_code"`
+	// ErrorDetail is in the provider's words.
+	ErrorDetail *string   `json:"error_detail" doc:"What the provider itself said, on one line; null when it said nothing"`
+	UpdatedAt   time.Time `json:"updated_at"`
 }
 
 // Links signs the addresses under which attachments are served.

@@ -213,5 +213,5 @@ func (b *Inbox) OutreachChangedTx(tx *store.Tx, o channels.OutreachChanged) erro
 		return err
 	}
 	return feed.Append(tx, feed.Change{At: o.At, Kind: "outreach", Audience: feed.Customers, Customer: o.Customer,
-		Payload: mustJSON(map[string]any{"customer_id": o.Customer, "delivery": Delivery{ID: o.Delivery, State: string(o.State), ErrorCode: optionalString(o.Code), UpdatedAt: o.At}})})
+		Payload: mustJSON(map[string]any{"customer_id": o.Customer, "delivery": Delivery{ID: o.Delivery, State: string(o.State), ErrorCode: optionalString(o.Code), ErrorDetail: optionalString(o.Detail), UpdatedAt: o.At}})})
 }

@@ -37,7 +37,7 @@ func (b *Inbox) Outreaches(ctx context.Context, p auth.Principal, f SummaryFilte
 		return nil, err
 	}
 	var s store.Builder
-	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.updated_at, x.channel, x.account_id, x.purpose, x.subject, x.body, x.source, x.held_until, x.answered_by, x.created_at, x.sent_at`)
+	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.error_detail, d.updated_at, x.channel, x.account_id, x.purpose, x.subject, x.body, x.source, x.held_until, x.answered_by, x.created_at, x.sent_at`)
 	outreachOf(&s, p, f)
 	if f.Before.ID != 0 {
 		s.Add("AND (x.created_at, x.delivery_id) < (?, ?)", clock.Millis(f.Before.At), f.Before.ID)
@@ -70,15 +70,15 @@ func outreachOf(s *store.Builder, p auth.Principal, f SummaryFilter) {
 
 func scanOutreach(r store.Row) (Outreach, error) {
 	var o Outreach
-	var code, body string
+	var code, detail, body string
 	var source []byte
 	var updated, held, created, sent int64
 	var answered ids.ID
-	err := r.Scan(&o.Delivery.ID, &o.Delivery.State, &o.Delivery.Attempt, &code, &updated, &o.Channel, &o.AccountID, &o.Purpose, &o.Subject, &body, &source, &held, &answered, &created, &sent)
+	err := r.Scan(&o.Delivery.ID, &o.Delivery.State, &o.Delivery.Attempt, &code, &detail, &updated, &o.Channel, &o.AccountID, &o.Purpose, &o.Subject, &body, &source, &held, &answered, &created, &sent)
 	if err != nil {
 		return o, err
 	}
-	o.Delivery.ErrorCode, o.Delivery.UpdatedAt = optionalString(code), clock.FromMillis(updated)
+	o.Delivery.ErrorCode, o.Delivery.ErrorDetail, o.Delivery.UpdatedAt = optionalString(code), optionalString(detail), clock.FromMillis(updated)
 	o.Preview, o.HeldUntil, o.Answered, o.At, o.SentAt = text.Preview(body, previewLength), optionalTime(held), answered != 0, clock.FromMillis(created), optionalTime(sent)
 	from, err := sourceOf(source)
 	o.Source = *taskSource(from)

@@ -89,7 +89,7 @@ SELECT m.id, m.conversation_id, m.seq, c.customer_id, m.identity_id FROM message
 
 -- name: message
 SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
-  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
+  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.error_detail, ''), COALESCE(d.updated_at, 0)
 FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.id = ?
 
 -- name: message-at
@@ -97,12 +97,12 @@ SELECT id FROM messages WHERE conversation_id = ? AND seq = ?
 
 -- name: messages-after
 SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
-  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
+  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.error_detail, ''), COALESCE(d.updated_at, 0)
 FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.conversation_id = ? AND m.seq > ? ORDER BY m.seq LIMIT ?
 
 -- name: messages-before
 SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
-  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.updated_at, 0)
+  COALESCE(d.id, 0), COALESCE(d.state, ''), COALESCE(d.attempt, 0), COALESCE(d.error_code, ''), COALESCE(d.error_detail, ''), COALESCE(d.updated_at, 0)
 FROM messages m LEFT JOIN deliveries d ON d.id = m.delivery_id WHERE m.conversation_id = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?
 
 -- name: count-messages

@@ -241,7 +241,7 @@ func (b *Inbox) DeliveryChangedTx(tx *store.Tx, d channels.Enqueued, now time.Ti
 }
 
 func deliveryView(d channels.Enqueued) *Delivery {
-	return &Delivery{ID: d.ID, State: string(d.State), Attempt: d.Attempt, ErrorCode: optionalString(d.ErrorCode), UpdatedAt: d.UpdatedAt}
+	return &Delivery{ID: d.ID, State: string(d.State), Attempt: d.Attempt, ErrorCode: optionalString(d.ErrorCode), ErrorDetail: optionalString(d.ErrorDetail), UpdatedAt: d.UpdatedAt}
 }
 
 func dedupOf(p auth.Principal, clientKey string) string {

@@ -133,18 +133,18 @@ type messageRow struct {
 func scanMessage(r store.Row) (messageRow, error) {
 	var m messageRow
 	var author ids.ID
-	var authorName, payload, clientKey, state, code string
+	var authorName, payload, clientKey, state, code, detail string
 	var created, attempt, updated int64
 	var delivery ids.ID
 	err := r.Scan(&m.ID, &m.ConversationID, &m.Seq, &m.Direction, &m.Kind, &m.Author.Kind, &author, &authorName, &m.Body, &payload, &clientKey, &m.attachments, &created,
-		&delivery, &state, &attempt, &code, &updated)
+		&delivery, &state, &attempt, &code, &detail, &updated)
 	if err != nil {
 		return m, err
 	}
 	m.Author.ID, m.Author.Name, m.ClientKey, m.CreatedAt = author, optionalString(authorName), optionalString(clientKey), clock.FromMillis(created)
 	m.Attachments = []Attachment{}
 	if delivery != 0 {
-		m.Delivery = &Delivery{ID: delivery, State: state, Attempt: attempt, ErrorCode: optionalString(code), UpdatedAt: clock.FromMillis(updated)}
+		m.Delivery = &Delivery{ID: delivery, State: state, Attempt: attempt, ErrorCode: optionalString(code), ErrorDetail: optionalString(detail), UpdatedAt: clock.FromMillis(updated)}
 	}
 	if payload == "" {
 		return m, nil

@@ -130,7 +130,7 @@ func (v Visitor) latest(q store.Querier) (w Whereabouts, ok bool, err error) {
 }
 
 const visitorColumns = `SELECT m.id, m.conversation_id, m.seq, m.direction, m.kind, m.author_kind, m.author_id, m.author_name, m.body, m.payload, m.client_key, m.attachments, m.created_at,
-  0, '', 0, '', 0`
+  0, '', 0, '', '', 0`
 
 // ThreadAfter reads at most limit messages behind after, oldest first.
 func (b *Inbox) ThreadAfter(ctx context.Context, v Visitor, after Place, limit int) (Thread, error) {

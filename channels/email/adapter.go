@@ -97,6 +97,9 @@ func (a *Adapter) Send(ctx context.Context, out channels.Outbound) (channels.Sen
 	if out.Account.Sandbox && !loopback(c.SMTP.Host) {
 		return channels.Sent{}, refusedSend("sandbox_local_only", errors.New("a sandbox account sends only to this machine"))
 	}
+	if international(out.Identity.Value) {
+		return channels.Sent{}, refusedSend("mail_address_international", errors.New("an address in letters that few servers take"))
+	}
 	if !validAddress(out.Identity.Value) {
 		return channels.Sent{}, refusedSend("mail_address_unknown", errors.New("not an address that mail can be sent to"))
 	}

@@ -215,6 +215,9 @@ func sendError(at stage, err error) error {
 	e := &channels.SendError{Err: fmt.Errorf("%s: %w", at, err)}
 	var said *smtp.SMTPError
 	var file *fileError
+	if errors.As(err, &said) {
+		e.Detail = words(said)
+	}
 	switch {
 	case errors.As(err, &file):
 		e.Outcome, e.Code = channels.Temporary, "mail_attachment_unreadable"
@@ -244,7 +247,11 @@ func refusal(at stage, said *smtp.SMTPError) string {
 		return "mail_tls_failed"
 	case at == signingIn:
 		return "mail_login_refused"
-	case said.Code == 552 || said.EnhancedCode[1] == 3 && said.EnhancedCode[2] == 4:
+	case mailboxFull(said.EnhancedCode) || said.Code == 552 && at == naming && said.EnhancedCode[1] <= 0:
+		return "mail_mailbox_full"
+	case needsUTF8(said.EnhancedCode):
+		return "mail_address_international"
+	case tooLargeFor(said.EnhancedCode) || said.Code == 552 && said.EnhancedCode[1] <= 0:
 		return "mail_too_large_for_server"
 	case at == sender || aboutSender(said.EnhancedCode):
 		return "mail_refused"
@@ -266,6 +273,26 @@ func addressGone(status smtp.EnhancedCode) bool {
 		return true
 	}
 	return false
+}
+
+// mailboxFull tells whether a status speaks of the recipient's full mailbox,
+// tooLargeFor of the mail's size (RFC 3463, sections 3.3 and 3.4), needsUTF8 of an
+// address that only some servers take (RFC 6531, section 3.2).
+func mailboxFull(status smtp.EnhancedCode) bool { return status[1] == 2 && status[2] == 2 }
+
+func tooLargeFor(status smtp.EnhancedCode) bool {
+	return status[1] == 3 && status[2] == 4 || status[1] == 2 && status[2] == 3
+}
+
+func needsUTF8(status smtp.EnhancedCode) bool { return status[1] == 6 && status[2] == 7 }
+
+// words is what a server said, as it said it.
+func words(said *smtp.SMTPError) string {
+	s := strconv.Itoa(said.Code)
+	if c := said.EnhancedCode; c[0] > 0 {
+		s += fmt.Sprintf(" %d.%d.%d", c[0], c[1], c[2])
+	}
+	return s + " " + said.Message
 }
 
 // aboutSender tells whether a status speaks of the sender's address.

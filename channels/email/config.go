@@ -135,6 +135,19 @@ func validAddress(s string) bool {
 	return err == nil && a.Address == s && a.Name == ""
 }
 
+// international tells whether an address would be fit for mail if its local part
+// were ASCII; domains in other letters have a form in ASCII, local parts have none.
+func international(s string) bool {
+	local, domain, _ := cutLast(s)
+	plain := strings.Map(func(r rune) rune {
+		if r > '~' && r != '\uFFFD' {
+			return 'x'
+		}
+		return r
+	}, local)
+	return plain != local && validAddress(plain+"@"+domain)
+}
+
 func cutLast(s string) (local, domain string, ok bool) {
 	i := strings.LastIndexByte(s, '@')
 	if i < 0 {

@@ -146,9 +146,15 @@ func (h *Handler) heard(ctx context.Context, account *channels.Account, m *mime.
 	var r outbox.Receipt
 	switch m.Report.Action {
 	case "failed", "":
-		r = outbox.Receipt{State: channels.Failed, Code: "mail_bounced"}
-		if addressGone(statusOf(m.Report.Status)) {
+		r = outbox.Receipt{State: channels.Failed, Code: "mail_bounced", Detail: m.Report.Diagnostic}
+		if r.Detail == "" {
+			r.Detail = m.Report.Status
+		}
+		switch status := statusOf(m.Report.Status); {
+		case addressGone(status):
 			r.Code, r.Suppress = "mail_address_unknown", true
+		case mailboxFull(status):
+			r.Code = "mail_mailbox_full"
 		}
 	case "delivered":
 		r.State = channels.Delivered

@@ -323,6 +323,9 @@ func TestBouncesInWords(t *testing.T) {
 			if got := o.h.Words("SELECT state || ' ' || error_code FROM deliveries"); got != want {
 				t.Errorf("%s: %s, want %s", name, got, want)
 			}
+			if said := o.h.Words("SELECT error_detail FROM deliveries"); name == "bounce-exim" && said != "550 5.7.1 blocked" {
+				t.Errorf("%s: it said %q", name, said)
+			}
 			if gone := o.h.Number("SELECT count(*) FROM identities WHERE suppressed <> ''") == 1; gone != strings.HasSuffix(want, "unknown") {
 				t.Errorf("%s: suppressed %v", name, gone)
 			}

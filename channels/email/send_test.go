@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -126,6 +127,13 @@ func TestSendOutcomes(t *testing.T) {
 		{"RCPT", "550 5.7.1 blocked", channels.Refused, "mail_refused"},
 		{"RCPT", "550 5.1.8 your domain is not found", channels.Refused, "mail_refused"},
 		{"MAIL", "550 5.1.0 not this sender", channels.Refused, "mail_refused"},
+		{"RCPT", "552 5.2.2 mailbox full", channels.Refused, "mail_mailbox_full"},
+		{"RCPT", "552 over quota", channels.Refused, "mail_mailbox_full"},
+		{"RCPT", "552 5.7.1 blocked", channels.Refused, "mail_refused"},
+		{"RCPT", "553 5.6.7 needs SMTPUTF8", channels.Refused, "mail_address_international"},
+		{"MAIL", "552 too large", channels.Refused, "mail_too_large_for_server"},
+		{".", "552 5.2.3 too large", channels.Refused, "mail_too_large_for_server"},
+		{".", "554 5.2.2 mailbox full", channels.Refused, "mail_mailbox_full"},
 		{"RCPT", "cut", channels.Temporary, "mail_server_unreachable"},
 		{"DATA", "554 5.5.1 no", channels.Refused, "mail_refused"},
 		{"DATA", "cut", channels.Temporary, "mail_server_unreachable"},
@@ -140,9 +148,16 @@ func TestSendOutcomes(t *testing.T) {
 			f := newFar(t, map[string]string{test.at: test.answer}, nil, false)
 			_, err := newAdapter(t, &desk{secrets: channels.Secrets{email.PasswordSecret: "secret"}}).Send(context.Background(), outbound(accountAt(t, f, "lin", email.TLSNone)))
 			failed(t, err, test.outcome, test.code)
+			var e *channels.SendError
+			if errors.As(err, &e) && e.Detail != "" && e.Detail != test.answer || answers.MatchString(test.answer) && e.Detail == "" {
+				t.Errorf("it said %q, and %q is told", test.answer, e.Detail)
+			}
 		})
 	}
 }
+
+// answers are the answers of a server that refuses.
+var answers = regexp.MustCompile(`^[45]\d\d `)
 
 func failed(t *testing.T, err error, outcome channels.Outcome, code string) {
 	t.Helper()
@@ -246,15 +261,19 @@ func TestSendSecured(t *testing.T) {
 func TestSendRefusesBeforeItConnects(t *testing.T) {
 	f := newFar(t, nil, nil, false)
 	a := newAdapter(t, &desk{})
-	for _, to := range []string{"", "ming", "ming@", "a b@example.com", "ming@example.com\r\nDATA", "<ming@example.com>", "ming@example.com,x@example.com", "明@example.com"} {
+	for _, to := range []string{"", "ming", "ming@", "a b@example.com", "ming@example.com\r\nDATA", "<ming@example.com>", "ming@example.com,x@example.com", "明 明@example.com"} {
 		out := outbound(accountAt(t, f, "", email.TLSNone))
 		out.Identity.Value = to
 		_, err := a.Send(context.Background(), out)
 		failed(t, err, channels.Refused, "mail_address_unknown")
 	}
+	foreign := outbound(accountAt(t, f, "", email.TLSNone))
+	foreign.Identity.Value = "明@example.com"
+	_, err := a.Send(context.Background(), foreign)
+	failed(t, err, channels.Refused, "mail_address_international")
 	out := outbound(accountAt(t, &far{host: "mail.example.com", port: 25}, "", email.TLSNone))
 	out.Account.Sandbox = true
-	_, err := a.Send(context.Background(), out)
+	_, err = a.Send(context.Background(), out)
 	failed(t, err, channels.Refused, "sandbox_local_only")
 	if len(f.lines) != 0 {
 		t.Errorf("%q", f.lines)

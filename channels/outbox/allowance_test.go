@@ -148,10 +148,13 @@ func TestReceipts(t *testing.T) {
 			{ref, channels.Delivered, true, "delivered"}, {ref, channels.SentState, true, "delivered"}, {ref, channels.Read, true, "read"}, {ref, channels.Delivered, true, "read"},
 			{ref, channels.Failed, true, "failed"}, {ref, channels.Read, true, "failed"},
 		} {
-			found, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, step.ref, outbox.Receipt{State: step.state, Code: "mail_bounced"})
+			found, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, step.ref, outbox.Receipt{State: step.state, Code: "mail_bounced", Detail: "550 no"})
 			if err != nil || found != step.found || h.row(id).state != step.want {
 				t.Errorf("%s %s: %v %v, it is %s, want %s", step.ref, step.state, found, err, h.row(id).state, step.want)
 			}
+		}
+		if said := h.Words("SELECT error_detail FROM deliveries WHERE id = ?", id); said != "550 no" {
+			t.Errorf("it said %q", said)
 		}
 		h.Run("UPDATE deliveries SET state = 'unknown' WHERE id = ?", id)
 		if _, err := h.Sender("other", limits).Receipt(h.Ctx(), h.account.ID, ref, outbox.Receipt{State: channels.SentState}); err != nil || h.row(id).state != "sent" {

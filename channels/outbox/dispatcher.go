@@ -265,6 +265,8 @@ type job struct {
 	content *content
 	// exhausted: the provider says that the allowance is used up.
 	exhausted bool
+	// detail is what the provider said when it did not take this attempt.
+	detail string
 }
 
 func scanJob(r store.Row) (job, error) {
@@ -274,7 +276,7 @@ func scanJob(r store.Row) (job, error) {
 
 // enqueued is the job in a state, as others are told of it.
 func (j job) enqueued(state channels.DeliveryState, code string, now time.Time) channels.Enqueued {
-	return channels.Enqueued{ID: j.id, Conversation: j.conversation, Message: j.message, Seq: j.seq, State: state, Attempt: j.attempt, ErrorCode: code, UpdatedAt: now}
+	return channels.Enqueued{ID: j.id, Conversation: j.conversation, Message: j.message, Seq: j.seq, State: state, Attempt: j.attempt, ErrorCode: code, ErrorDetail: j.detail, UpdatedAt: now}
 }
 
 // lost is what a process left behind.

@@ -198,7 +198,7 @@ func (o *Outbox) RetryTx(tx *store.Tx, id ids.ID, now time.Time) (channels.Enque
 func scanEnqueued(r store.Row) (channels.Enqueued, error) {
 	var d channels.Enqueued
 	var updated int64
-	err := r.Scan(&d.ID, &d.Conversation, &d.Message, &d.Seq, &d.State, &d.Attempt, &d.ErrorCode, &updated)
+	err := r.Scan(&d.ID, &d.Conversation, &d.Message, &d.Seq, &d.State, &d.Attempt, &d.ErrorCode, &d.ErrorDetail, &updated)
 	d.UpdatedAt = clock.FromMillis(updated)
 	return d, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -185,6 +186,7 @@ func TestOutcomes(t *testing.T) {
 		"any other error":        {false, errors.New("connection reset"), false, channels.Unknown, "send_unknown"},
 		"an outcome of its own":  {false, &channels.SendError{Outcome: "perhaps", Code: "x"}, false, channels.Unknown, "x"},
 		"a refusal without code": {false, &channels.SendError{Outcome: channels.Refused}, false, channels.Failed, "send_failed"},
+		"what it said":           {false, &channels.SendError{Outcome: channels.Refused, Code: "send_failed", Detail: "554 5.7.1 " + strings.Repeat("spam\x1b[31m\r\n ", 200)}, false, channels.Failed, "send_failed"},
 		"a panic":                {false, nil, true, channels.Unknown, "send_unknown"},
 		"temporary":              {false, temporary, false, channels.Queued, "send_failed"},
 		"ambiguous, repeatable":  {true, ambiguous, false, channels.Queued, "send_unknown"},
@@ -205,6 +207,13 @@ func TestOutcomes(t *testing.T) {
 				r := h.becomes(id, c.state)
 				if testkit.Eventually(t, soon, "the attempt has ended", func() bool { return len(h.history(id)) == 1 && h.history(id)[0] != "sending" }); h.row(id).code != c.code {
 					t.Errorf("%+v", r)
+				}
+				detail := h.Words("SELECT error_detail FROM deliveries WHERE id = ?", id)
+				if said := name == "what it said"; said != (detail != "") || strings.ContainsAny(detail, "\r\n\x1b") || len([]rune(detail)) > 500 || said && !strings.HasPrefix(detail, "554 5.7.1 spam") {
+					t.Errorf("it said %q", detail)
+				}
+				if shown, err := h.Inbox.Troubles(h.Ctx(), h.Boss, inbox.TroubleFilter{Limit: 1}); err != nil || detail != "" && (len(shown) != 1 || *shown[0].Delivery.ErrorDetail != detail) {
+					t.Errorf("%+v %v", shown, err)
 				}
 				if c.state != channels.Queued {
 					// Never repeated by itself, whatever time passes.

@@ -89,7 +89,7 @@ func (o *Outbox) refuseTx(tx *store.Tx, d channels.Enqueued, code string, now ti
 }
 
 func (o *Outbox) endTx(tx *store.Tx, d channels.Enqueued, state channels.DeliveryState, code string, now time.Time) (channels.Enqueued, error) {
-	d.State, d.ErrorCode, d.UpdatedAt = state, code, now
+	d.State, d.ErrorCode, d.ErrorDetail, d.UpdatedAt = state, code, "", now
 	n, err := tx.Exec(qEnd, string(state), code, clock.Millis(now), d.ID)
 	if err != nil || n == 0 {
 		return d, err
@@ -192,7 +192,7 @@ func (o *Outbox) holdTx(tx *store.Tx, d channels.Enqueued, waits *held, now time
 	if _, err := tx.Exec(qContentHeld, shownUntil(waits.code, waits.until), d.ID); err != nil {
 		return d, err
 	}
-	d.State, d.ErrorCode, d.UpdatedAt = channels.Queued, waits.code, now
+	d.State, d.ErrorCode, d.ErrorDetail, d.UpdatedAt = channels.Queued, waits.code, "", now
 	tx.Hint(Topic)
 	return d, o.tellOutreachTx(tx, d, now)
 }
@@ -264,7 +264,7 @@ func (o *Outbox) tellOutreachTx(tx *store.Tx, d channels.Enqueued, now time.Time
 // tellOutreachOfTx is tellOutreachTx for whoever has read the content.
 func (o *Outbox) tellOutreachOfTx(tx *store.Tx, d channels.Enqueued, c content, now time.Time) error {
 	told := channels.OutreachChanged{Delivery: d.ID, Customer: c.customer, Identity: c.identity, Channel: c.channel, Purpose: c.purpose, Source: c.source,
-		State: d.State, Code: d.ErrorCode, At: now}
+		State: d.State, Code: d.ErrorCode, Detail: d.ErrorDetail, At: now}
 	for _, t := range o.outreach {
 		if err := t(tx, told); err != nil {
 			return err

@@ -3,13 +3,13 @@ INSERT INTO deliveries (id, idempotency_key, account_id, conversation_id, messag
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING
 
 -- name: by-key
-SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at FROM deliveries WHERE idempotency_key = ?
+SELECT id, conversation_id, message_id, seq, state, attempt, error_code, error_detail, updated_at FROM deliveries WHERE idempotency_key = ?
 
 -- name: by-id
-SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at FROM deliveries WHERE id = ?
+SELECT id, conversation_id, message_id, seq, state, attempt, error_code, error_detail, updated_at FROM deliveries WHERE id = ?
 
 -- name: retry
-UPDATE deliveries SET state = 'queued', next_at = ?, error_code = '', updated_at = ? WHERE id = ? AND state IN ('failed', 'unknown')
+UPDATE deliveries SET state = 'queued', next_at = ?, error_code = '', error_detail = '', updated_at = ? WHERE id = ? AND state IN ('failed', 'unknown')
 
 -- name: due-accounts
 SELECT a.id FROM accounts a WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.account_id = a.id AND d.state = 'queued' AND d.automated IN (FALSE, TRUE) AND d.next_at <= ?)
@@ -55,14 +55,14 @@ INSERT INTO delivery_attempts (delivery_id, attempt, started_at, outcome) VALUES
 UPDATE delivery_attempts SET ended_at = ?, outcome = ?, error_code = ? WHERE delivery_id = ? AND attempt = ? AND ended_at = 0
 
 -- name: settle
-UPDATE deliveries SET state = ?, next_at = ?, error_code = ?, provider_ref = ?, updated_at = ?, lease_until = 0
+UPDATE deliveries SET state = ?, next_at = ?, error_code = ?, error_detail = ?, provider_ref = ?, updated_at = ?, lease_until = 0
 WHERE id = ? AND state IN ('claimed', 'sending') AND leased_by = ? AND lease_until = ?
 
 -- name: by-ref
-SELECT id, conversation_id, message_id, seq, state, attempt, error_code, updated_at, identity_id FROM deliveries WHERE account_id = ? AND provider_ref = ? AND provider_ref <> ''
+SELECT id, conversation_id, message_id, seq, state, attempt, error_code, error_detail, updated_at, identity_id FROM deliveries WHERE account_id = ? AND provider_ref = ? AND provider_ref <> ''
 
 -- name: receipt
-UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = ?
+UPDATE deliveries SET state = ?, error_code = ?, error_detail = ?, updated_at = ? WHERE id = ? AND state = ?
 
 -- name: suppressed
 SELECT suppressed FROM identities WHERE id = ?
@@ -86,7 +86,7 @@ UPDATE deliveries SET updated_at = ? WHERE id = ? AND state = 'sending' AND leas
 UPDATE deliveries SET lease_until = 1 WHERE state IN ('claimed', 'sending') AND leased_by = ?
 
 -- name: rescue
-UPDATE deliveries SET state = ?, error_code = ?, next_at = ?, updated_at = ?, lease_until = 0 WHERE id = ? AND state = ? AND lease_until = ?
+UPDATE deliveries SET state = ?, error_code = ?, error_detail = '', next_at = ?, updated_at = ?, lease_until = 0 WHERE id = ? AND state = ? AND lease_until = ?
 
 -- name: setting
 SELECT value FROM settings WHERE name = ?
@@ -120,13 +120,13 @@ UPDATE delivery_contents SET held_until = ? WHERE delivery_id = ?
 SELECT i.kind, i.namespace, i.value, i.verified, k.locale FROM identities i JOIN customers k ON k.id = i.customer_id WHERE i.id = ?
 
 -- name: end
-UPDATE deliveries SET state = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'
+UPDATE deliveries SET state = ?, error_code = ?, error_detail = '', updated_at = ? WHERE id = ? AND state = 'queued'
 
 -- name: hold
-UPDATE deliveries SET next_at = ?, error_code = ?, updated_at = ? WHERE id = ? AND state = 'queued'
+UPDATE deliveries SET next_at = ?, error_code = ?, error_detail = '', updated_at = ? WHERE id = ? AND state = 'queued'
 
 -- name: posted
-UPDATE deliveries SET state = 'sent', attempt = attempt + 1, conversation_id = ?, message_id = ?, seq = ?, lane = ?, error_code = '', updated_at = ?, lease_until = 0 WHERE id = ?
+UPDATE deliveries SET state = 'sent', attempt = attempt + 1, conversation_id = ?, message_id = ?, seq = ?, lane = ?, error_code = '', error_detail = '', updated_at = ?, lease_until = 0 WHERE id = ?
 
 -- name: account-status
 SELECT a.id, a.status FROM deliveries d JOIN accounts a ON a.id = d.account_id WHERE d.id = ?

@@ -26,6 +26,8 @@ type Receipt struct {
 	State channels.DeliveryState
 	// Code says why it failed.
 	Code string
+	// Detail is what the provider said about it, if anything.
+	Detail string
 	// Suppress says that the address must not be written to any more.
 	Suppress bool
 }
@@ -35,12 +37,12 @@ type Receipt struct {
 // found is false for a message that is not ours. A repeat, and one that comes
 // behind a later state, changes nothing. An unknown delivery becomes known.
 func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, r Receipt) (found bool, err error) {
-	state, code := r.State, r.Code
+	state, code, detail := r.State, r.Code, detailOf(r.Detail)
 	err = o.db.Write(ctx, func(tx *store.Tx) error {
 		var d channels.Enqueued
 		var identity ids.ID
 		var updated int64
-		err := tx.QueryRow(qByRef, account, ref).Scan(&d.ID, &d.Conversation, &d.Message, &d.Seq, &d.State, &d.Attempt, &d.ErrorCode, &updated, &identity)
+		err := tx.QueryRow(qByRef, account, ref).Scan(&d.ID, &d.Conversation, &d.Message, &d.Seq, &d.State, &d.Attempt, &d.ErrorCode, &d.ErrorDetail, &updated, &identity)
 		if found = err == nil; errors.Is(err, store.ErrNoRows) {
 			return nil
 		}
@@ -56,7 +58,7 @@ func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, r Rece
 		if err := allowance.LockTx(tx, identity); err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
-		n, err := tx.Exec(qReceipt, string(state), code, clock.Millis(o.clk.Now()), d.ID, string(d.State))
+		n, err := tx.Exec(qReceipt, string(state), code, detail, clock.Millis(o.clk.Now()), d.ID, string(d.State))
 		if err != nil {
 			return err
 		}
@@ -69,7 +71,7 @@ func (o *Outbox) Receipt(ctx context.Context, account ids.ID, ref string, r Rece
 				return err
 			}
 		}
-		d.State, d.ErrorCode, d.UpdatedAt = state, code, now
+		d.State, d.ErrorCode, d.ErrorDetail, d.UpdatedAt = state, code, detail, now
 		return o.tellTx(tx, d, now)
 	})
 	return found, err

@@ -229,7 +229,7 @@ func (o *Outbox) failed(ctx context.Context, j job, caps channels.Capabilities, 
 		told = &channels.SendError{Err: err}
 	}
 	code := codeOf(told)
-	j.exhausted = told.Spent
+	j.exhausted, j.detail = told.Spent, detailOf(told.Detail)
 	if told.Suppress {
 		if err := o.suppress(ctx, j.identity, code); err != nil {
 			return err
@@ -262,6 +262,13 @@ func codeOf(e *channels.SendError) string {
 	return "send_unknown"
 }
 
+// maxDetail bounds what is kept of a provider's words, in characters.
+const maxDetail = 500
+
+// detailOf is what a provider said on one line, without what only a terminal
+// understands.
+func detailOf(said string) string { return text.Preview(said, maxDetail) }
+
 // backoff grows from 5 s to 1 h, with a quarter of jitter.
 func backoff(attempt int64) time.Duration {
 	d := min(time.Hour, 5*time.Second<<min(2*(attempt-1), 12))
@@ -289,7 +296,7 @@ func (o *Outbox) settleOnce(ctx context.Context, j job, state channels.DeliveryS
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
-		n, err := tx.Exec(qSettle, string(state), clock.Millis(due), code, ref, clock.Millis(now), j.id, o.holder, j.lease)
+		n, err := tx.Exec(qSettle, string(state), clock.Millis(due), code, j.detail, ref, clock.Millis(now), j.id, o.holder, j.lease)
 		if err != nil || n == 0 {
 			return err
 		}

@@ -2208,6 +2208,8 @@ export interface components {
             /** Format: int64 */
             attempt: number;
             error_code: string | null;
+            /** @description What the provider itself said, on one line; null when it said nothing */
+            error_detail: string | null;
             /** @example 123456789012345678 */
             id: string;
             /** @enum {string} */

@@ -57,5 +57,5 @@ export function message(seq: number, extra: Partial<Message> = {}): Message {
 }
 
 export function delivery(extra: Partial<Delivery> = {}): Delivery {
-  return { id: "d", state: "queued", attempt: 1, error_code: null, updated_at: instant, ...extra };
+  return { id: "d", state: "queued", attempt: 1, error_code: null, error_detail: null, updated_at: instant, ...extra };
 }

@@ -8,7 +8,7 @@ import type { Trouble, TroubleState } from "@/api/types";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
-import { reasonOf, RetryDelivery } from "@/features/inbox/DeliveryMark";
+import { ProviderSaid, reasonOf, RetryDelivery } from "@/features/inbox/DeliveryMark";
 import { useAccounts } from "@/features/inbox/queries";
 import { usePermission } from "@/features/session/me";
 import { ago, full } from "@/i18n/format";
@@ -65,7 +65,7 @@ function TroubleRow({ trouble, now, onRetried, onDismissed }: { trouble: Trouble
           {trouble.author_name ? t("inbox.previewBy", { name: trouble.author_name }) : ""}
           {trouble.preview || t("notify.files")}
         </p>
-        <p className="trouble-why">{unknown ? t("deliveries.unknownWhy") : (reasonOf(delivery) ?? t("delivery.failedPlain"))}</p>
+        <p className="trouble-why">{unknown ? t("deliveries.unknownWhy") : (reasonOf(delivery) ?? t("delivery.failedPlain"))} <ProviderSaid delivery={delivery} /></p>
         <p className="trouble-where">
           {trouble.source ? t("deliveries.journey", { name: trouble.source.journey_name }) : `#${trouble.number}`}
           {account ? ` · ${account}` : ""}

@@ -17,6 +17,17 @@ export function reasonOf(delivery: Pick<Delivery, "error_code">): string | null 
   return delivery.error_code ? (sentenceFor({ code: delivery.error_code }) ?? delivery.error_code) : null;
 }
 
+/** What the provider itself said about a delivery that it did not take. */
+export function ProviderSaid({ delivery }: { delivery: Pick<Delivery, "error_detail"> }) {
+  const { t } = useTranslation();
+  if (!delivery.error_detail) return null;
+  return (
+    <span className="provider-said" data-testid="provider-said">
+      {t("delivery.said", { words: delivery.error_detail })}
+    </span>
+  );
+}
+
 /** Sends a failed or unknown delivery again. An unknown one may arrive twice, so that is asked first. */
 export function RetryDelivery({ delivery, onRetried, block }: { delivery: Delivery; onRetried: (next: Delivery | undefined) => void; block?: boolean }) {
   const { t } = useTranslation();
@@ -63,6 +74,7 @@ function Trouble({ message, delivery, mayWrite }: { message: Message; delivery: 
   return (
     <>
       <span title={unknown ? t("delivery.unknownHelp") : undefined}>{unknown ? t("delivery.unknown") : reason ? t("delivery.failed", { reason }) : t("delivery.failedPlain")}</span>
+      <ProviderSaid delivery={delivery} />
       {allowed && !pointless && <RetryDelivery delivery={delivery} onRetried={retried} />}
     </>
   );
