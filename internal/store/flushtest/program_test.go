@@ -93,8 +93,13 @@ func programTrace(t *testing.T, flags ...string) []string {
 
 // mailKey is how the acknowledgement of mail i names it.
 func mailKey(i int) string {
-	sum := sha256.Sum256([]byte("ming@example.com\n" + marker("mail", i) + "@example.com"))
+	sum := sha256.Sum256([]byte(rawMail(i)))
+	sum = sha256.Sum256([]byte("ming@example.com\n" + string(sum[:])))
 	return hex.EncodeToString(sum[:])
+}
+
+func rawMail(i int) string {
+	return "From: ming@example.com\r\nTo: help@tea.example\r\nMessage-ID: <" + marker("mail", i) + "@example.com>\r\n\r\nhello\r\n"
 }
 
 func mailsBySMTP(t *testing.T, addr string, n int) {
@@ -105,8 +110,7 @@ func mailsBySMTP(t *testing.T, addr string, n int) {
 	}
 	defer func() { _ = c.Close() }()
 	for i := range n {
-		raw := "From: ming@example.com\r\nTo: help@tea.example\r\nMessage-ID: <" + marker("mail", i) + "@example.com>\r\n\r\nhello\r\n"
-		if err := c.SendMail("ming@example.com", []string{"help@tea.example"}, strings.NewReader(raw)); err != nil {
+		if err := c.SendMail("ming@example.com", []string{"help@tea.example"}, strings.NewReader(rawMail(i))); err != nil {
 			t.Error(err)
 			return
 		}
