@@ -3,11 +3,13 @@ package mime
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"io"
 	"mime"
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
@@ -42,6 +44,11 @@ func toUTF8(name string, b []byte) (s string, sure bool) {
 			return string(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))), true
 		}
 		return guess(b), false
+	case "utf-7", "utf7", "unicode-1-1-utf-7", "x-unicode-1-1-utf-7":
+		if s, ok := utf7(b); ok {
+			return s, true
+		}
+		return guess(b), false
 	}
 	r, err := charset.Reader(name, bytes.NewReader(b))
 	if err != nil {
@@ -55,6 +62,48 @@ func toUTF8(name string, b []byte) (s string, sure bool) {
 		return strings.ToValidUTF8(string(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))), "\uFFFD"), false
 	}
 	return string(out), true
+}
+
+var utf7Letters = base64.StdEncoding.WithPadding(base64.NoPadding)
+
+// utf7 decodes UTF-7 (RFC 2152): what is not ASCII stands in base64 between "+"
+// and whatever does not belong to it. ok is false for what is none.
+func utf7(b []byte) (s string, ok bool) {
+	var out strings.Builder
+	for i := 0; i < len(b); {
+		c := b[i]
+		i++
+		if c >= utf8.RuneSelf {
+			return "", false
+		}
+		if c != '+' {
+			out.WriteByte(c)
+			continue
+		}
+		from := i
+		for i < len(b) && (b[i] == '+' || b[i] == '/' || '0' <= b[i] && b[i] <= '9' || 'A' <= b[i] && b[i] <= 'Z' || 'a' <= b[i] && b[i] <= 'z') {
+			i++
+		}
+		coded := b[from:i]
+		if i < len(b) && b[i] == '-' {
+			i++
+		}
+		if len(coded) == 0 {
+			out.WriteByte('+')
+			continue
+		}
+		raw := make([]byte, utf7Letters.DecodedLen(len(coded)))
+		n, err := utf7Letters.Decode(raw, coded)
+		if err != nil {
+			return "", false
+		}
+		units := make([]uint16, 0, n/2)
+		for k := 0; k+1 < n; k += 2 {
+			units = append(units, binary.BigEndian.Uint16(raw[k:]))
+		}
+		out.WriteString(string(utf16.Decode(units)))
+	}
+	return out.String(), true
 }
 
 // misnamed tells whether b, which another name made to read as out, is UTF-8

@@ -112,7 +112,7 @@ func file(head, data string) string {
 func fixtures() []fixture {
 	lastID = 0
 	var all []fixture
-	for _, group := range [][]fixture{charsetMails(), structureMails(), quoteMails(), machineMails(), hostileMails(), mislabelledMails(), passedOnMails(), toldMails()} {
+	for _, group := range [][]fixture{charsetMails(), structureMails(), quoteMails(), machineMails(), hostileMails(), mislabelledMails(), passedOnMails(), toldMails(), markedMails()} {
 		all = append(all, group...)
 	}
 	return all

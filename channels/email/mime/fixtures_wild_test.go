@@ -53,3 +53,25 @@ func toldMails() []fixture {
 		{"bounce-exchange", mail("Return-Path: <>\nFrom: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com>\nIn-Reply-To: <fw.9@tea.example>\nReferences: <fw.7@tea.example> <fw.9@tea.example>\nSubject: Undeliverable: Re: order\n", "Content-Type: text/html; charset=utf-8\n\n<p>Your message to nobody@example.com couldn't be delivered.</p><p>Remote Server returned '550 5.1.10 RESOLVER.ADR.RecipientNotFound'</p>\n")},
 	}
 }
+
+// markedMails mark what they quote, or seem to, in further ways.
+func markedMails() []fixture {
+	const da = "好的，请发货。\n\n"
+	return []fixture{
+		{"quote-qq-entities", plain("Re: x", da+"------------------&nbsp;原始邮件&nbsp;------------------\n发件人:&nbsp;\"Lin\"&nbsp;<help@tea.example>;\n发送时间:&nbsp;2026年11月20日(星期五) 上午9:58\n主题:&nbsp;订单\n\n现在发货吗？\n")},
+		{"quote-foxmail-entities", plain("Re: x", da+"发件人：&nbsp;Lin <help@tea.example>\n发送时间：&nbsp;2026-11-20&nbsp;09:58\n收件人：&nbsp;ming\n主题：&nbsp;订单\n现在发货吗？\n")},
+		{"quote-foxmail-spaces", plain("Re: x", da+"\u00a0\n发件人：\u00a0Lin\n发送时间\u00a0：\u00a02026-11-20 09:58\n收件人：\u00a0ming\n主题：\u00a0订单\n现在发货吗？\n")},
+		{"quote-german", plain("Re: x", "Ja, bitte.\n\nAm Fr., 20. Nov. 2026 um 09:58 Uhr schrieb Lin's Tea <\nhelp@tea.example>:\n\n> Sollen wir?\n")},
+		{"quote-german-thunderbird", plain("Re: x", "Ja, bitte.\n\nAm 20.11.26 um 09:58 schrieb Lin:\n> Sollen wir?\n")},
+		{"quote-french", plain("Re: x", "Oui.\n\nLe ven. 20 nov. 2026 à 09:58, Lin's Tea <help@tea.example> a\nécrit\u00a0:\n\n> On envoie ?\n")},
+		{"quote-japanese", plain("Re: x", "お願いします。\n\n2026年11月20日(金) 9:58 Lin's Tea <help@tea.example>:\n\n> 送りますか。\n")},
+		{"quote-japanese-apple", plain("Re: x", "お願いします。\n\n2026/11/20 9:58、Lin's Tea <help@tea.example>のメール:\n\n> 送りますか。\n")},
+		{"not-a-quote-journey", plain("x", "Hello, I booked a seat:\n\nFrom: Berlin\nTo: Paris\nDate: 5 May 2026\n\nCan I change it?\n")},
+		{"not-a-quote-german", plain("x", "Am Montag schrieb ich Ihnen einen Brief.\nLe café est arrivé, a écrit mon ami.\nIch brauche bis 2026:\nTee\n")},
+		{"utf-7", mail("Subject: =?utf-7?Q?+T2BZfQ-_1_+-_1?=\n", "Content-Type: text/plain; charset=utf-7\n\n+T2BZff8M-Tee f+APw-r 2 +- 1. +2DzfSw-\n")},
+		{"utf-7-that-is-none", mail("Subject: x\n", "Content-Type: text/plain; charset=utf-7\n\nüber +T2BZfQ-\n")},
+		{"attachment-rfc2231-gb18030", mail("Subject: x\n", parts("multipart/mixed", textPart+"见附件\n",
+			file("Content-Type: application/pdf\nContent-Disposition: attachment; filename*=GB18030''%B1%A8%BC%DB%B5%A5.pdf\n", "%PDF"),
+			file("Content-Type: application/pdf; name*0*=gb2312''%B1%A8; name*1*=%BC%DB%B5; name*2*=%A5.pdf\nContent-Disposition: attachment\n", "%PDF")))},
+	}
+}

@@ -7,8 +7,8 @@ import (
 
 // Fold parts a mail's text into what its sender wrote now and what follows of
 // earlier mails and signatures, as Gmail, Outlook, Apple Mail, Thunderbird,
-// Foxmail, QQ Mail, NetEase Mail and their like mark it in English and
-// Chinese. Answers written between the lines of the quote, and forwards, are
+// Foxmail, QQ Mail, NetEase Mail and their like mark it in English, Chinese,
+// German, French and Japanese. Answers written between the lines of the quote, and forwards, are
 // not folded: there the quote is the message. Nothing is lost: both parts
 // together are the text.
 func Fold(s string) (body, quoted string) {
@@ -34,7 +34,7 @@ func Fold(s string) (body, quoted string) {
 	return manyLines.ReplaceAllString(body, "\n\n"), manyLines.ReplaceAllString(quoted, "\n\n")
 }
 
-func block(lines []string) string { return strings.Trim(strings.Join(lines, "\n"), "\n \t") }
+func block(lines []string) string { return strings.Trim(strings.Join(lines, "\n"), "\n \t\u00a0\u3000") }
 
 func hasText(lines []string) bool {
 	for _, l := range lines {
@@ -65,15 +65,21 @@ var (
 	// "On Fri, 20 Nov 2026 at 10:00, Lin <lin@example.com> wrote:", "在 2026-11-20 10:00:00，Lin 写道："
 	attribution = regexp.MustCompile(`(?i)^\s*(?:on\s|at\s|于|在|於).{3,300}` + says + `\s*$`)
 	attributed  = regexp.MustCompile(`(?i)^.{3,300}(?:写道|寫道|wrote)\s*[:：]\s*$`)
-	telling     = regexp.MustCompile(`\d.*\d|@`)
-	fromField   = regexp.MustCompile(`(?i)^[\s>*]*(from|发件人|寄件者|发送人|發件人|寄件人)\**\s*[:：]\**\s*\S`)
-	otherField  = regexp.MustCompile(`(?i)^[\s>*]*(sent|date|to|cc|subject|发送时间|发送日期|日期|时间|收件人|抄送|抄送人|主题|发送至|已发送|寄件日期|收件者|主旨|副本|發送時間|收件人|主題|回复给|send date)\**\s*[:：]`)
-	ruler       = regexp.MustCompile(`^\s*[_-]{10,}\s*$|^\s*[-—]{3,}\s*$`)
+	// "Am Fr., 20. Nov. 2026 um 09:58 Uhr schrieb Lin <lin@example.com>:", "Le ven. 20 nov. 2026 à 09:58, Lin a écrit :",
+	// "2026/11/20 9:58、Lin <lin@example.com>のメール:", "2026年11月20日(金) 9:58 Lin <lin@example.com>:"
+	elsewhere    = regexp.MustCompile(`(?i)^\s*(?:am\s.{3,200}\sschrieb(?:\s.{1,200})?|le\s.{3,300}\sa écrit|.{3,300}のメール|\d{4}[年/-].{3,200}<[^<>\s]+@[^<>\s]+>)\s*[:：]\s*$`)
+	telling      = regexp.MustCompile(`\d.*\d|@`)
+	fromField    = regexp.MustCompile(`(?i)^[\s>*]*(from|发件人|寄件者|发送人|發件人|寄件人)\**\s*[:：]\**\s*\S`)
+	otherField   = regexp.MustCompile(`(?i)^[\s>*]*(sent|date|to|cc|subject|发送时间|发送日期|日期|时间|收件人|抄送|抄送人|主题|发送至|已发送|寄件日期|收件者|主旨|副本|發送時間|收件人|主題|回复给|send date)\**\s*[:：]`)
+	subjectField = regexp.MustCompile(`(?i)^[\s>*]*(subject|主题|主旨|主題)\**\s*[:：]`)
+	dateField    = regexp.MustCompile(`(?i)^[\s>*]*(sent|date|send date|发送时间|发送日期|日期|时间|已发送|寄件日期|發送時間)\**\s*[:：]`)
+	ruler        = regexp.MustCompile(`^\s*[_-]{10,}\s*$|^\s*[-—]{3,}\s*$`)
 )
 
 // quoteStart finds the earliest mark of a quote.
 func quoteStart(lines []string) span {
 	none := span{start: len(lines), end: len(lines)}
+	lines = spaced(lines)
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
 		switch {
@@ -99,6 +105,20 @@ func quoteStart(lines []string) span {
 	return none
 }
 
+// otherSpaces are spaces that programs write as such, or forget to.
+var otherSpaces = strings.NewReplacer("&nbsp;", " ", "\u00a0", " ", "\u202f", " ", "\u3000", " ")
+
+// spaced gives the lines with plain spaces, to be compared.
+func spaced(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		if out[i] = line; len(line) <= maxMark { // no mark is longer
+			out[i] = otherSpaces.Replace(line)
+		}
+	}
+	return out
+}
+
 func isQuoted(line string) bool {
 	line = strings.TrimLeft(line, " ")
 	return strings.HasPrefix(line, ">") || strings.HasPrefix(line, "＞")
@@ -116,6 +136,9 @@ func attributionAt(lines []string) int {
 		joined = strings.TrimSpace(joined + " " + line)
 		if len(joined) > maxMark {
 			return 0
+		}
+		if elsewhere.MatchString(joined) && (telling.MatchString(joined) || quotesNext(lines[n:])) {
+			return n
 		}
 		if (telling.MatchString(joined) || quotesNext(lines[n:])) && (attribution.MatchString(joined) || attributed.MatchString(joined)) && endsAttribution(line) {
 			return n
@@ -139,25 +162,28 @@ func quotesNext(lines []string) bool {
 }
 
 var (
-	opensAttribution = regexp.MustCompile(`(?i)^(on\s|at\s|于|在|於|\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2})`)
+	opensAttribution = regexp.MustCompile(`(?i)^(on\s|at\s|am\s|le\s|于|在|於|\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2})`)
 	endOfAttribution = regexp.MustCompile(`(?i)(wrote|writes|写道|寫道|写到|寫到)\s*[:：]?$`)
 )
 
 func endsAttribution(line string) bool { return endOfAttribution.MatchString(line) }
 
 // isHeaderBlock tells whether a copied header begins here: "From:" and at
-// least two other fields within the next lines.
+// least two other fields within the next lines, with an address or at least a
+// date and a subject. A journey has a "From:", a "To:" and a "Date:", too.
 func isHeaderBlock(lines []string) bool {
 	if !fromField.MatchString(lines[0]) {
 		return false
 	}
-	others := 0
+	others, dated, titled, addressed := 0, false, false, strings.Contains(lines[0], "@")
 	for _, l := range lines[1:min(len(lines), 9)] {
 		if otherField.MatchString(l) {
 			others++
+			dated, titled = dated || dateField.MatchString(l), titled || subjectField.MatchString(l)
+			addressed = addressed || strings.Contains(l, "@")
 		}
 	}
-	return others >= 2
+	return others >= 2 && (addressed || dated && titled)
 }
 
 // beforeRuler takes a ruler above a header block with it.

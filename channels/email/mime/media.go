@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"mime"
-	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -28,28 +28,60 @@ var looseParam = regexp.MustCompile(`(?i);\s*([a-z0-9_.-]+)(\*?)\s*=\s*(?:"([^"]
 // file names without quotes, parameters twice, a type without a slash.
 func mediaType(value string) media {
 	name, params, err := mime.ParseMediaType(value)
-	if err == nil {
-		return media{name, params}
-	}
-	name, _, _ = strings.Cut(value, ";")
-	m := media{name: strings.ToLower(strings.TrimSpace(name)), params: map[string]string{}}
 	if len(value) > 8<<10 {
 		value = value[:8<<10]
 	}
+	if err == nil {
+		for key, v := range extended(value) {
+			params[key] = v
+		}
+		return media{name, params}
+	}
+	name, _, _ = strings.Cut(value, ";")
+	m := media{name: strings.ToLower(strings.TrimSpace(name)), params: extended(value)}
 	for _, f := range looseParam.FindAllStringSubmatch(value, 50) {
 		key, v := strings.ToLower(f[1]), strings.TrimSpace(f[3]+f[4])
-		if f[2] == "*" { // charset'language'percent-encoded
-			if parts := strings.SplitN(v, "'", 3); len(parts) == 3 {
-				if raw, err := url.PathUnescape(parts[2]); err == nil {
-					v, _ = toUTF8(parts[0], []byte(raw))
-				}
-			}
-		}
 		if _, known := m.params[key]; !known {
 			m.params[key] = v
 		}
 	}
 	return m
+}
+
+var extendedParam = regexp.MustCompile(`(?i);\s*([a-z0-9_.-]+)\*(?:(\d{1,2})(\*)?)?\s*=\s*(?:"([^"]*)"?|([^;]*))`)
+
+// extended reads the parameters whose characters are named (RFC 2231), in one
+// piece or several: the standard library leaves out those that are not UTF-8.
+func extended(value string) map[string]string {
+	type piece struct {
+		number int
+		coded  bool
+		text   string
+	}
+	pieces := map[string][]piece{}
+	for _, f := range extendedParam.FindAllStringSubmatch(value, 50) {
+		key := strings.ToLower(f[1])
+		n, _ := strconv.Atoi(f[2])
+		pieces[key] = append(pieces[key], piece{n, f[2] == "" || f[3] == "*", strings.TrimSpace(f[4] + f[5])})
+	}
+	out := map[string]string{}
+	for key, list := range pieces {
+		slices.SortStableFunc(list, func(a, b piece) int { return a.number - b.number })
+		first := strings.SplitN(list[0].text, "'", 3) // charset'language'percent-encoded
+		if !list[0].coded || len(first) != 3 {
+			continue
+		}
+		list[0].text = first[2]
+		var raw []byte
+		for _, one := range list {
+			if one.coded {
+				one.text = unescape(one.text)
+			}
+			raw = append(raw, one.text...)
+		}
+		out[key], _ = toUTF8(first[0], raw)
+	}
+	return out
 }
 
 // contentType is a part's media type; what says nothing is plain text.
