@@ -2,6 +2,7 @@ package email
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,16 +45,43 @@ func NewDirectory(l Lister, s Signer, clk clock.Clock) *Directory {
 	return &Directory{accounts: l, signer: s, clk: clk}
 }
 
-// Mailbox finds the account behind an address: its own or one of its reply
-// addresses. Case does not matter. The sandbox's account has a mailbox only for
+// Mailbox finds the account behind an address: its own, also with a "+tag" behind
+// the name, one of its reply addresses, or the postmaster of its domain, who has
+// to be reached wherever mail is taken (RFC 5321, section 4.5.1). Case does not
+// matter. The sandbox's account has a mailbox only for
 // peers on this machine.
 func (d *Directory) Mailbox(ctx context.Context, address string, local bool) (ids.ID, bool, error) {
-	address = text.FoldEmail(address)
+	return d.find(ctx, text.FoldEmail(address), func(b box, d *Directory, address string) int {
+		if b.sandbox && !local {
+			return 0
+		}
+		if rank := b.owns(d, address); rank > 0 {
+			return rank
+		}
+		if name, domain, _ := cutLast(address); name == "postmaster" && (domain == b.domain || strings.HasSuffix(b.address, "@"+domain)) {
+			return 1
+		}
+		return 0
+	})
+}
+
+// find gives the account whose claim to an address ranks highest, of several the
+// first.
+func (d *Directory) find(ctx context.Context, address string, claim func(b box, d *Directory, address string) int) (ids.ID, bool, error) {
+	in := func(boxes []box) (account ids.ID, found bool) {
+		best := 0
+		for _, b := range boxes {
+			if rank := claim(b, d, address); rank > best {
+				best, account = rank, b.account
+			}
+		}
+		return account, best > 0
+	}
 	d.mu.Lock()
 	boxes, fresh := d.boxes, d.clk.Now().Sub(d.loaded) < directoryLife
 	d.mu.Unlock()
 	if fresh {
-		if id, ok := d.in(boxes, address, local); ok {
+		if id, ok := in(boxes); ok {
 			return id, true, nil
 		}
 	}
@@ -61,7 +89,7 @@ func (d *Directory) Mailbox(ctx context.Context, address string, local bool) (id
 	if err != nil {
 		return 0, false, err
 	}
-	id, ok := d.in(boxes, address, local)
+	id, ok := in(boxes)
 	return id, ok, nil
 }
 
@@ -74,32 +102,32 @@ func (d *Directory) Forget() {
 	d.mu.Unlock()
 }
 
-// Ours tells whether an address is that of an account or a reply address.
+// Ours tells whether an address is that of an account or a reply address. The
+// postmaster is not: other servers of the domain write in that name.
 func (d *Directory) Ours(ctx context.Context, address string) (bool, error) {
-	_, ok, err := d.Mailbox(ctx, address, true)
+	_, ok, err := d.find(ctx, text.FoldEmail(address), box.owns)
 	return ok, err
 }
 
-func (d *Directory) in(boxes []box, address string, local bool) (ids.ID, bool) {
-	_, domain, _ := cutLast(address)
-	for _, b := range boxes {
-		if b.sandbox && !local {
-			continue
-		}
-		if b.address == address {
-			return b.account, true
-		}
-		if b.domain != domain {
-			continue
-		}
+// owns ranks an account's claim to an address: its own goes before what is made of
+// it.
+func (b box) owns(d *Directory, address string) int {
+	name, domain, _ := cutLast(address)
+	if b.address == address {
+		return 3
+	}
+	if b.domain == domain {
 		if _, ok := ParseReply(d.signer, b.account, address); ok {
-			return b.account, true
+			return 3
 		}
 		if _, ok := ParseUnsubscribe(d.signer, b.account, address); ok {
-			return b.account, true
+			return 3
 		}
 	}
-	return 0, false
+	if base, _, tagged := strings.Cut(name, "+"); tagged && b.address == base+"@"+domain {
+		return 2
+	}
+	return 0
 }
 
 func (d *Directory) load(ctx context.Context) ([]box, error) {

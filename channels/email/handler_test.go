@@ -469,10 +469,25 @@ func TestDirectory(t *testing.T) {
 			"help@tea.example": true, "HELP@Tea.Example": true, reply: true, strings.ToUpper(reply): true,
 			"help@other.example": false, "nobody@tea.example": false, "": false, "reply+7.aaaaaaaaaaaaaaaa@tea.example": false,
 			strings.Replace(reply, "tea.example", "other.example", 1): false,
+			"help+orders@tea.example":                                 true, "Help+@tea.example": true, "helpe+x@tea.example": false, "help+x@other.example": false,
+			"postmaster@tea.example": true, "PostMaster@Tea.example": true, "postmaster@other.example": false,
 		} {
 			if id, ok, err := d.Mailbox(o.h.Ctx(), address, false); err != nil || ok != want || ok && id != acc.ID {
 				t.Errorf("%q: %v %v %v", address, id, ok, err)
 			}
+		}
+		for address, want := range map[string]bool{"help@tea.example": true, "help+x@tea.example": true, reply: true, "postmaster@tea.example": false, "ming@example.com": false} {
+			if ours, err := d.Ours(o.h.Ctx(), address); err != nil || ours != want {
+				t.Errorf("%q is ours: %v %v", address, ours, err)
+			}
+		}
+		tagged, err := o.h.Accounts.Create(o.h.Ctx(), channels.New{Channel: email.Channel, Name: "Tag", Config: json.RawMessage(strings.Replace(office1, "help@", "help+vip@", 1))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.h.Clock.Advance(5 * time.Second)
+		if id, ok, err := d.Mailbox(o.h.Ctx(), "help+vip@tea.example", false); !ok || err != nil || id != tagged.ID {
+			t.Errorf("an account with a tag: %v %v %v", id, ok, err)
 		}
 		if _, err := o.h.Accounts.Create(o.h.Ctx(), channels.New{Channel: email.Channel, Name: "例子", Config: json.RawMessage(strings.Replace(office1, "tea.example", "例子.中国", 1))}); err != nil {
 			t.Fatal(err)

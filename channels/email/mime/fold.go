@@ -34,7 +34,9 @@ func Fold(s string) (body, quoted string) {
 	return manyLines.ReplaceAllString(body, "\n\n"), manyLines.ReplaceAllString(quoted, "\n\n")
 }
 
-func block(lines []string) string { return strings.Trim(strings.Join(lines, "\n"), "\n \t\u00a0\u3000") }
+func block(lines []string) string {
+	return strings.Trim(strings.Join(lines, "\n"), "\n \t\u00a0\u3000")
+}
 
 func hasText(lines []string) bool {
 	for _, l := range lines {
