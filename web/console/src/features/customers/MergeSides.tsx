@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { MergePreview, MergeSide, Objection } from "@/api/types";
 import { date, languageName } from "@/i18n/format";
 import { Alert, Button, Checkbox, ReopenIcon, Tag, WarningIcon } from "@/ui";
-import { attributeText } from "./attributes";
+import { attributeShown } from "./attributes";
 import { CustomerAvatar } from "./CustomerAvatar";
 import { identityKind, shortValue } from "./identity";
 import { fieldWords, objectionWords } from "./merge-words";
@@ -54,7 +54,7 @@ function Against({ objections }: { objections: Objection[] }) {
 }
 
 function valueWords(field: string, value: unknown): string | null {
-  return (field === "locale" && typeof value === "string" ? languageName(value) : attributeText(value)) || null;
+  return (field === "locale" && typeof value === "string" ? languageName(value) : attributeShown(value)) || null;
 }
 
 function Result({ fields }: { fields: MergePreview["fields"] }) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changedAttributes } from "./attributes";
+import { attributeShown, attributeText, changedAttributes, parseAttribute } from "./attributes";
 
 const form = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => ({ name, value }));
 
@@ -12,4 +12,10 @@ test.each([
   ["emptied", { plan: "pro" }, { plan: "" }, { plan: "" }],
 ])("of attributes that were %s only the change is told", (_what, before, after, told) => {
   expect(changedAttributes(form(before), form(after))).toEqual(told);
+});
+
+test("a list is read as its entries and written as a list", () => {
+  const sizes = ["S", "M, long", 3];
+  expect(attributeShown(sizes)).toBe("S, M, long, 3");
+  expect(parseAttribute(attributeText(sizes))).toEqual(sizes);
 });

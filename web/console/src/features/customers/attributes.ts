@@ -1,4 +1,9 @@
 /** An attribute's value as people read it. */
+export function attributeShown(value: unknown): string {
+  return Array.isArray(value) ? value.map(attributeText).join(", ") : attributeText(value);
+}
+
+/** An attribute's value as people write it; parseAttribute reads it. */
 export function attributeText(value: unknown): string {
   if (value === null || value === undefined) return "";
   return typeof value === "string" ? value : JSON.stringify(value);

@@ -6,7 +6,7 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { Conversation, Customer } from "@/api/types";
 import { usePermission } from "@/features/session/me";
-import { attributeText } from "@/features/customers/attributes";
+import { attributeShown } from "@/features/customers/attributes";
 import { ChannelIcon } from "@/features/channels/ChannelIcon";
 import { CustomerAvatar } from "@/features/customers/CustomerAvatar";
 import { customerName } from "@/features/customers/name";
@@ -131,7 +131,7 @@ function Facts({ conversation, customer }: { conversation: Conversation; custome
             {attributes.map(([name, value]) => (
               <div key={name} style={{ display: "contents" }}>
                 <dt>{name}</dt>
-                <dd>{attributeText(value)}</dd>
+                <dd>{attributeShown(value)}</dd>
               </div>
             ))}
           </dl>
