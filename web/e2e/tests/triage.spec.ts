@@ -95,6 +95,7 @@ test("the keyboard alone: through the list, answer, note, resolve, help and pale
   // A row that leaves the list under the focus hands it to what it had opened.
   await page.keyboard.press("k");
   await expect(current).toBeFocused();
+  await expect(page.getByTestId("thread")).toBeVisible();
   await page.keyboard.press("e");
   await expect(current).toHaveCount(0);
   await expect(page.getByTestId("thread")).toBeFocused();

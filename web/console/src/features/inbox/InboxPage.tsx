@@ -51,8 +51,13 @@ export function InboxPage() {
   const wanted = useRef<string | null>(null);
   const open = (index: number) => {
     const target = items[Math.min(items.length - 1, Math.max(0, index))];
-    wanted.current = target?.id ?? null;
-    if (target && target.id !== conversationId) void navigate({ to: "/inbox/$conversationId", params: { conversationId: target.id }, search });
+    if (!target) return;
+    if (target.id === conversationId) {
+      root.current?.querySelector<HTMLElement>(`[data-conversation-id="${target.id}"]`)?.focus({ preventScroll: true });
+      return;
+    }
+    wanted.current = target.id;
+    void navigate({ to: "/inbox/$conversationId", params: { conversationId: target.id }, search });
   };
   const back = () => {
     if (closeOverlay()) return;
