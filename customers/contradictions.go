@@ -36,8 +36,8 @@ type ContradictionFilter struct {
 // Contradictions lists those that stand, newest first.
 func (s *Service) Contradictions(ctx context.Context, f ContradictionFilter) ([]Contradiction, error) {
 	var b store.Builder
-	b.Add(`SELECT x.id, x.kind, x.at, c.id, c.name, i.id, i.kind, i.namespace, i.value, i.verified, i.created_at,
-  d.id, d.name, o.id, o.kind, o.namespace, o.value, o.verified, o.created_at`)
+	b.Add(`SELECT x.id, x.kind, x.at, c.id, c.name, ` + Address("c") + `, i.id, i.kind, i.namespace, i.value, i.verified, i.created_at,
+  d.id, d.name, ` + Address("d") + `, o.id, o.kind, o.namespace, o.value, o.verified, o.created_at`)
 	f.where(&b)
 	if f.Before != 0 {
 		b.Add("AND x.id < ?", f.Before)
@@ -49,10 +49,10 @@ func (s *Service) Contradictions(ctx context.Context, f ContradictionFilter) ([]
 		var x Contradiction
 		var at, made, madeToo int64
 		var one, other ids.ID
-		var name, otherName string
-		err := r.Scan(&x.ID, &x.Kind, &at, &one, &name, &x.Identity.ID, &x.Identity.Kind, &x.Identity.Namespace, &x.Identity.Value, &x.Identity.Verified, &made,
-			&other, &otherName, &x.Theirs.ID, &x.Theirs.Kind, &x.Theirs.Namespace, &x.Theirs.Value, &x.Theirs.Verified, &madeToo)
-		x.Customer, x.Other, x.At = NewRef(one, name), NewRef(other, otherName), clock.FromMillis(at)
+		var name, address, otherName, otherAddress string
+		err := r.Scan(&x.ID, &x.Kind, &at, &one, &name, &address, &x.Identity.ID, &x.Identity.Kind, &x.Identity.Namespace, &x.Identity.Value, &x.Identity.Verified, &made,
+			&other, &otherName, &otherAddress, &x.Theirs.ID, &x.Theirs.Kind, &x.Theirs.Namespace, &x.Theirs.Value, &x.Theirs.Verified, &madeToo)
+		x.Customer, x.Other, x.At = NewRef(one, name, address), NewRef(other, otherName, otherAddress), clock.FromMillis(at)
 		x.Identity.CreatedAt, x.Theirs.CreatedAt = clock.FromMillis(made), clock.FromMillis(madeToo)
 		return x, err
 	})

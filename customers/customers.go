@@ -53,7 +53,7 @@ const Installation = "installation"
 type Customer struct {
 	ID         ids.ID     `json:"id"`
 	Name       *string    `json:"name"`
-	Label      string     `json:"label" doc:"What to show: the name, or a short code; never empty"`
+	Label      string     `json:"label" doc:"What to show: the name, else the first mail address, else a short code; never empty"`
 	Locale     *string    `json:"locale"`
 	Timezone   *string    `json:"timezone" doc:"IANA name"`
 	Attributes Attributes `json:"attributes"`
@@ -110,8 +110,10 @@ type Moved func(tx *store.Tx, identity, from, to ids.ID) error
 // OnMove registers a domain's Moved. Call it while the program starts.
 func (s *Service) OnMove(m Moved) { s.moved = append(s.moved, m) }
 
+var qAddress = queries.Get("address")
+
 // columns are what scan reads, of the customers c.
-const columns = `c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
+var columns = `c.id, c.name, ` + Address("c") + `, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
   COALESCE((SELECT s.name_en FROM stages s WHERE s.key = c.stage), ''), COALESCE((SELECT s.name_zh FROM stages s WHERE s.key = c.stage), ''),
   COALESCE((SELECT string_agg(g.name, ',' ORDER BY g.folded_name) FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id), '')`
 
@@ -120,19 +122,41 @@ func New(db *store.DB, clk clock.Clock, src *ids.Source) *Service {
 	return &Service{db: db, clk: clk, ids: src, log: newCallLog()}
 }
 
-// Label is what to show of a customer without a name: a short code made from
-// the id, stable and the same in every language.
-func Label(id ids.ID, name string) string {
+// Address is the SQL of the address by which a customer is shown who has no name:
+// the first by which mail of theirs came; ” for others. of names the row of the
+// customer. It is no name: nothing that asks for names is told of it.
+func Address(of string) string {
+	return "CASE WHEN " + of + ".name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = " + of +
+		".id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END"
+}
+
+// Label is what to show of a customer: the name, else the address (see Address),
+// else a short code made from the id, stable and the same in every language.
+func Label(id ids.ID, name, address string) string {
 	if name != "" {
 		return name
+	}
+	if address != "" {
+		return address
 	}
 	code := strings.ToUpper(strconv.FormatInt(int64(id), 36))
 	return "#" + code[max(0, len(code)-5):]
 }
 
-// NewRef makes a Ref; name may be empty.
-func NewRef(id ids.ID, name string) Ref {
-	return Ref{ID: id, Name: optional(name), Label: Label(id, name)}
+// NewRef makes a Ref; name and address may be empty.
+func NewRef(id ids.ID, name, address string) Ref {
+	return Ref{ID: id, Name: optional(name), Label: Label(id, name, address)}
+}
+
+// RefTx is NewRef for whoever has not asked for the address.
+func RefTx(q store.Querier, id ids.ID, name string) (Ref, error) {
+	address := ""
+	if name == "" {
+		if err := q.QueryRow(qAddress, id).Scan(&address); err != nil && !isNoRows(err) {
+			return Ref{}, err
+		}
+	}
+	return NewRef(id, name, address), nil
 }
 
 func optional(s string) *string {
@@ -194,11 +218,11 @@ func scanIdentity(r store.Row) (Identity, error) {
 
 func scan(r store.Row) (*Customer, error) {
 	var c Customer
-	var name, locale, zone, tags string
+	var name, address, locale, zone, tags string
 	var attributes []byte
 	var seen, created, since int64
 	var at AtStage
-	if err := r.Scan(&c.ID, &name, &locale, &zone, &attributes, &seen, &created, &at.Key, &since, &at.NameEN, &at.NameZH, &tags); err != nil {
+	if err := r.Scan(&c.ID, &name, &address, &locale, &zone, &attributes, &seen, &created, &at.Key, &since, &at.NameEN, &at.NameZH, &tags); err != nil {
 		return nil, err
 	}
 	if at.Key != "" {
@@ -206,7 +230,7 @@ func scan(r store.Row) (*Customer, error) {
 		c.Stage = &at
 	}
 	c.Tags = tagsOf(tags)
-	c.Name, c.Locale, c.Timezone, c.Label = optional(name), optional(locale), optional(zone), Label(c.ID, name)
+	c.Name, c.Locale, c.Timezone, c.Label = optional(name), optional(locale), optional(zone), Label(c.ID, name, address)
 	c.CreatedAt = clock.FromMillis(created)
 	if seen > 0 {
 		t := clock.FromMillis(seen)

@@ -321,7 +321,11 @@ func (s *Service) saveTx(tx *store.Tx, c *Customer, now time.Time) error {
 		values = append(values, email)
 	}
 	name := deref(c.Name)
-	c.Label = Label(c.ID, name)
+	shown, err := RefTx(tx, c.ID, name)
+	if err != nil {
+		return err
+	}
+	c.Label = shown.Label
 	TouchTx(tx, c.ID)
 	_, err = tx.Exec(qUpdate, name, searchText(name, c.ID, values...), deref(c.Locale), deref(c.Timezone), string(attributes), c.facts(), clock.Millis(now), c.ID)
 	return err

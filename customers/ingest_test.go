@@ -197,7 +197,7 @@ func TestABrowserProvesNothing(t *testing.T) {
 			"adjusted userId:user_unproven, adjusted userId:user_unproven, adjusted userId:user_unproven, adjusted previousId:browser_joins_nobody")
 		same(t, "Ming", state(), before)
 		visitor := owner(h, anonymous("b1"))
-		for f, want := range map[customers.ListFilter]int64{{}: 2, {Anonymous: true}: 3, {Query: customers.Label(visitor, "")}: 1} {
+		for f, want := range map[customers.ListFilter]int64{{}: 2, {Anonymous: true}: 3, {Query: customers.Label(visitor, "", "")}: 1} {
 			if n, err := h.Customers.Count(h.Ctx(), f); err != nil || n != want {
 				t.Errorf("%+v lists %d, %v", f, n, err)
 			}

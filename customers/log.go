@@ -31,7 +31,7 @@ type Undone struct {
 	At    time.Time `json:"at"`
 }
 
-const mergeColumns = `SELECT m.id, m.kind, m.survivor_id, s.name, m.absorbed_id, a.name, m.actor_kind, m.actor_id, m.actor_name, m.identities, m.fields, m.at,
+var mergeColumns = `SELECT m.id, m.kind, m.survivor_id, s.name, ` + Address("s") + `, m.absorbed_id, a.name, m.actor_kind, m.actor_id, m.actor_name, m.identities, m.fields, m.at,
   m.undone_at, m.undone_by_kind, m.undone_by_id, m.undone_by_name
 FROM merges m JOIN customers s ON s.id = m.survivor_id JOIN customers a ON a.id = m.absorbed_id`
 
@@ -44,15 +44,15 @@ type mergeRow struct {
 func scanMerge(r store.Row) (mergeRow, error) {
 	var m mergeRow
 	var survivor, absorbed, by, undoneBy ids.ID
-	var survivorName, absorbedName, byName, undoneKind, undoneName string
+	var survivorName, address, absorbedName, byName, undoneKind, undoneName string
 	var identities, filled []byte
 	var at, undone int64
-	err := r.Scan(&m.ID, &m.Kind, &survivor, &survivorName, &absorbed, &absorbedName, &m.Actor.Kind, &by, &byName, &identities, &filled, &at,
+	err := r.Scan(&m.ID, &m.Kind, &survivor, &survivorName, &address, &absorbed, &absorbedName, &m.Actor.Kind, &by, &byName, &identities, &filled, &at,
 		&undone, &undoneKind, &undoneBy, &undoneName)
 	if err != nil {
 		return m, err
 	}
-	m.Survivor, m.Absorbed, m.At = NewRef(survivor, survivorName), NewRef(absorbed, absorbedName), clock.FromMillis(at)
+	m.Survivor, m.Absorbed, m.At = NewRef(survivor, survivorName, address), NewRef(absorbed, absorbedName, ""), clock.FromMillis(at)
 	m.Actor.ID, m.Actor.Name = by, optional(byName)
 	if undone > 0 {
 		m.Undone = &Undone{Actor{undoneKind, undoneBy, optional(undoneName)}, clock.FromMillis(undone)}

@@ -131,7 +131,7 @@ func TestSearch(t *testing.T) {
 				t.Errorf("%q counts %d and lists %d, %v", q, n, len(found), err)
 			}
 		}
-		for _, q := range []string{"crm-4711", "4711", customers.Label(known, "")} {
+		for _, q := range []string{"crm-4711", "4711", customers.Label(known, "", "")} {
 			found, err := h.Customers.List(h.Ctx(), customers.ListFilter{Query: q, Limit: 100})
 			if err != nil || len(found) != 1 || found[0].ID != known {
 				t.Errorf("%q found %v, %v", q, found, err)
@@ -166,7 +166,7 @@ func TestSearchIsContainment(t *testing.T) {
 			folded := text.Fold(text.CleanLine(q))
 			want := 0
 			for id, name := range named {
-				if strings.Contains(text.Fold(name)+"\n"+text.Fold(customers.Label(id, "")), folded) {
+				if strings.Contains(text.Fold(name)+"\n"+text.Fold(customers.Label(id, "", "")), folded) {
 					want++
 				}
 			}

@@ -1,16 +1,19 @@
 -- name: get
-SELECT c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
+SELECT c.id, c.name, CASE WHEN c.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = c.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
   COALESCE((SELECT s.name_en FROM stages s WHERE s.key = c.stage), ''), COALESCE((SELECT s.name_zh FROM stages s WHERE s.key = c.stage), ''),
   COALESCE((SELECT string_agg(g.name, ',' ORDER BY g.folded_name) FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id), '')
 FROM customers c
 WHERE c.id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?)
 
 -- name: lock
-SELECT c.id, c.name, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
+SELECT c.id, c.name, CASE WHEN c.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = c.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.locale, c.timezone, c.attributes, c.last_seen_at, c.created_at, c.stage, c.stage_since,
   COALESCE((SELECT s.name_en FROM stages s WHERE s.key = c.stage), ''), COALESCE((SELECT s.name_zh FROM stages s WHERE s.key = c.stage), ''),
   COALESCE((SELECT string_agg(g.name, ',' ORDER BY g.folded_name) FROM customer_tags l JOIN tags g ON g.id = l.tag_id WHERE l.customer_id = c.id), '')
 FROM customers c
 WHERE c.id = (SELECT CASE WHEN m.merged_into > 0 THEN m.merged_into ELSE m.id END FROM customers m WHERE m.id = ?) AND c.merged_into = 0 {lock}
+
+-- name: address
+SELECT CASE WHEN c.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = c.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END FROM customers c WHERE c.id = ?
 
 -- name: by-identity
 SELECT c.id, i.id, i.home_id, i.verified, c.name, c.locale, c.timezone FROM identities i JOIN customers c ON c.id = i.customer_id

@@ -165,7 +165,7 @@ func lockOrderTx(tx *store.Tx, id ids.ID) error {
 
 // searchText is the folded text in which the customer list searches.
 func searchText(name string, id ids.ID, values ...string) string {
-	s := text.Fold(name) + "\n" + text.Fold(Label(id, ""))
+	s := text.Fold(name) + "\n" + text.Fold(Label(id, "", ""))
 	for _, v := range values {
 		s += "\n" + text.Fold(v)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
@@ -41,7 +42,7 @@ type Position struct {
 	ID ids.ID
 }
 
-const columns = `SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+var columns = `SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, ` + customers.Address("k") + `, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context`
 

@@ -1,17 +1,17 @@
 -- name: conversation
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ?
 
 -- name: lock (sqlite)
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ?
 
 -- name: lock (postgres)
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.id = ? FOR UPDATE OF c
@@ -23,7 +23,7 @@ SELECT customer_id FROM conversations WHERE id = ?
 SELECT k.id FROM customers k WHERE k.id = (SELECT c.customer_id FROM conversations c WHERE c.id = ?) FOR UPDATE
 
 -- name: lock-latest-of-customer (sqlite)
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ?
@@ -33,7 +33,7 @@ FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i 
 ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
 
 -- name: lock-latest-of-customer (postgres)
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id WHERE c.customer_id = ? AND c.account_id = ?
@@ -43,14 +43,14 @@ FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i 
 ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1 FOR UPDATE OF c
 
 -- name: lock-latest-of-identity (sqlite)
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
 WHERE c.identity_id = ? AND c.account_id = ? ORDER BY c.last_activity_at DESC, c.id DESC LIMIT 1
 
 -- name: lock-latest-of-identity (postgres)
-SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
+SELECT c.id, c.number, c.account_id, c.channel, c.customer_id, k.name, CASE WHEN k.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = k.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, c.identity_id, c.status, c.assignee_id, c.team_id, c.snoozed_until, c.waiting_since,
   c.first_reply_at, c.last_inbound_at, c.last_activity_at, c.reply_window_until, c.last_seq, c.inbound_count, c.customer_read_seq, c.agent_read_seq,
   c.last_message, c.version, c.created_at, c.subject, i.grants, c.context
 FROM conversations c JOIN customers k ON k.id = c.customer_id JOIN identities i ON i.id = c.identity_id
@@ -312,19 +312,19 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dedup_ke
 SELECT id FROM tasks WHERE dedup_key = ?
 
 -- name: task
-SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), COALESCE(CASE WHEN r.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = r.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
   t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version
 FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END
 WHERE t.id = ?
 
 -- name: lock-task (sqlite)
-SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), COALESCE(CASE WHEN r.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = r.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
   t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version
 FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END
 WHERE t.id = ?
 
 -- name: lock-task (postgres)
-SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), COALESCE(CASE WHEN r.name = '' THEN COALESCE((SELECT e.value FROM identities e WHERE e.customer_id = r.id AND e.kind = 'email' AND e.value LIKE '%@%' ORDER BY e.id LIMIT 1), '') ELSE '' END, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
   t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version
 FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END
 WHERE t.id = ? FOR UPDATE OF t

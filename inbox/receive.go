@@ -204,11 +204,14 @@ func (b *Inbox) threadTx(tx *store.Tx, in channels.Inbound, caps channels.Capabi
 
 // openTx opens a conversation.
 func (b *Inbox) openTx(tx *store.Tx, channel string, account ids.ID, who customers.Resolved, status Status, subject string, now time.Time) (*Conversation, error) {
+	ref, err := customers.RefTx(tx, who.Customer, who.Name)
+	if err != nil {
+		return nil, err
+	}
 	c := &Conversation{
-		ID: b.ids.Next(), Channel: channel, AccountID: account, Customer: customers.NewRef(who.Customer, who.Name),
+		ID: b.ids.Next(), Channel: channel, AccountID: account, Customer: ref,
 		IdentityID: who.Identity, Status: status, Subject: optionalString(subject), LastActivityAt: now, CreatedAt: now,
 	}
-	var err error
 	if c.Number, err = b.numbers.nextTx(tx); err != nil {
 		return nil, err
 	}

@@ -27,9 +27,9 @@ var (
 func scanConversation(r store.Row) (*Conversation, error) {
 	var c Conversation
 	var customer ids.ID
-	var name, last, subject, grants, context string
+	var name, address, last, subject, grants, context string
 	var snoozed, waiting, inbound, activity, window, created int64
-	err := r.Scan(&c.ID, &c.Number, &c.AccountID, &c.Channel, &customer, &name, &c.IdentityID, &c.Status, &c.AssigneeID, &c.TeamID, &snoozed, &waiting,
+	err := r.Scan(&c.ID, &c.Number, &c.AccountID, &c.Channel, &customer, &name, &address, &c.IdentityID, &c.Status, &c.AssigneeID, &c.TeamID, &snoozed, &waiting,
 		&c.firstReplyAt, &inbound, &activity, &window, &c.LastSeq, &c.InboundCount, &c.CustomerReadSeq, &c.agentReadSeq,
 		&last, &c.Version, &created, &subject, &grants, &context)
 	if err != nil {
@@ -39,7 +39,7 @@ func scanConversation(r store.Row) (*Conversation, error) {
 		return nil, err
 	}
 	c.Subject = optionalString(subject)
-	c.Customer = customers.NewRef(customer, name)
+	c.Customer = customers.NewRef(customer, name, address)
 	c.SnoozedUntil, c.WaitingSince, c.LastInboundAt, c.ReplyWindowUntil = optionalTime(snoozed), optionalTime(waiting), optionalTime(inbound), optionalTime(window)
 	c.LastActivityAt, c.CreatedAt = clock.FromMillis(activity), clock.FromMillis(created)
 	if context != "" {

@@ -221,7 +221,10 @@ func (b *Inbox) aboutTx(tx *store.Tx, t *Task, n NewTask) error {
 	if isNoRows(err) {
 		return fault.AtField("customer_id", "customer_unknown", nil)
 	}
-	ref := customers.NewRef(id, name)
+	if err != nil {
+		return err
+	}
+	ref, err := customers.RefTx(tx, id, name)
 	t.Customer = &ref
 	if err != nil || t.ConversationID != 0 {
 		return err
@@ -324,16 +327,16 @@ func (b *Inbox) taskToldTx(tx *store.Tx, t *Task, source channels.Source, event,
 func scanTask(r store.Row) (*Task, error) {
 	var t Task
 	var customer, by ids.ID
-	var name, outcome, source, byName, createdName string
+	var name, address, outcome, source, byName, createdName string
 	var due, remind, reminded, escalated, created, completed int64
-	err := r.Scan(&t.ID, &t.Title, &t.Note, &customer, &name, &t.ConversationID, &t.account, &t.AssigneeID, &t.TeamID, &due, &remind, &reminded, &t.State, &outcome, &t.OutcomeNote,
+	err := r.Scan(&t.ID, &t.Title, &t.Note, &customer, &name, &address, &t.ConversationID, &t.account, &t.AssigneeID, &t.TeamID, &due, &remind, &reminded, &t.State, &outcome, &t.OutcomeNote,
 		&escalated, &source, &t.CreatedBy.Kind, &t.CreatedBy.ID, &createdName, &created, &completed, &by, &byName, &t.doneKey, &t.Version)
 	if err != nil {
 		return nil, err
 	}
 	t.reminded = reminded > 0
 	if customer != 0 {
-		ref := customers.NewRef(customer, name)
+		ref := customers.NewRef(customer, name, address)
 		t.Customer = &ref
 	}
 	t.DueAt, t.RemindAt, t.EscalatedAt, t.CompletedAt, t.CreatedAt = optionalTime(due), optionalTime(remind), optionalTime(escalated), optionalTime(completed), clock.FromMillis(created)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
 	"github.com/fanward/fanward/internal/clock"
 	"github.com/fanward/fanward/internal/fault"
@@ -53,7 +54,7 @@ func (f TaskFilter) PositionOf(t *Task) TaskPosition {
 // never stands behind every time.
 const never = int64(1) << 62
 
-const taskColumns = `SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
+var taskColumns = `SELECT t.id, t.title, t.note, COALESCE(r.id, 0), COALESCE(r.name, ''), COALESCE(` + customers.Address("r") + `, ''), t.conversation_id, t.account_id, t.assignee_id, t.team_id, t.due_at, t.remind_at, t.reminded_at, t.state, t.outcome, t.outcome_note,
   t.escalated_at, t.source, t.created_by_kind, t.created_by_id, t.created_by_name, t.created_at, t.completed_at, t.completed_by, t.completed_name, t.done_key, t.version`
 
 const fromTasks = ` FROM tasks t LEFT JOIN customers k ON k.id = t.customer_id LEFT JOIN customers r ON r.id = CASE WHEN k.merged_into > 0 THEN k.merged_into ELSE k.id END`

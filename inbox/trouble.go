@@ -45,7 +45,7 @@ func (b *Inbox) Troubles(ctx context.Context, p auth.Principal, f TroubleFilter)
 		return nil, err
 	}
 	var s store.Builder
-	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.error_detail, d.updated_at, d.message_id, d.seq, COALESCE(c.id, 0), COALESCE(c.number, 0), a.channel, d.account_id, k.id, k.name,
+	s.Add(`SELECT d.id, d.state, d.attempt, d.error_code, d.error_detail, d.updated_at, d.message_id, d.seq, COALESCE(c.id, 0), COALESCE(c.number, 0), a.channel, d.account_id, k.id, k.name, ` + customers.Address("k") + `,
   COALESCE(m.author_name, ''), COALESCE(m.body, x.body, ''), d.created_at, COALESCE(x.source, '')`)
 	troubled(&s, p, f)
 	if f.Before.ID != 0 {
@@ -95,14 +95,14 @@ WHERE d.state IN ('failed', 'unknown')`)
 
 func scanTrouble(r store.Row) (Trouble, error) {
 	var t Trouble
-	var code, detail, name, author, body string
+	var code, detail, name, address, author, body string
 	var customer ids.ID
 	var updated, created int64
 	var source []byte
 	err := r.Scan(&t.Delivery.ID, &t.Delivery.State, &t.Delivery.Attempt, &code, &detail, &updated, &t.MessageID, &t.Seq, &t.ConversationID, &t.Number, &t.Channel, &t.AccountID,
-		&customer, &name, &author, &body, &created, &source)
+		&customer, &name, &address, &author, &body, &created, &source)
 	t.Delivery.ErrorCode, t.Delivery.ErrorDetail, t.Delivery.UpdatedAt = optionalString(code), optionalString(detail), clock.FromMillis(updated)
-	t.Customer, t.AuthorName, t.Preview = customers.NewRef(customer, name), optionalString(author), text.Preview(body, previewLength)
+	t.Customer, t.AuthorName, t.Preview = customers.NewRef(customer, name, address), optionalString(author), text.Preview(body, previewLength)
 	t.CreatedAt = clock.FromMillis(created)
 	if err == nil && len(source) > 0 {
 		from, err := sourceOf(source)

@@ -233,7 +233,7 @@ func (f Filter) where(b *store.Builder) {
 // Enrollments lists people, who entered last first.
 func (s *Service) Enrollments(ctx context.Context, f Filter) ([]*Enrollment, error) {
 	var b store.Builder
-	b.Add(`SELECT e.id, e.journey_id, c.id, c.name, e.state, e.node, COALESCE(v.number, 0), e.started_at, e.ended_at, e.end_reason, e.wake_at, e.holdout, e.goal_at
+	b.Add(`SELECT e.id, e.journey_id, c.id, c.name, ` + customers.Address("c") + `, e.state, e.node, COALESCE(v.number, 0), e.started_at, e.ended_at, e.end_reason, e.wake_at, e.holdout, e.goal_at
 FROM enrollments e JOIN customers c ON c.id = e.customer_id LEFT JOIN journey_versions v ON v.id = e.version_id`)
 	f.where(&b)
 	if f.Before != 0 {
@@ -257,12 +257,12 @@ func (s *Service) Count(ctx context.Context, f Filter) (n int64, err error) {
 func scanShown(r store.Row) (*Enrollment, error) {
 	e := new(Enrollment)
 	var customer ids.ID
-	var name, reason string
+	var name, address, reason string
 	var started, ended, wake, goal int64
-	if err := r.Scan(&e.ID, &e.JourneyID, &customer, &name, &e.State, &e.Node, &e.Version, &started, &ended, &reason, &wake, &e.Holdout, &goal); err != nil {
+	if err := r.Scan(&e.ID, &e.JourneyID, &customer, &name, &address, &e.State, &e.Node, &e.Version, &started, &ended, &reason, &wake, &e.Holdout, &goal); err != nil {
 		return nil, err
 	}
-	e.Customer, e.StartedAt = customers.NewRef(customer, name), clock.FromMillis(started)
+	e.Customer, e.StartedAt = customers.NewRef(customer, name, address), clock.FromMillis(started)
 	if reason != "" {
 		e.EndReason = &reason
 	}
@@ -302,7 +302,7 @@ type Passage struct {
 // Enrollment reads one with its steps.
 func (s *Service) Enrollment(ctx context.Context, journey, id ids.ID) (*Passage, error) {
 	var b store.Builder
-	b.Add(`SELECT e.id, e.journey_id, c.id, c.name, e.state, e.node, COALESCE(v.number, 0), e.started_at, e.ended_at, e.end_reason, e.wake_at, e.holdout, e.goal_at
+	b.Add(`SELECT e.id, e.journey_id, c.id, c.name, `+customers.Address("c")+`, e.state, e.node, COALESCE(v.number, 0), e.started_at, e.ended_at, e.end_reason, e.wake_at, e.holdout, e.goal_at
 FROM enrollments e JOIN customers c ON c.id = e.customer_id LEFT JOIN journey_versions v ON v.id = e.version_id WHERE e.id = ? AND e.journey_id = ?`, id, journey)
 	q := s.db.Reader(ctx)
 	query, args := b.Query()

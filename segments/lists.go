@@ -152,7 +152,7 @@ func (s *Service) Changes(ctx context.Context, f EntryFilter) ([]Entry, error) {
 			return err
 		}
 		var b store.Builder
-		b.Add("SELECT h.id, h.customer_id, COALESCE(c.name, ''), h.entered, h.reason, h.at FROM membership_changes h LEFT JOIN customers c ON c.id = h.customer_id")
+		b.Add("SELECT h.id, h.customer_id, COALESCE(c.name, ''), COALESCE(" + customers.Address("c") + ", ''), h.entered, h.reason, h.at FROM membership_changes h LEFT JOIN customers c ON c.id = h.customer_id")
 		b.Add("WHERE h.segment_id = ?", f.Segment)
 		if f.Before != 0 {
 			b.Add("AND h.id < ?", f.Before)
@@ -163,10 +163,10 @@ func (s *Service) Changes(ctx context.Context, f EntryFilter) ([]Entry, error) {
 		out, err = store.Collect(rows, err, func(r store.Row) (Entry, error) {
 			var e Entry
 			var id ids.ID
-			var name string
+			var name, address string
 			var at int64
-			err := r.Scan(&e.ID, &id, &name, &e.Entered, &e.Reason, &at)
-			e.Customer, e.At = customers.NewRef(id, name), clock.FromMillis(at)
+			err := r.Scan(&e.ID, &id, &name, &address, &e.Entered, &e.Reason, &at)
+			e.Customer, e.At = customers.NewRef(id, name, address), clock.FromMillis(at)
 			return e, err
 		})
 		return err

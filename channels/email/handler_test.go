@@ -15,6 +15,7 @@ import (
 	"github.com/fanward/fanward/channels/email"
 	"github.com/fanward/fanward/channels/email/mime"
 	"github.com/fanward/fanward/channels/outbox"
+	"github.com/fanward/fanward/inbox"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/testkit"
 )
@@ -218,6 +219,41 @@ func TestWhoIsAnswered(t *testing.T) {
 		o.bring("one@example.com", "help@tea.example", rawMail("one@example.com", "r1@x", "Re: hi", "References: <w0@x>\n", "and back"))
 		if o.conversationOf("and back") != o.conversationOf("of a form") {
 			t.Error("the answer to a form's mail opens another conversation")
+		}
+	})
+}
+
+// Who says no name is shown by the address, which is no name.
+func TestNamelessSenders(t *testing.T) {
+	mailHouse(t, func(t *testing.T, o *office) {
+		o.account(office1)
+		o.bring("ming@example.com", "help@tea.example", strings.Replace(rawMail("ming@example.com", "m1@x", "hi", "", "nameless"), "Ming <ming@example.com>", "ming@example.com", 1))
+		c := o.conversationOf("nameless")
+		shown := func() (label string, name *string) {
+			t.Helper()
+			list, err := o.h.Inbox.List(o.h.Ctx(), o.h.Boss, inbox.Filter{Status: inbox.Open, Limit: 10})
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%+v %v", list, err)
+			}
+			one, err := o.h.Inbox.Get(o.h.Ctx(), o.h.Boss, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			record, err := o.h.Customers.Get(o.h.Ctx(), one.Customer.ID)
+			if err != nil || record.Label != one.Customer.Label || list[0].Customer.Label != record.Label {
+				t.Errorf("%+v, %+v, %+v, %v", list[0].Customer, one.Customer, record, err)
+			}
+			return record.Label, record.Name
+		}
+		if label, name := shown(); label != "ming@example.com" || name != nil {
+			t.Errorf("%q, called %v", label, name)
+		}
+		if told := o.h.Words("SELECT payload FROM changes WHERE kind = 'message' ORDER BY id LIMIT 1"); !strings.Contains(told, `"label":"ming@example.com"`) {
+			t.Errorf("the change says %s", told)
+		}
+		o.bring("ming@example.com", "help@tea.example", rawMail("ming@example.com", "m2@x", "Re: hi", "References: <m1@x>\n", "with a name"))
+		if label, _ := shown(); label != "Ming" {
+			t.Errorf("%q after the name was told", label)
 		}
 	})
 }

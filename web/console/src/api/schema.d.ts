@@ -2152,7 +2152,7 @@ export interface components {
             created_at: string;
             /** @example 123456789012345678 */
             id: string;
-            /** @description What to show: the name, or a short code; never empty */
+            /** @description What to show: the name, else the first mail address, else a short code; never empty */
             label: string;
             /** Format: date-time */
             last_seen_at: string | null;
