@@ -70,7 +70,7 @@ func stagesOf(q store.Querier) ([]Stage, error) {
 			return g, nil
 		}
 		g.Rule = &rule.Node{}
-		return g, json.Unmarshal([]byte(stored), g.Rule)
+		return g, rule.Decode([]byte(stored), g.Rule)
 	})
 }
 

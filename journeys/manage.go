@@ -13,6 +13,7 @@ import (
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/internal/text"
 	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // Ways in which those who are on the way take a new version.
@@ -196,7 +197,7 @@ func (s *Service) Publish(ctx context.Context, p auth.Principal, id ids.ID, peop
 		return nil, changed(r)
 	}
 	var g flow.Graph
-	if err := json.Unmarshal(r.draft, &g); err != nil {
+	if err := rule.Decode(r.draft, &g); err != nil {
 		return nil, err
 	}
 	problems, err := s.Check(ctx, g)

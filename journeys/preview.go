@@ -2,13 +2,13 @@ package journeys
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/fanward/fanward/channels"
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // Preview fills a message in for one person.
@@ -21,7 +21,7 @@ func (s *Service) Preview(ctx context.Context, id, customer ids.ID, m flow.Messa
 		return nil, fault.AtField("message.channels", "required", nil)
 	}
 	var g flow.Graph
-	if err := json.Unmarshal(r.draft, &g); err != nil {
+	if err := rule.Decode(r.draft, &g); err != nil {
 		return nil, err
 	}
 	var p Person

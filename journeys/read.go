@@ -2,7 +2,6 @@ package journeys
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/fanward/fanward/customers"
@@ -11,6 +10,7 @@ import (
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // Summary is what a list shows of a journey.
@@ -45,7 +45,7 @@ func (s *Service) Get(ctx context.Context, id ids.ID) (*Journey, error) {
 		return nil, err
 	}
 	j := &Journey{Summary: Summary{ID: id, Name: r.name, State: r.state, DraftVersion: r.draftVersion, UpdatedAt: clock.FromMillis(r.updated)}}
-	if err := json.Unmarshal(r.draft, &j.Draft); err != nil {
+	if err := rule.Decode(r.draft, &j.Draft); err != nil {
 		return nil, err
 	}
 	j.Changed = true
@@ -56,7 +56,7 @@ func (s *Service) Get(ctx context.Context, id ids.ID) (*Journey, error) {
 			return nil, err
 		}
 		j.Version, j.Live, j.Changed = &number, new(flow.Graph), raw != string(r.draft)
-		if err := json.Unmarshal([]byte(raw), j.Live); err != nil {
+		if err := rule.Decode([]byte(raw), j.Live); err != nil {
 			return nil, err
 		}
 	}

@@ -1,13 +1,13 @@
 package journeys
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 func isNoRows(err error) bool { return errors.Is(err, store.ErrNoRows) }
@@ -107,7 +107,7 @@ func (s *Service) flow(q store.Querier, id ids.ID) (*flow.Flow, error) {
 		return nil, err
 	}
 	var g flow.Graph
-	if err := json.Unmarshal(raw, &g); err != nil {
+	if err := rule.Decode(raw, &g); err != nil {
 		return nil, fmt.Errorf("the graph of version %s: %w", id, err)
 	}
 	f := flow.Compile(g)

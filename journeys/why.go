@@ -12,6 +12,7 @@ import (
 	"github.com/fanward/fanward/internal/ids"
 	"github.com/fanward/fanward/internal/store"
 	"github.com/fanward/fanward/journeys/flow"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // Reason is a code with what its sentence needs.
@@ -112,7 +113,7 @@ func (s *Service) Using(q store.Querier, segment ids.ID) ([]Summary, error) {
 	var out []Summary
 	for _, j := range list {
 		var g flow.Graph
-		if err := json.Unmarshal([]byte(j.graph), &g); err != nil {
+		if err := rule.Decode([]byte(j.graph), &g); err != nil {
 			return nil, err
 		}
 		if g.Names(segment.String()) && (len(out) == 0 || out[len(out)-1].ID != j.ID) {

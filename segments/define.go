@@ -205,7 +205,7 @@ func sameRule(a, b rule.Node) bool {
 func canonical(n rule.Node) (out any, err error) {
 	raw, err := json.Marshal(n)
 	if err == nil {
-		err = json.Unmarshal(raw, &out)
+		err = rule.Decode(raw, &out)
 	}
 	return out, err
 }

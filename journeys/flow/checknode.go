@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -181,7 +182,7 @@ func (c *checker) attribute(a *AttributeStep) {
 		c.add("attribute.name", "attribute_name_invalid", fault.Params{"name": text.Preview(a.Name, 64)})
 	}
 	switch v := a.Value.(type) {
-	case nil, bool, float64:
+	case nil, bool, float64, json.Number:
 	case string:
 		if text.Length(v) > maxAttributeText {
 			c.add("attribute.value", "too_long", fault.Params{"max": maxAttributeText})
@@ -203,7 +204,7 @@ func (c *checker) attribute(a *AttributeStep) {
 // template is filled there.
 func attributeScalar(item any) bool {
 	switch v := item.(type) {
-	case bool, float64:
+	case bool, float64, json.Number:
 		return true
 	case string:
 		return text.Length(v) <= maxAttributeText

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -84,21 +85,37 @@ const textDepth = 6
 
 // Texts are the places of a body where any text may stand, as the names that
 // lead there; "*" is the name of what has any name, "[]" an entry of a list.
-func Texts(body any) [][]string { return body.(shape).texts(nil) }
+func Texts(body any) [][]string {
+	return body.(shape).places(nil, func(s *huma.Schema) bool {
+		return s.Type == "" || s.Type == huma.TypeString && s.Pattern == "" && s.Format == ""
+	})
+}
 
-func (s shape) texts(at []string) (out [][]string) {
+// Typed are the places of a body where something of one type stands, with that.
+func Typed(body any) map[string][][]string {
+	out := map[string][][]string{}
+	for _, kind := range []string{huma.TypeString, huma.TypeInteger, huma.TypeNumber, huma.TypeBoolean, huma.TypeArray, huma.TypeObject} {
+		out[kind] = body.(shape).places(nil, func(s *huma.Schema) bool { return s.Type == kind })
+	}
+	out["id"] = body.(shape).places(nil, func(s *huma.Schema) bool { return s.Pattern != "" && s.PatternDescription == idDescription })
+	return out
+}
+
+func (s shape) places(at []string, takes func(*huma.Schema) bool) (out [][]string) {
 	if len(at) > textDepth {
 		return nil
 	}
 	s = s.of(s.schema)
 	below := func(name string, schema *huma.Schema) {
-		out = append(out, s.of(schema).texts(append(slices.Clone(at), name))...)
+		if name == "of" && slices.Contains(at, name) {
+			return // rules within rules: one is like another
+		}
+		out = append(out, s.of(schema).places(append(slices.Clone(at), name), takes)...)
+	}
+	if len(at) > 0 && takes(s.schema) {
+		out = append(out, at)
 	}
 	switch s.schema.Type {
-	case huma.TypeString:
-		if s.schema.Pattern == "" && s.schema.Format == "" {
-			return [][]string{at}
-		}
 	case huma.TypeArray:
 		below("[]", s.schema.Items)
 	case huma.TypeObject:
@@ -109,24 +126,22 @@ func (s shape) texts(at []string) (out [][]string) {
 		case *huma.Schema:
 			below("*", more)
 		case bool:
-			if more {
+			if more && takes(&huma.Schema{}) {
 				out = append(out, append(slices.Clone(at), "*"))
 			}
 		}
-	case "":
-		return [][]string{at} // anything
 	}
 	return out
 }
 
-// Sample is a body with text at a place, and what is required beside it.
-func Sample(body any, at []string, text, id string) any {
-	return body.(shape).sample(at, len(at) > 0, text, id)
+// Sample is a body with a value at a place, and what is required beside it.
+func Sample(body any, at []string, value any, id string) any {
+	return body.(shape).sample(at, len(at) > 0, value, id)
 }
 
-func (s shape) sample(at []string, wanted bool, text, id string) any {
+func (s shape) sample(at []string, wanted bool, value any, id string) any {
 	if s = s.of(s.schema); wanted && len(at) == 0 {
-		return text
+		return value
 	}
 	leads := func(name string) ([]string, bool) {
 		if wanted && at[0] == name {
@@ -151,18 +166,18 @@ func (s shape) sample(at []string, wanted bool, text, id string) any {
 		return false
 	case huma.TypeArray:
 		if rest, on := leads("[]"); on {
-			return []any{s.of(s.schema.Items).sample(rest, true, text, id)}
+			return []any{s.of(s.schema.Items).sample(rest, true, value, id)}
 		}
 		return []any{}
 	case huma.TypeObject:
 		out := map[string]any{}
 		for name, property := range s.schema.Properties {
 			if rest, on := leads(name); on || slices.Contains(s.schema.Required, name) {
-				out[name] = s.of(property).sample(rest, on, text, id)
+				out[name] = s.of(property).sample(rest, on, value, id)
 			}
 		}
 		if _, on := leads("*"); on {
-			out["a"], out[text] = text, text
+			out["a"], out[fmt.Sprint(value)] = value, value
 		}
 		return out
 	}

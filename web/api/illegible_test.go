@@ -133,7 +133,7 @@ func (w *sweep) operation(op api.Operation) {
 	in := w.h.server.Inputs(op.ID)
 	body := ""
 	if op.HasBody {
-		body = w.body(in.Body, nil)
+		body = w.body(in.Body, nil, nil)
 	}
 	for _, text := range illegible {
 		for _, name := range in.Path {
@@ -147,12 +147,12 @@ func (w *sweep) operation(op api.Operation) {
 		return
 	}
 	for _, at := range api.Texts(in.Body) {
-		w.send(op.ID+" "+strings.Join(at, "."), call{method: op.Method, path: w.path(op, "", ""), body: w.body(in.Body, at)})
+		w.send(op.ID+" "+strings.Join(at, "."), call{method: op.Method, path: w.path(op, "", ""), body: w.body(in.Body, at, "a\x00b")})
 	}
 }
 
-func (w *sweep) body(shape any, at []string) string {
-	out, err := json.Marshal(api.Sample(shape, at, "a\x00b", w.ids["customers"]))
+func (w *sweep) body(shape any, at []string, value any) string {
+	out, err := json.Marshal(api.Sample(shape, at, value, w.ids["customers"]))
 	if err != nil {
 		w.h.t.Fatal(err)
 	}
@@ -172,4 +172,55 @@ func (w *sweep) send(name string, c call) {
 		name = c.method + " " + c.path
 	}
 	w.codes[name] = r.Code
+}
+
+// TestFaultsAreNamed: whatever has the wrong type, or is a number or an id beyond
+// all bounds, is refused by the name of its field.
+func TestFaultsAreNamed(t *testing.T) {
+	db := testkit.Open(t, store.SQLite)
+	h := build(t, db, func(o *api.Options) {
+		p := journeyParts{o.Segments}
+		o.Journeys = journeys.New(journeys.Options{DB: db, Clock: o.Clock, IDs: testkit.IDs(t, o.Clock), Customers: o.Customers, Segments: p, Sender: p, Tasks: p, Render: render.Renderer{}, Check: p})
+	})
+	w := newSweep(t, h)
+	wrong := map[string][]any{
+		"string": {true, map[string]any{}}, "integer": {"1", 1.5, json.Number("1e308"), json.Number("-1e308"), json.Number("9223372036854775808")}, "number": {"1"}, "boolean": {1, "true"},
+		"array": {map[string]any{}, "a"}, "object": {[]any{}, true}, "id": {"0", "9223372036854775808", "9999999999999999999", "x"},
+	}
+	h.run(t, []scenario{
+		{name: "in the rule of a stage", call: call{method: "PATCH", path: "/api/v1/stages/fan", as: "owner", body: `{"rule":true}`}, status: 422, has: []string{`"errors":[{"field":"rule","code":"wrong_type","params":{"expected":"object"}}]`}},
+		{name: "within the rule of a stage", call: call{method: "PATCH", path: "/api/v1/stages/fan", as: "owner", body: `{"rule":{"kind":"all","of":[{"kind":5}]}}`}, status: 422, has: []string{`"errors":[{"field":"rule.of[0].kind","code":"wrong_type"`}},
+		{name: "a stage without a rule", call: call{method: "PATCH", path: "/api/v1/stages/fan", as: "owner", body: `{"rule":null}`}, status: 200, changes: []string{"stages"}},
+		{name: "a rule of many digits", call: call{method: "POST", path: "/api/v1/segments", as: "owner", body: `{"name":"Digits","rule":{"kind":"attribute","name":"a","op":"in","values":[8999999999999.123457,-8999999999999.123457]}}`}, status: 201,
+			has: []string{`"values":[8999999999999.123457,-8999999999999.123457]`}, changes: []string{"segment"}},
+		{name: "a journey's rule of many digits", call: call{method: "POST", path: "/api/v1/journeys", as: "owner",
+			body: `{"name":"Digits","graph":{"trigger":{"kind":"event","event":"A"},"entry":{"policy":"once","rule":{"kind":"attribute","name":"a","op":"equals","value":8999999999999.123457}},"nodes":[]}}`}, status: 201, has: []string{`"value":8999999999999.123457`}},
+		{name: "a stage's rule of many digits", call: call{method: "PATCH", path: "/api/v1/stages/fan", as: "owner", body: `{"rule":{"kind":"attribute","name":"a","op":"equals","value":8999999999999.123457}}`}, status: 200, has: []string{`"value":8999999999999.123457`}, changes: []string{"stages"}},
+		{name: "and still", call: call{method: "GET", path: "/api/v1/stages", as: "owner"}, status: 200, has: []string{`"value":8999999999999.123457`}},
+	})
+	tried := 0
+	for _, op := range h.server.Operations() {
+		if !op.HasBody || op.Access == "visitor" || op.ID == "signIn" || op.ID == "signInByLink" {
+			continue
+		}
+		body := h.server.Inputs(op.ID).Body
+		for kind, places := range api.Typed(body) {
+			for _, at := range places {
+				for _, value := range wrong[kind] {
+					tried++
+					c := call{method: op.Method, path: w.path(op, "", ""), as: "owner", body: w.body(body, at, value)}
+					r := h.do(c)
+					var problem struct {
+						Errors []struct{ Field, Code string }
+					}
+					if err := json.Unmarshal(r.Body.Bytes(), &problem); err != nil || r.Code != 422 || len(problem.Errors) == 0 || !strings.HasPrefix(problem.Errors[0].Field, at[0]) {
+						t.Errorf("%s %s: %s: %d %s", op.ID, strings.Join(at, "."), c.body, r.Code, r.Body)
+					}
+				}
+			}
+		}
+	}
+	if tried < 500 {
+		t.Errorf("only %d were tried", tried)
+	}
 }

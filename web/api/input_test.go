@@ -42,7 +42,7 @@ func TestBadInput(t *testing.T) {
 		{name: "a long key", call: write(`{"client_key":"` + strings.Repeat("k", 65) + `","body":"x"}`), status: 422, has: []string{`"code":"client_key_invalid"`}},
 		{name: "too long a text", call: write(`{"client_key":"c","body":"` + strings.Repeat("x", 10_001) + `"}`), status: 422, has: []string{`{"field":"body","code":"body_too_long","params":{"length":10001,"max":10000}}`}},
 		{name: "null where nothing is cleared", call: write(`{"client_key":null,"body":"x"}`), status: 422, has: []string{`{"field":"client_key","code":"wrong_type"`}},
-		{name: "a huge number", call: call{method: "POST", path: path + "/read", as: "agent", body: `{"seq":1e30}`}, status: 422, has: []string{`"code":"invalid"`}},
+		{name: "a huge number", call: call{method: "POST", path: path + "/read", as: "agent", body: `{"seq":1e30}`}, status: 422, has: []string{`{"field":"seq","code":"too_big","params":{"max":9007199254740991}}`, "Use 9007199254740991 or less"}},
 		{name: "half a number", call: call{method: "POST", path: path + "/read", as: "agent", body: `{"seq":1.5}`}, status: 422, has: []string{`"expected":"integer"`}},
 		{name: "a negative number", call: call{method: "POST", path: path + "/read", as: "agent", body: `{"seq":-1}`}, status: 422, has: []string{`{"field":"seq","code":"too_small","params":{"min":0}}`}},
 		{name: "a huge id", call: patch(`{"assignee_id":"99999999999999999999"}`), status: 422, has: []string{`{"field":"assignee_id","code":"invalid_id"}`}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanward/fanward/internal/fault"
 	"github.com/fanward/fanward/internal/ids"
+	"github.com/fanward/fanward/segments/rule"
 )
 
 // idParam is an id in a path or query.
@@ -115,7 +116,7 @@ func (o *opt[T]) UnmarshalJSON(b []byte) error {
 	if o.Null = string(b) == "null"; o.Null {
 		return nil
 	}
-	return json.Unmarshal(b, &o.Value)
+	return rule.Decode(b, &o.Value)
 }
 
 // pointer is nil for an absent field.
@@ -151,7 +152,7 @@ type clearable[T any] struct {
 // UnmarshalJSON notes that the field was given; null leaves the zero value.
 func (o *clearable[T]) UnmarshalJSON(b []byte) error {
 	o.Set = true
-	return json.Unmarshal(b, &o.Value)
+	return rule.Decode(b, &o.Value)
 }
 
 // pointer is nil for an absent field and points to the zero value for null.

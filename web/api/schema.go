@@ -1,7 +1,9 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,9 +49,19 @@ func newHuma(e *gin.Engine) huma.API {
 			},
 			Tags: tags,
 		},
-		Formats: huma.DefaultFormats, DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
+		Formats: map[string]huma.Format{"application/json": exact, "json": exact}, DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
 	})
 }
+
+// exact is JSON whose numbers stay as they were written where a field takes any
+// value: rules and attributes are exact to more digits than a float64 keeps. What
+// is only held to its schema needs floats.
+var exact = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, into any) error {
+	if _, tree := into.(*any); tree {
+		return json.Unmarshal(data, into)
+	}
+	return rule.Decode(data, into)
+}}
 
 var tags = []*huma.Tag{
 	{Name: "session", Description: "Signing in and out, and one's own settings"},
@@ -106,7 +118,7 @@ var msgNotAnID = fmt.Sprintf(validation.MsgExpectedBePattern, idDescription)
 
 // Schema implements huma.SchemaProvider.
 func (idSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: `^[1-9][0-9]{0,18}$`, PatternDescription: idDescription, Examples: []any{"123456789012345678"}}
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^([1-9][0-9]{0,17}|[1-8][0-9]{18})$`, PatternDescription: idDescription, Examples: []any{"123456789012345678"}}
 }
 
 // complete says in the schemas what huma cannot.
@@ -116,25 +128,56 @@ func complete(registry huma.Registry) {
 	}
 	typed(registry)
 	for _, schema := range registry.Map() {
-		nullableEnums(schema)
+		everywhere(schema, nullableEnum)
+		everywhere(schema, boundedInteger)
 	}
 }
 
-// nullableEnums counts null among the values of what may be null: an enum admits
-// nothing else, whatever the type says.
-func nullableEnums(s *huma.Schema) {
+// everywhere does something with a schema and with all that stand in it.
+func everywhere(s *huma.Schema, do func(*huma.Schema)) {
 	if s == nil {
 		return
 	}
+	do(s)
+	for _, p := range s.Properties {
+		everywhere(p, do)
+	}
+	everywhere(s.Items, do)
+	for _, p := range s.AnyOf {
+		everywhere(p, do)
+	}
+	if more, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		everywhere(more, do)
+	}
+}
+
+// maxInteger is the largest integer that every JSON reader keeps exactly.
+const maxInteger = 1<<53 - 1
+
+// boundedInteger names the bounds of an integer, so that one beyond them is
+// refused by its field.
+func boundedInteger(s *huma.Schema) {
+	if s.Type != huma.TypeInteger {
+		return
+	}
+	limit := float64(maxInteger)
+	if s.Format == "int32" {
+		limit = math.MaxInt32
+	}
+	if s.Maximum == nil && s.ExclusiveMaximum == nil {
+		s.Maximum = &limit
+	}
+	if least := -limit; s.Minimum == nil && s.ExclusiveMinimum == nil {
+		s.Minimum = &least
+	}
+	s.PrecomputeMessages()
+}
+
+// nullableEnum counts null among the values of what may be null: an enum admits
+// nothing else, whatever the type says.
+func nullableEnum(s *huma.Schema) {
 	if s.Nullable && len(s.Enum) > 0 && !slices.Contains(s.Enum, nil) {
 		s.Enum = append(slices.Clip(s.Enum), nil)
-	}
-	for _, p := range s.Properties {
-		nullableEnums(p)
-	}
-	nullableEnums(s.Items)
-	for _, p := range s.AnyOf {
-		nullableEnums(p)
 	}
 }
 

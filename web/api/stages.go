@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"time"
@@ -36,12 +35,14 @@ type clearableRule struct {
 // UnmarshalJSON notes that the field was given.
 func (c *clearableRule) UnmarshalJSON(b []byte) error {
 	c.Set = true
-	return json.Unmarshal(b, &c.Value)
+	return rule.Decode(b, &c.Value)
 }
 
 // Schema implements huma.SchemaProvider.
 func (clearableRule) Schema(r huma.Registry) *huma.Schema {
-	return &huma.Schema{AnyOf: []*huma.Schema{r.Schema(reflect.TypeFor[rule.Node](), true, ""), {Type: "null"}}}
+	s := *r.SchemaFromRef(r.Schema(reflect.TypeFor[rule.Node](), true, "").Ref) // anyOf would not say what is wrong within
+	s.Nullable = true
+	return &s
 }
 
 // ByStage is the input of calls about one stage.

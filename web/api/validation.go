@@ -139,6 +139,9 @@ func fieldFault(field string, d *huma.ErrorDetail) fault.Field {
 	for _, b := range bounds {
 		if n, _ := fmt.Sscanf(d.Message, strings.ReplaceAll(b.form, "%d", "%v"), &bound); n == 1 {
 			f.Code, f.Params = b.code, fault.Params{b.param: bound}
+			if whole := int64(bound); float64(whole) == bound { // reads as people write it
+				f.Params[b.param] = whole
+			}
 			return f
 		}
 	}

@@ -3655,7 +3655,44 @@ export interface components {
             name_en?: string;
             name_zh?: string;
             /** @description null takes it away */
-            rule?: components["schemas"]["Rule"] | null;
+            rule?: {
+                /** @description wechat, email, webchat or any */
+                channel?: string;
+                /** @description 90m, 12h, 30d, 2w */
+                duration?: string;
+                /** @description Of the segment */
+                id?: string;
+                /** @enum {string} */
+                kind: "all" | "any" | "none" | "attribute" | "tag" | "stage" | "event" | "time" | "dormant" | "segment" | "reachable";
+                /**
+                 * @description count when absent
+                 * @enum {string}
+                 */
+                measure?: "count" | "sum";
+                /** @description Of the attribute, tag or event */
+                name?: string;
+                /** @description The nodes of a group */
+                of?: components["schemas"]["Rule"][];
+                /** @description How it is compared */
+                op?: string;
+                /** @description What is summed up */
+                property?: string;
+                /**
+                 * @description marketing when absent
+                 * @enum {string}
+                 */
+                purpose?: "marketing" | "transactional";
+                /** @description A text, number, boolean or instant (RFC 3339) */
+                value?: unknown;
+                /** @description Of in and not_in; the keys of stages */
+                values?: unknown[];
+                /** @description What the properties of the event must be */
+                where?: components["schemas"]["RuleFilter"][];
+                /** @enum {string} */
+                which?: "first" | "last";
+                /** @description Ever when absent */
+                window?: components["schemas"]["RuleWindow"];
+            } | null;
         };
         StageStep: {
             forward_only?: boolean;
