@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/fanward/fanward/customers"
 	"github.com/fanward/fanward/internal/auth"
@@ -98,9 +97,9 @@ func (s *Server) listCustomers(ctx context.Context, in *struct {
 
 // EventInput narrows a list of events.
 type EventInput struct {
-	Name string    `query:"name"`
-	From time.Time `query:"from" doc:"At or after this instant"`
-	To   time.Time `query:"to" doc:"Before this instant"`
+	Name string       `query:"name"`
+	From instantParam `query:"from" doc:"At or after this instant"`
+	To   instantParam `query:"to" doc:"Before this instant"`
 	PageInput
 }
 
@@ -135,7 +134,7 @@ func (s *Server) events(ctx context.Context, f customers.EventFilter, in EventIn
 	if err != nil {
 		return nil, err
 	}
-	f.Name, f.From, f.To, f.Limit = in.Name, in.From, in.To, in.Limit+1
+	f.Name, f.From, f.To, f.Limit = in.Name, in.From.At, in.To.At, in.Limit+1
 	f.Before = customers.EventPosition{At: at.At, ID: at.ID}
 	list, err := s.o.Customers.Events(ctx, f)
 	if err != nil {

@@ -145,6 +145,10 @@ func TestFilters(t *testing.T) {
 		{name: "events of a customer", call: call{method: "GET", path: "/api/v1/customers/" + customer + "/events", as: "agent"}, status: 200, has: []string{"Message Received"}},
 		{name: "events of nobody", call: call{method: "GET", path: "/api/v1/customers/1/events", as: "agent"}, status: 404},
 		{name: "identities", call: call{method: "GET", path: "/api/v1/customers/" + customer + "/identities", as: "agent"}, status: 200, has: []string{`"kind":"visitor"`, `"verified":false`}},
+		{name: "events before the first instant of all", call: call{method: "GET", path: events + "&to=0001-01-01T00:00:00Z&total=true", as: "agent"}, status: 200, has: []string{`"items":[]`, `"total":0`}},
+		{name: "events since then", call: call{method: "GET", path: events + "&from=0001-01-01T00:00:00Z", as: "agent"}, status: 200, has: []string{"Conversation Opened"}},
+		{name: "a task that was due then", call: call{method: "POST", path: "/api/v1/tasks", as: "owner", body: `{"title":"Call","due_at":"0001-01-01T00:00:00Z"}`}, status: 422, has: []string{`{"field":"due_at","code":"due_out_of_range"`}},
+		{name: "a thread that sleeps until then", call: call{method: "PATCH", path: "/api/v1/conversations/" + a, as: "owner", body: `{"status":"snoozed","snoozed_until":"0001-01-01T00:00:00Z"}`}, status: 422, has: []string{`{"field":"snoozed_until","code":"snooze_out_of_range"`}},
 		{name: "not an instant", call: call{method: "GET", path: "/api/v1/events?from=yesterday", as: "agent"}, status: 422, has: []string{`{"field":"from","code":"wrong_type","params":{"expected":"date-time"}}`}},
 	})
 }

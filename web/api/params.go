@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -21,6 +23,35 @@ func (p *idParam) UnmarshalText(b []byte) error { return p.ID.UnmarshalText(b) }
 
 // Schema implements huma.SchemaProvider.
 func (idParam) Schema(r huma.Registry) *huma.Schema { return idSchema{}.Schema(r) }
+
+// instantParam is an instant in a query; the zero one was not given.
+type instantParam struct{ At time.Time }
+
+// UnmarshalText reads RFC 3339.
+func (p *instantParam) UnmarshalText(b []byte) error {
+	at, err := time.Parse(time.RFC3339Nano, string(b))
+	if err != nil {
+		return errors.New(msgNoInstant)
+	}
+	p.At = given(at)
+	return nil
+}
+
+const msgNoInstant = "invalid date/time"
+
+// Schema implements huma.SchemaProvider.
+func (instantParam) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+}
+
+// given is an instant that somebody has said: never the zero one, which stands
+// for none. No two instants of ours are nearer to each other.
+func given(at time.Time) time.Time {
+	if at.IsZero() {
+		return at.Add(time.Millisecond)
+	}
+	return at
+}
 
 // ByID is the input of calls about one thing.
 type ByID struct {
@@ -152,7 +183,11 @@ type clearable[T any] struct {
 // UnmarshalJSON notes that the field was given; null leaves the zero value.
 func (o *clearable[T]) UnmarshalJSON(b []byte) error {
 	o.Set = true
-	return rule.Decode(b, &o.Value)
+	err := rule.Decode(b, &o.Value)
+	if at, ok := any(&o.Value).(*time.Time); ok && string(b) != "null" {
+		*at = given(*at)
+	}
+	return err
 }
 
 // pointer is nil for an absent field and points to the zero value for null.

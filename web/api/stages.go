@@ -148,16 +148,17 @@ func (s *Server) addStanding() {
 const defaultMovement = 30 * 24 * time.Hour
 
 func (s *Server) movement(ctx context.Context, in *struct {
-	From time.Time `query:"from" doc:"At or after this instant"`
-	To   time.Time `query:"to" doc:"Before this instant; now when absent"`
+	From instantParam `query:"from" doc:"At or after this instant"`
+	To   instantParam `query:"to" doc:"Before this instant; now when absent"`
 }) (*answer[movement], error) {
-	if in.To.IsZero() {
-		in.To = s.o.Clock.Now().Add(time.Millisecond)
+	from, to := in.From.At, in.To.At
+	if to.IsZero() {
+		to = s.o.Clock.Now().Add(time.Millisecond)
 	}
-	if in.From.IsZero() {
-		in.From = in.To.Add(-defaultMovement)
+	if from.IsZero() {
+		from = to.Add(-defaultMovement)
 	}
-	cells, err := s.o.Customers.Movement(ctx, in.From, in.To)
+	cells, err := s.o.Customers.Movement(ctx, from, to)
 	if cells == nil {
 		cells = []customers.StageMovement{}
 	}

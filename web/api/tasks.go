@@ -145,10 +145,10 @@ func (s *Server) createTask(ctx context.Context, in *struct {
 	b := in.Body
 	n := inbox.NewTask{Title: b.Title, Note: b.Note, Customer: b.CustomerID, Conversation: b.ConversationID, Assignee: b.AssigneeID, Team: b.TeamID, IdempotencyKey: b.ClientKey}
 	if b.DueAt != nil {
-		n.DueAt = *b.DueAt
+		n.DueAt = given(*b.DueAt)
 	}
 	if b.RemindAt != nil {
-		n.RemindAt = *b.RemindAt
+		n.RemindAt = given(*b.RemindAt)
 	}
 	return answered(s.o.Inbox.CreateTask(ctx, principal(ctx), n))
 }

@@ -124,7 +124,7 @@ func fieldFault(field string, d *huma.ErrorDetail) fault.Field {
 	case strings.HasPrefix(d.Message, "required ") || d.Message == msgNull:
 		f.Code = "required"
 		return f
-	case strings.HasPrefix(d.Message, "invalid date/time"):
+	case strings.Contains(d.Message, msgNoInstant):
 		f.Code, f.Params = "wrong_type", fault.Params{"expected": "date-time"}
 		return f
 	}
