@@ -2886,6 +2886,7 @@ export interface components {
          *       "delivery": {
          *         "attempt": 0,
          *         "error_code": null,
+         *         "error_detail": null,
          *         "id": "125048755941539843",
          *         "state": "sent",
          *         "updated_at": "2026-01-02T03:05:00Z"
