@@ -211,8 +211,8 @@ func TestIdentify(t *testing.T) {
 			refusedWith(claim(secret, user), "user_id_invalid", "identity.user_id")
 		}
 		bad := claim(secret, "u1")
-		bad.Attributes = map[string]any{"a": []any{1}}
-		refusedWith(bad, "attribute_value_invalid", "identity.attributes.a")
+		bad.Attributes = map[string]any{"a": []any{map[string]any{}}}
+		refusedWith(bad, "attribute_value_invalid", "identity.attributes.a[0]")
 		if h.Dump() != before {
 			t.Error("a refused claim left something")
 		}
