@@ -116,6 +116,8 @@ func TestCommandsRefuseNonsense(t *testing.T) {
 		{"demo --until tomorrow", "wrong_type", "until:"},
 		{"demo --language fr", "not_one_of", "language:"},
 		{"backup --to a --rate -1", "too_small", "rate:"},
+		{"demo --people abc", "internal", `"--people" flag: it takes a whole number`},
+		{"restore --check=x", "internal", `"--check" flag: it takes true or false`},
 		{"token create", "internal", `"role"`},
 		{"agent add --name Lin", "internal", `"email"`},
 	} {

@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // zones on machines that have none
 
@@ -31,6 +34,18 @@ func newRoot() *cobra.Command {
 		Use: "fanward", Short: "One inbox for every channel, and journeys from lead to fan",
 		SilenceUsage: true, SilenceErrors: true, Version: obs.Version(),
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		var value *strconv.NumError
+		said, _, found := strings.Cut(err.Error(), ": strconv.")
+		if !found || !errors.As(err, &value) {
+			return err
+		}
+		takes := "a whole number"
+		if value.Func == "ParseBool" {
+			takes = "true or false"
+		}
+		return errors.New(said + ": it takes " + takes)
+	})
 	root.PersistentFlags().StringP("config", "c", "", "configuration file (default: config.yaml when it exists)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newServe(), newMigrate(), newDoctor(), newBackup(), newRestore(), newToken(), newWriteKey(), newAgent(), newOpenAPI(), newDemo(), newWechatSimulator(), newVersion())

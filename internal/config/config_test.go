@@ -74,7 +74,7 @@ func hasKey(text, section, leaf string, nested bool) bool {
 
 func TestEverySourceOverridesTheOneBefore(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
-	file := write(t, "http:\n  addr: 127.0.0.1:9000\ntrusted_proxies: [10.0.0.0/8, '192.0.2.7']\nsession: {lifetime: 7d}\nlog:\n  level: \"warn\"\nlimits:\n  body_chars: 5_000\n")
+	file := write(t, "\ufeffhttp:\n  addr: 127.0.0.1:9000\ntrusted_proxies: [10.0.0.0/8, '192.0.2.7']\nsession: {lifetime: 7d}\nlog:\n  level: \"warn\"\nlimits:\n  body_chars: 5_000\n")
 	got, err := config.Load(file, []string{
 		"FANWARD_HTTP_ADDR=127.0.0.1:9001", "FANWARD_LOG_LEVEL=", "FANWARD_SECRET_KEY=" + key, "FANWARD_DATABASE_URL=postgres://u:p@h/db",
 		"FANWARD_RETENTION_CHANGES=90m", "FANWARD_PORT=tcp://10.0.0.1", "HOME=/root", "FANWARD_PUBLIC_URL=https://support.example.com/",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"strings"
@@ -44,7 +45,8 @@ func Load(file string, environ []string) (Result, error) {
 			}
 			return r, Problems{{File: r.File, Code: code, Params: map[string]any{"file": r.File, "reason": reason(err)}}}
 		}
-		problems = r.applyYAML(r.File, text)
+		// Some editors put a byte order mark in front.
+		problems = r.applyYAML(r.File, bytes.TrimPrefix(text, []byte("\ufeff")))
 	}
 	more, unknown := r.applyEnv(environ)
 	problems, r.UnknownEnv = append(problems, more...), unknown
