@@ -182,7 +182,8 @@ for (const { name, locale, width, scheme } of [
     await page.goto(`${hub.url}/deliveries`);
     const apart = page.locator(".not-understood");
     await expect(apart).toBeVisible();
-    expect((await apart.boundingBox())!.y - (await page.locator(".stack").evaluate((e) => e.getBoundingClientRect().bottom))).toBeGreaterThanOrEqual(24);
+    const between = () => page.evaluate(() => document.querySelector(".not-understood")!.getBoundingClientRect().top - document.querySelector(".stack")!.getBoundingClientRect().bottom);
+    await expect.poll(between).toBeGreaterThanOrEqual(24); // both parts are loaded
     // An address that leads nowhere leaves the ways to everywhere else.
     await page.goto(`${hub.url}/nowhere/at-all`);
     await expect(page.getByTestId("nav-inbox")).toBeVisible();
